@@ -1,0 +1,56 @@
+package session
+
+import "time"
+
+// GenVersion1 is the version of the agreement between generated files and this
+// package. Each generated file refers to the version that it was written for, so
+// a file that is too old or too new for the runtime in go.mod does not compile.
+const GenVersion1 = 1
+
+// Fingerprint identifies what a protocol means: SHA-256, in hexadecimal, of the
+// canonical text of its automaton. Two peers talk only if theirs are equal.
+type Fingerprint string
+
+// Protocol describes a generated protocol: its identity, and its automaton, of
+// which each role sees its own side. Generated packages hold one for each
+// protocol; it is for reading only.
+type Protocol struct {
+	// Name is "<package>.<Protocol>".
+	Name        string
+	Fingerprint Fingerprint
+	// Roles are the two roles; the first one dials.
+	Roles [2]string
+	// States are the places of the protocol, the initial one first, End last.
+	States []State
+	// Messages are the steps between them, those of one state side by side.
+	Messages []Message
+}
+
+// State is one place of a protocol.
+type State struct {
+	// Name is the place's name as it stands behind protocol and role in the name of the generated type.
+	Name string
+	// If is the condition of an `if`, which sends nothing: Then and Else are the
+	// states behind its sides. It is empty elsewhere.
+	If         string
+	Then, Else int
+}
+
+// Message is one message at one place of a protocol.
+type Message struct {
+	Label string
+	// Number is the label's number on the wire.
+	Number uint64
+	// Sender is the index in Roles of the role that sends it.
+	Sender int
+	// State is the index of the state that it leaves, Next that of the one it leads to.
+	State, Next int
+	// Params are the parameters as the schema writes them, "amount int64".
+	Params []string
+	// Where is the predicate's text, empty if there is none.
+	Where string
+	// Within is the receiver's time limit, zero if there is none.
+	Within time.Duration
+	// Pos is where the schema says it, "file:line:column".
+	Pos string
+}
