@@ -1,0 +1,220 @@
+// Package check turns parsed schema files into a checked schema: names resolved,
+// types known, predicates type-checked by go/types. It reports every error that it can find.
+package check
+
+import (
+	goast "go/ast"
+	"go/token"
+	"go/types"
+	"time"
+)
+
+// Schema is a checked package of .sess files. It is complete only if checking found no error.
+type Schema struct {
+	Package string
+	// Doc is the comment above the package clause of the first file that has one.
+	Doc string
+	// Files are the base names of the files, sorted; each becomes one Go file.
+	Files []string
+	// Imports are the imports of all files, by file and source order.
+	Imports   []*Import
+	Consts    []*Const
+	Types     []*Named
+	Protocols []*Protocol
+	Services  []*Service
+	// Go is the schema as go/types sees it: constants, types and imports, for predicates.
+	Go *types.Package
+}
+
+// Decl is what every declaration of a schema has.
+type Decl struct {
+	Name string
+	// Doc is the comment above it, without comment markers, empty if there is none.
+	Doc string
+	// File is the base name of the file; Pos is that of the name.
+	File string
+	Pos  token.Position
+}
+
+// Import is an import of one file. Name is the name that the file's expressions use.
+type Import struct {
+	Decl
+	Path string
+	// Explicit is set if the file gave the name.
+	Explicit bool
+}
+
+// Const is a constant. Text is its expression, and Type its type's text or empty, as the schema has them.
+type Const struct {
+	Decl
+	Type, Text string
+	Value      *types.Const
+}
+
+// Kind is the kind of a payload type.
+type Kind uint8
+
+// The kinds. From Struct on, Type.Named says which.
+const (
+	Invalid Kind = iota
+	Bool
+	Int
+	Int32
+	Int64
+	Uint
+	Uint32
+	Uint64
+	Float32
+	Float64
+	String
+	Bytes
+	Time
+	Duration
+	List     // Elem
+	Map      // Key, Elem
+	Optional // Elem
+	Struct
+	Enum
+	Union
+	Extern
+)
+
+// Type is the type of a parameter, a field or a variable.
+type Type struct {
+	Kind      Kind
+	Key, Elem *Type
+	Named     *Named
+	// Go is the type as go/types sees it.
+	Go types.Type
+}
+
+// Named is a declared payload type.
+type Named struct {
+	Decl
+	Kind Kind
+	// Fields of a struct.
+	Fields []*Field
+	// Members of an enum (the first is 0) or, by name of a struct, of a union.
+	Members []*Member
+	// Path and GoName name the Go type of an extern; Proto says that it is a proto.Message.
+	Path, GoName string
+	Proto        bool
+}
+
+// Field is a field of a struct, with its protobuf number.
+type Field struct {
+	Decl
+	Type   *Type
+	Number int
+}
+
+// Member is a member of an enum, with its number, or of a union.
+type Member struct {
+	Decl
+	Number int
+	Struct *Named // of a union
+}
+
+// Var is a variable of a protocol: a parameter of a message or of a rec.
+type Var struct {
+	Name string
+	Type *Type
+	Pos  token.Position
+}
+
+// Expr is a checked Go expression: a predicate, a condition, an initialiser or an argument.
+type Expr struct {
+	// Text is the source as it stands, on one line.
+	Text string
+	Tree goast.Expr
+	Info *types.Info
+	// Vars are the variables that it uses, in the order of their binding.
+	Vars []*Var
+	// Constants, types and imported functions that it uses resolve through Info; Imports are the imports among them.
+	Imports []*Import
+	// MayPanic is set unless evaluation certainly cannot panic.
+	MayPanic bool
+	Pos      token.Position
+}
+
+// Protocol is a checked protocol: its body is a tree.
+type Protocol struct {
+	Decl
+	Roles [2]string
+	Body  []Stmt
+}
+
+// Stmt is one of *Message, *Choice, *Rec, *Continue, *If, *Do, *End.
+type Stmt interface{ stmt() }
+
+type (
+	// Message is one message.
+	Message struct {
+		Decl         // Name is the label, Pos that of the sending role
+		Sender   int // index in Roles
+		Params   []*Var
+		Where    *Expr // nil if there is none
+		Within   time.Duration
+		As       string
+		LabelPos token.Position
+	}
+	// Choice is decided by the role Chooser.
+	Choice struct {
+		Chooser  int
+		Branches [][]Stmt
+		Pos      token.Position
+	}
+	// Rec is a recursion; Init gives the first value of each of Vars.
+	Rec struct {
+		Decl
+		Vars []*Var
+		Init []*Expr
+		Body []Stmt
+	}
+	// Continue goes back to the head of Rec.
+	Continue struct {
+		Rec  *Rec
+		Args []*Expr
+		Pos  token.Position
+	}
+	// If takes Then if Cond holds, else Else (nil if there is none).
+	If struct {
+		Cond       *Expr
+		Then, Else []Stmt
+		Pos        token.Position
+	}
+	// Do runs Protocol here. Swapped says that its first role is our second.
+	Do struct {
+		Protocol *Protocol
+		Swapped  bool
+		As       string
+		Pos      token.Position
+	}
+	// End ends the protocol.
+	End struct{ Pos token.Position }
+)
+
+func (*Message) stmt()  {}
+func (*Choice) stmt()   {}
+func (*Rec) stmt()      {}
+func (*Continue) stmt() {}
+func (*If) stmt()       {}
+func (*Do) stmt()       {}
+func (*End) stmt()      {}
+
+// Service is a checked service.
+type Service struct {
+	Decl
+	RPCs []*RPC
+}
+
+// RPC is one rpc of a service. Its protocol is Protocol.
+type RPC struct {
+	Decl
+	Request, Reply             []*Var
+	StreamRequest, StreamReply bool
+	Requires, Ensures          *Expr
+	Within                     time.Duration
+	Idempotent                 bool
+	Protocol                   *Protocol
+}
