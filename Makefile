@@ -1,0 +1,57 @@
+# make help lists what there is. Everything needs Go; check and lint also need a C compiler (for -race).
+GO       ?= go
+STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOFUMPT     = $(GO) run mvdan.cc/gofumpt@v0.12.0
+SEEDS    ?= 1000
+FUZZTIME ?= 10s
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check fmt lint generate generated race sim fuzz bench
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: generate ## generate, run the examples over UDP, watch the compiler refuse misuse
+	$(GO) run ./examples/echo demo
+	$(GO) run ./examples/bank demo
+	@for program in examples/bank/testdata/misuse/*/; do \
+		echo; head -n 1 $$program/main.go; \
+		if $(GO) build -o /dev/null ./$$program; then echo "it compiled"; exit 1; fi; \
+	done
+
+test: ## the tests; needs Go alone
+	$(GO) test ./...
+
+check: lint generated race sim fuzz ## what CI runs besides test
+
+lint: ## formatting, vet, staticcheck, go.mod
+	@unformatted=$$($(GOFUMPT) -l $$(git ls-files '*.go')); \
+		if [ -n "$$unformatted" ]; then echo "gofumpt would change:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(STATICCHECK) ./...
+	$(GO) mod tidy -diff
+
+fmt: ## format the Go and the schemas
+	$(GOFUMPT) -w $$(git ls-files '*.go')
+
+generate: ## run sessgen on every schema of the tree
+	$(GO) generate ./...
+
+generated: ## fail if a generated file is not what sessgen makes today
+	$(GO) run ./cmd/sessgen gen --check $$(git ls-files 'examples/*.sess' | xargs -n1 dirname | sort -u)
+
+race: ## the tests under the race detector
+	$(GO) test -race ./...
+
+sim: ## simulate SEEDS seeds
+	$(GO) test ./runtime/simnet -run 'TestEcho' -sim.seeds=$(SEEDS)
+
+fuzz: ## every fuzz target for FUZZTIME
+	@$(GO) test -list '^Fuzz' ./... | awk '/^Fuzz/{f[n++]=$$1} /^ok/{for(i=0;i<n;i++)print $$2, f[i]; n=0}' | \
+		while read package target; do \
+			echo "$$package $$target"; \
+			$(GO) test $$package -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) || exit 1; \
+		done
+
+bench: ## the benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./...
