@@ -26,15 +26,16 @@ type Registrar interface {
 // Stream carries the messages of one session: whole, in order, each once, both
 // ways. Send and Recv may be called at the same time, each by one goroutine at a
 // time; Abort by any. After the session is over every call returns the one error
-// that ended it.
+// that ended it: an *AbortError if an end aborted it, with what the peer gave if
+// that was the peer.
 type Stream interface {
 	// Send accepts message whole, or not at all, waiting for room until ctx ends;
 	// the slice may be reused when it returns. last says that no other follows. An
 	// error that leaves the session alive is ctx's or a *TooLargeError.
 	Send(ctx context.Context, message []byte, last bool) error
 	// Recv waits for the next message, until ctx ends. The slice is valid until the
-	// next Recv or TryRecv. arrived is when the message's last byte came, on the carrier's clock.
-	// io.EOF: the peer said that nothing more comes.
+	// next Recv or TryRecv. arrived is when the message's last byte came, as time.Now
+	// tells time where the session runs. io.EOF: the peer said that nothing more comes.
 	Recv(ctx context.Context) (message []byte, arrived time.Time, err error)
 	// TryRecv is Recv without the wait; ok is false if no message is there.
 	TryRecv() (message []byte, arrived time.Time, ok bool, err error)
@@ -48,4 +49,12 @@ type Stream interface {
 	Abort(a Abort)
 	// Context ends when the session does; context.Cause is the error that ended it.
 	Context() context.Context
+}
+
+// Observer may be implemented by a Stream, of a test kit, that wants to know which
+// way its session takes through the protocol. Observe is called with each message
+// of p, as an index in p.Messages, that the session in the given role has sent or
+// accepted, by the goroutine that did.
+type Observer interface {
+	Observe(p *Protocol, role, message int)
 }

@@ -1,22 +1,250 @@
 package session
 
+import (
+	"bytes"
+	"encoding"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"unicode/utf8"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
 // Encoder appends protobuf fields to a message (google.golang.org/protobuf/encoding/protowire). A
-// field with its zero value is left out. The first value that cannot be encoded is kept as the error of the message.
+// field with its zero value is left out, except after Present. The first value
+// that cannot be encoded is kept as the error of the message. Nothing that it is given is kept.
 type Encoder struct {
 	buf []byte
 	err error
+	// top is the field of the message itself, which the one at hand is part of.
+	top     int
+	depth   int
+	present bool
 }
+
+// depthMax bounds how deep messages are embedded in each other, at both ends.
+const depthMax = 100
+
+func (e *Encoder) reset() { *e = Encoder{buf: e.buf[:0]} }
+
+// Present makes the next field be written even if it has its zero value: an
+// element of a list of strings or bytes, a key or value of a map, an optional that is there.
+func (e *Encoder) Present() *Encoder {
+	e.present = true
+	return e
+}
+
+// Fail makes err, unless it is nil or something failed before, the error of the message.
+func (e *Encoder) Fail(err error) {
+	if e.err == nil {
+		e.err = err
+	}
+}
+
+// Failed reports whether the message cannot be encoded any more. What descends
+// into a value that may contain itself asks before it goes deeper.
+func (e *Encoder) Failed() bool { return e.err != nil }
 
 // Begin opens field as an embedded message; what is appended until EndElement or
 // EndField is its content.
-func (e *Encoder) Begin(field int) (begin int) { panic("skeleton") }
+func (e *Encoder) Begin(field int) (begin int) {
+	begin = len(e.buf)
+	e.tag(field, protowire.BytesType)
+	e.buf = append(e.buf, 0) // the length, as long as it fits
+	e.depth++
+	e.checkDepth(e.depth)
+	return begin
+}
 
 // EndElement closes what Begin opened, an element of a list: it is written even if empty.
-func (e *Encoder) EndElement(begin int) { panic("skeleton") }
+func (e *Encoder) EndElement(begin int) {
+	e.depth--
+	length := begin + 1
+	for e.buf[length-1] >= 0x80 { // behind the tag
+		length++
+	}
+	content := length + 1
+	size := len(e.buf) - content
+	if size < 0x80 {
+		e.buf[length] = byte(size)
+		return
+	}
+	more := protowire.SizeVarint(uint64(size)) - 1
+	e.buf = append(e.buf, make([]byte, more)...)
+	copy(e.buf[content+more:], e.buf[content:])
+	binary.PutUvarint(e.buf[length:], uint64(size))
+}
 
 // EndField closes what Begin opened; an empty message is left out.
-func (e *Encoder) EndField(begin int) { panic("skeleton") }
+func (e *Encoder) EndField(begin int) {
+	if e.buf[len(e.buf)-1] == 0 && e.empty(begin) {
+		e.depth--
+		e.buf = e.buf[:begin]
+		return
+	}
+	e.EndElement(begin)
+}
 
-func (e *Encoder) Int64(field int, v int64)   { panic("skeleton") }
-func (e *Encoder) Uint64(field int, v uint64) { panic("skeleton") }
-func (e *Encoder) Text(field int, v string)   { panic("skeleton") }
+// empty reports whether nothing was appended since Begin.
+func (e *Encoder) empty(begin int) bool {
+	_, tag := binary.Uvarint(e.buf[begin:])
+	return len(e.buf) == begin+tag+1
+}
+
+// Bool appends a bool.
+func (e *Encoder) Bool(field int, v bool) {
+	if v {
+		e.varint(field, 1)
+	} else if e.present {
+		e.varint(field, 0)
+	}
+}
+
+// Int appends an int as a protobuf int64.
+func (e *Encoder) Int(field int, v int) { e.Int64(field, int64(v)) }
+
+// Int32 appends an int32 as a protobuf int64.
+func (e *Encoder) Int32(field int, v int32) { e.Int64(field, int64(v)) }
+
+// Int64 appends a protobuf int64.
+func (e *Encoder) Int64(field int, v int64) {
+	if v != 0 || e.present {
+		e.varint(field, uint64(v))
+	}
+}
+
+// Uint appends a uint as a protobuf uint64.
+func (e *Encoder) Uint(field int, v uint) { e.Uint64(field, uint64(v)) }
+
+// Uint32 appends a uint32 as a protobuf uint64.
+func (e *Encoder) Uint32(field int, v uint32) { e.Uint64(field, uint64(v)) }
+
+// Uint64 appends a protobuf uint64.
+func (e *Encoder) Uint64(field int, v uint64) {
+	if v != 0 || e.present {
+		e.varint(field, v)
+	}
+}
+
+// Enum appends a member of an enumeration that has the given number of members.
+func (e *Encoder) Enum(field int, v int32, members int) {
+	if v < 0 || int(v) >= members {
+		e.failAt(field, fmt.Errorf("%d is none of the %d members of its enumeration", v, members))
+		return
+	}
+	e.Uint64(field, uint64(v))
+}
+
+// Float32 appends a protobuf float. Only positive zero is the zero value.
+func (e *Encoder) Float32(field int, v float32) {
+	if bits := math.Float32bits(v); bits != 0 || e.present {
+		e.tag(field, protowire.Fixed32Type)
+		e.buf = binary.LittleEndian.AppendUint32(e.buf, bits)
+	}
+}
+
+// Float64 appends a protobuf double. Only positive zero is the zero value.
+func (e *Encoder) Float64(field int, v float64) {
+	if bits := math.Float64bits(v); bits != 0 || e.present {
+		e.tag(field, protowire.Fixed64Type)
+		e.buf = binary.LittleEndian.AppendUint64(e.buf, bits)
+	}
+}
+
+var errNotUTF8 = errors.New("text that is not UTF-8")
+
+// Text appends a protobuf string. It fails if v is not UTF-8.
+func (e *Encoder) Text(field int, v string) {
+	if v == "" && !e.present {
+		return
+	}
+	if !utf8.ValidString(v) {
+		e.failAt(field, errNotUTF8)
+		return
+	}
+	e.tag(field, protowire.BytesType)
+	e.buf = append(binary.AppendUvarint(e.buf, uint64(len(v))), v...)
+}
+
+// Bytes appends protobuf bytes.
+func (e *Encoder) Bytes(field int, v []byte) {
+	if len(v) == 0 && !e.present {
+		return
+	}
+	e.tag(field, protowire.BytesType)
+	e.buf = append(binary.AppendUvarint(e.buf, uint64(len(v))), v...)
+}
+
+// Marshal appends what appendTo appends to the slice that it is given. It stands
+// between Begin and EndElement; what appendTo returns, or a panic, is the message's error.
+func (e *Encoder) Marshal(appendTo func([]byte) ([]byte, error)) {
+	defer func() {
+		if r := recover(); r != nil {
+			e.Fail(fmt.Errorf("the encoder of its type panicked: %v", r))
+		}
+	}()
+	switch longer, err := appendTo(e.buf); {
+	case err != nil:
+		e.Fail(err)
+	case len(longer) < len(e.buf):
+		e.Fail(errors.New("the encoder of its type did not append"))
+	default:
+		e.buf = longer
+	}
+}
+
+// Extern appends what v marshals to as protobuf bytes. zero is the zero value of v's type.
+func (e *Encoder) Extern(field int, v, zero encoding.BinaryAppender) {
+	present := e.present
+	begin := e.Begin(field)
+	content := len(e.buf)
+	e.Marshal(v.AppendBinary)
+	end := len(e.buf)
+	if !present && e.err == nil {
+		if e.Marshal(zero.AppendBinary); e.err == nil && bytes.Equal(e.buf[content:end], e.buf[end:]) {
+			e.depth--
+			e.buf = e.buf[:begin]
+			return
+		}
+		e.err = nil // a zero value that has no encoding is no value's
+	}
+	e.buf = e.buf[:end]
+	e.EndElement(begin)
+}
+
+// checkDepth fails if a message is embedded deeper than the peer would follow.
+func (e *Encoder) checkDepth(depth int) {
+	if depth > depthMax {
+		e.Fail(fmt.Errorf("more than %d levels deep", depthMax))
+	}
+}
+
+// varint appends a field that is a varint.
+func (e *Encoder) varint(field int, v uint64) {
+	e.tag(field, protowire.VarintType)
+	e.buf = binary.AppendUvarint(e.buf, v)
+}
+
+// tag begins a field.
+func (e *Encoder) tag(field int, t protowire.Type) {
+	e.present = false
+	if e.depth == 0 && e.err == nil {
+		e.top = field
+	}
+	if tag := uint64(field)<<3 | uint64(t); tag < 0x80 {
+		e.buf = append(e.buf, byte(tag))
+	} else {
+		e.buf = binary.AppendUvarint(e.buf, tag)
+	}
+}
+
+// failAt makes err, about the value of field, the error of the message.
+func (e *Encoder) failAt(field int, err error) {
+	e.present = false
+	if e.depth == 0 && e.err == nil {
+		e.top = field
+	}
+	e.Fail(err)
+}

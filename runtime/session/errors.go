@@ -1,11 +1,103 @@
 package session
 
-// Abort is why one end ends a session early, as the other end gets to know it.
-type Abort struct {
-	Code AbortCode
-	// Reason is at most 1,024 bytes of UTF-8, and never the text of an error that the program did not mean to share.
-	Reason string
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+)
+
+// What a step returns when it is used in a way that its type cannot forbid. The
+// session is as it was.
+var (
+	// ErrStateUsed: each state is good for one step. Only the state that the last step returned can go on.
+	ErrStateUsed = errors.New("session: state already used")
+	// ErrNoSession: the state is a zero value, or was made by converting another one.
+	ErrNoSession = errors.New("session: state belongs to no place of a session")
+	// ErrPending: the step needs the value of a receive that was put off, and that is not in yet.
+	ErrPending = errors.New("session: a value that this step needs was put off and has not been received yet")
+	// ErrTooManyPending: 64 receives are put off already. Receive one of them first.
+	ErrTooManyPending = errors.New("session: too many receives are put off")
+)
+
+// ErrUnfinished is returned by Run when the body returned no error and not the
+// end of its own session either. The session was aborted.
+var ErrUnfinished error = unfinishedError{}
+
+type unfinishedError struct{}
+
+func (unfinishedError) Error() string {
+	return "session: the body returned no error, but has not brought the protocol to its end"
 }
 
-// AbortCode says what kind of end it was, on the wire.
-type AbortCode uint64
+func (unfinishedError) Unwrap() error { return net.ErrClosed }
+
+// MismatchError means that the peer does not serve this protocol: not at all, or
+// only in other versions. One of the two is older than the other. It unwraps to net.ErrClosed.
+type MismatchError struct {
+	// Protocol and Fingerprint are what was asked for.
+	Protocol    string
+	Fingerprint Fingerprint
+	// Served are the fingerprints that the peer serves under that name, none if it does not know the name.
+	Served []Fingerprint
+}
+
+func (e *MismatchError) Error() string {
+	if len(e.Served) == 0 {
+		return fmt.Sprintf("session: the peer does not serve %s (fingerprint %s)", e.Protocol, e.Fingerprint)
+	}
+	served := make([]string, len(e.Served))
+	for i, f := range e.Served {
+		served[i] = string(f)
+	}
+	return fmt.Sprintf("session: the peer serves another %s: this end has fingerprint %s, the peer %s; "+
+		"the two programs were generated from different schemas", e.Protocol, e.Fingerprint, strings.Join(served, ", "))
+}
+
+// Unwrap makes errors.Is find net.ErrClosed.
+func (e *MismatchError) Unwrap() error { return net.ErrClosed }
+
+// mismatch makes of a peer's refusal what it is about. The refusal is the peer's
+// word: what is no fingerprint in it is left out.
+func mismatch(p *Protocol, refusal string) *MismatchError {
+	e := &MismatchError{Protocol: p.Name, Fingerprint: p.Fingerprint}
+	for digits := range strings.SplitSeq(refusal, ",") {
+		if f := Fingerprint(digits); f.valid() {
+			e.Served = append(e.Served, f)
+		}
+	}
+	return e
+}
+
+// TooLargeError means that a message is larger than the peer takes. Nothing was
+// sent, and the step is as it was.
+type TooLargeError struct {
+	// Label is the message's, empty where a carrier is used by itself.
+	Label string
+	// Size and Limit are in bytes, of the message as it is encoded.
+	Size, Limit int
+}
+
+func (e *TooLargeError) Error() string {
+	what := "a message"
+	if e.Label != "" {
+		what = e.Label
+	}
+	return fmt.Sprintf("session: %s is too large: %d bytes, and the peer takes %d", what, e.Size, e.Limit)
+}
+
+// EncodeError means that a value has no encoding, such as text that is not UTF-8
+// or a time after the year 9999. Nothing was sent, and the step is as it was.
+type EncodeError struct {
+	// Label is the message's, Param the parameter as the schema writes it.
+	Label, Param string
+	// Err is what is wrong with the value.
+	Err error
+}
+
+func (e *EncodeError) Error() string {
+	return fmt.Sprintf("session: %s cannot be encoded: %s: %v", e.Label, e.Param, e.Err)
+}
+
+// Unwrap returns Err.
+func (e *EncodeError) Unwrap() error { return e.Err }

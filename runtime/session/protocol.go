@@ -11,6 +11,15 @@ const GenVersion1 = 1
 // canonical text of its automaton. Two peers talk only if theirs are equal.
 type Fingerprint string
 
+func (f Fingerprint) valid() bool {
+	for i := range len(f) {
+		if c := f[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return len(f) == 64
+}
+
 // Protocol describes a generated protocol: its identity, and its automaton, of
 // which each role sees its own side. Generated packages hold one for each
 // protocol; it is for reading only.
@@ -54,3 +63,8 @@ type Message struct {
 	// Pos is where the schema says it, "file:line:column".
 	Pos string
 }
+
+// DialerSendsFirst reports whether every session of the protocol begins with a
+// message of the role that dials. A carrier lets the header of the stream wait for
+// that message then, and sends it at once otherwise.
+func (p *Protocol) DialerSendsFirst() bool { return tableOf(p).dialerSendsFirst }

@@ -1,6 +1,10 @@
 package session
 
-import "context"
+import (
+	"context"
+	"fmt"
+	"io"
+)
 
 // Step is what a generated state holds: one place in one session, for one use.
 // The zero value belongs to no session. A step is ready, busy or used: of two
@@ -12,54 +16,181 @@ type Step struct {
 
 // BeginSend makes the step busy to send the message with the given index in
 // Protocol.Messages. What it returns belongs to the caller until Refuse or Send.
-func (p Step) BeginSend(message int) (*Outbound, error) { panic("skeleton") }
+func (p Step) BeginSend(message int) (*Outbound, error) {
+	s, err := p.begin()
+	if err != nil {
+		return nil, err
+	}
+	if uint(message) >= uint(len(s.protocol.Messages)) {
+		return nil, s.misplaced()
+	}
+	m := &s.protocol.Messages[message]
+	if m.Sender != s.role || m.State != s.state && !s.table.holds(s.state, m.State) {
+		return nil, s.misplaced()
+	}
+	s.out.begin(message, m)
+	return &s.out, nil
+}
 
 // Recv consumes the step to receive one of the messages that leave state. What it
 // returns belongs to the caller until Violated or Accept. If ctx ends first, the
 // step is as it was; a peer that sent anything else has ended the session.
-func (p Step) Recv(ctx context.Context, state int) (*Inbound, error) { panic("skeleton") }
+func (p Step) Recv(ctx context.Context, state int) (*Inbound, error) {
+	s, err := p.beginRecv(state)
+	if err != nil {
+		return nil, err
+	}
+	message, arrived, err := s.await(ctx, state)
+	if err != nil {
+		err = s.failed(ctx, err)
+		s.giveBack()
+		return nil, err
+	}
+	return s.admit(state, message, arrived)
+}
 
 // TryRecv is Recv without the wait. ok is false, and the step as it was, if nothing has arrived yet.
-func (p Step) TryRecv(state int) (in *Inbound, ok bool, err error) { panic("skeleton") }
+func (p Step) TryRecv(state int) (in *Inbound, ok bool, err error) {
+	s, err := p.beginRecv(state)
+	if err != nil {
+		return nil, false, err
+	}
+	message, arrived, ok, err := s.poll(state)
+	if err != nil {
+		err = s.failed(context.Background(), err)
+	}
+	if err != nil || !ok {
+		s.giveBack()
+		return nil, false, err
+	}
+	in, err = s.admit(state, message, arrived)
+	return in, err == nil, err
+}
 
-// Close waits until both roles have finished. The step must be that of the End state.
-func (p Step) Close(ctx context.Context) error { panic("skeleton") }
+// Close waits until both roles have finished. The step must be that of the End
+// state, and stays it: a Close whose context ended may be repeated.
+func (p Step) Close(ctx context.Context) error {
+	s, err := p.begin()
+	if err != nil {
+		return err
+	}
+	defer s.giveBack()
+	if !s.table.holds(s.state, s.table.end()) {
+		return s.misuse(ErrNoSession)
+	}
+	return s.finish(ctx)
+}
 
 // Abort ends the step's session at both ends. It consumes nothing, is idempotent,
 // and does nothing after the end. The peer learns text only if err is a Reason.
-func (p Step) Abort(err error) { panic("skeleton") }
+func (p Step) Abort(err error) {
+	if p.s != nil {
+		p.s.abort(err, abortFor(err))
+	}
+}
+
+// Ready reports whether the step can still be used.
+func (p Step) Ready() bool { return p.s != nil && p.s.turn.Load() == p.turn }
 
 // Describe says in words which state it is and how it stands: "BankClientAccount (ready)".
-func (p Step) Describe(state string) string { panic("skeleton") }
-
-// Outbound is a message on its way out: an Encoder for its payload, in the order
-// of the field numbers.
-type Outbound struct {
-	Encoder
-	s *Session
+func (p Step) Describe(state string) string {
+	if p.s == nil {
+		return state + " (of no session)"
+	}
+	switch p.s.turn.Load() {
+	case p.turn:
+		if err := p.s.over(); err != nil {
+			return state + " (over: " + err.Error() + ")"
+		}
+		return state + " (ready)"
+	case p.turn | 1:
+		return state + " (busy)"
+	}
+	return state + " (used)"
 }
 
-// Refuse gives the step back, unconsumed, because the message's predicate is
-// false, and returns the *ContractError that says so. values are pairs of name and value.
-func (o *Outbound) Refuse(values ...any) error { panic("skeleton") }
-
-// Send sends the message and returns the next step. If it cannot be encoded, is
-// too large, or ctx ends, the step is as it was.
-func (o *Outbound) Send(ctx context.Context) (Step, error) { panic("skeleton") }
-
-// Inbound is a message that arrived: a Decoder of its payload.
-type Inbound struct {
-	Decoder
-	s *Session
+// begin makes a ready step busy.
+func (p Step) begin() (*Session, error) {
+	s := p.s
+	if s == nil {
+		return nil, ErrNoSession
+	}
+	if !s.turn.CompareAndSwap(p.turn, p.turn|1) {
+		return nil, s.misuse(ErrStateUsed)
+	}
+	if err := s.over(); err != nil {
+		s.giveBack()
+		return nil, err
+	}
+	return s, nil
 }
 
-// Message is the message's index in Protocol.Messages.
-func (in *Inbound) Message() int { panic("skeleton") }
+// beginRecv makes a ready step busy, to receive what leaves state.
+func (p Step) beginRecv(state int) (*Session, error) {
+	s, err := p.begin()
+	if err != nil {
+		return nil, err
+	}
+	if uint(state) >= uint(len(s.table.places)) || state != s.state && !s.table.holds(s.state, state) {
+		return nil, s.misplaced()
+	}
+	if at := &s.table.places[state]; at.count == 0 || at.sender == s.role {
+		return nil, s.misplaced()
+	}
+	return s, nil
+}
 
-// Violated ends the session because the message's predicate is false, or, before
-// that, its payload is malformed. It returns the *PeerError that both ends get.
-func (in *Inbound) Violated(values ...any) error { panic("skeleton") }
+// giveBack makes the step that is busy ready again.
+func (s *Session) giveBack() { s.turn.Add(^uint64(0)) }
 
-// Accept takes the message in and returns the next step. It is a *PeerError, and
-// the session over, if the payload was malformed.
-func (in *Inbound) Accept() (Step, error) { panic("skeleton") }
+// advance ends the step that is busy, by the message, and returns the next one.
+func (s *Session) advance(message int, m *Message) Step {
+	s.enter(m.Next)
+	if s.observer != nil {
+		s.observer.Observe(s.protocol, s.role, message)
+	}
+	return Step{s: s, turn: s.turn.Add(1)}
+}
+
+// misplaced gives the step back because it is not where its type says.
+func (s *Session) misplaced() error {
+	s.giveBack()
+	return s.misuse(ErrNoSession)
+}
+
+// misuse names the protocol and the role that a step was misused in.
+func (s *Session) misuse(err error) error {
+	return fmt.Errorf("%w (%s %s)", err, s.protocol.Name, s.protocol.Roles[s.role])
+}
+
+// finish brings a session that is at the end of its role to the end of both.
+func (s *Session) finish(ctx context.Context) error {
+	if s.closed {
+		return nil
+	}
+	if err := s.stream.CloseSend(); err != nil {
+		return s.failed(ctx, err)
+	}
+	if !s.peerDone {
+		message, _, err := s.stream.Recv(ctx)
+		if err == nil {
+			return s.unexpected(message)
+		}
+		if err != io.EOF {
+			return s.failed(ctx, err)
+		}
+		s.peerDone = true
+	}
+	if err := s.stream.Close(ctx); err != nil {
+		return s.failed(ctx, err)
+	}
+	s.closed = true
+	return nil
+}
+
+// FalseOnPanic is deferred by a predicate that may panic: a panic counts as false.
+func FalseOnPanic(holds *bool) {
+	if recover() != nil {
+		*holds = false
+	}
+}

@@ -1,0 +1,134 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"unicode/utf8"
+)
+
+// Abort is why one end ends a session early, as the other end gets to know it.
+type Abort struct {
+	Code AbortCode
+	// Reason is at most 1,024 bytes of UTF-8, and never the text of an error that the program did not mean to share.
+	Reason string
+}
+
+// AbortCode says what kind of end it was, on the wire. Codes below 0x10 are the
+// program's, those from 0x10 to 0x1f are the rules of a protocol (see Rule), those
+// from 0x20 to 0x3f a carrier's own. A code that is not known is kept as it came.
+type AbortCode uint64
+
+// The codes that this package sends.
+const (
+	// AbortFailed: the program gave up, by Abort or by an error from a body. The
+	// reason is what it made with Reason, else empty.
+	AbortFailed AbortCode = 0x00
+	// AbortUnfinished: a body returned no error, though the protocol goes on.
+	AbortUnfinished AbortCode = 0x01
+	// AbortPanicked: a body panicked.
+	AbortPanicked AbortCode = 0x02
+	// AbortDropped: the program forgot the session; the garbage collector found it.
+	AbortDropped AbortCode = 0x03
+	// AbortCanceled: a context ended, and the program gave up for that.
+	AbortCanceled AbortCode = 0x04
+	// AbortMismatch: nobody serves the protocol here. The reason is what is served
+	// under its name: fingerprints, separated by commas.
+	AbortMismatch AbortCode = 0x05
+)
+
+// String says in words what kind of end the code means.
+func (c AbortCode) String() string {
+	switch c {
+	case AbortFailed:
+		return "the program gave up"
+	case AbortUnfinished:
+		return "its body returned before the end of the protocol"
+	case AbortPanicked:
+		return "its body panicked"
+	case AbortDropped:
+		return "its program dropped the session"
+	case AbortCanceled:
+		return "its context ended"
+	case AbortMismatch:
+		return "it does not serve the protocol"
+	}
+	if rule := Rule(c); rule.known() {
+		return rule.String()
+	}
+	return fmt.Sprintf("code %#x", uint64(c))
+}
+
+// AbortError means that the session was aborted, by the peer or at this end. It
+// unwraps to net.ErrClosed, and to Err.
+type AbortError struct {
+	Abort
+	// Remote says that the peer did it. Its Reason is the peer's word: show it to people, act on the Code.
+	Remote bool
+	// Err is what this end aborted with. It never travels.
+	Err error
+}
+
+func (e *AbortError) Error() string {
+	var b strings.Builder
+	b.WriteString("session: aborted")
+	if e.Remote {
+		b.WriteString(" by the peer: ")
+		b.WriteString(e.Code.String())
+		if e.Reason != "" {
+			fmt.Fprintf(&b, ": %q", e.Reason)
+		}
+		return b.String()
+	}
+	if e.Err != nil {
+		b.WriteString(": ")
+		b.WriteString(e.Err.Error())
+	}
+	return b.String()
+}
+
+// Unwrap makes errors.Is find net.ErrClosed and what this end aborted with.
+func (e *AbortError) Unwrap() []error {
+	if e.Err == nil {
+		return []error{net.ErrClosed}
+	}
+	return []error{e.Err, net.ErrClosed}
+}
+
+// Reason makes an error whose text the peer may see. When a session is aborted
+// with it, or with an error that wraps it, the peer's *AbortError has the text, cut
+// to 1,024 bytes, as its Reason. No other error's text ever reaches the peer.
+func Reason(text string) error { return &reasonError{text} }
+
+type reasonError struct{ text string }
+
+func (e *reasonError) Error() string { return e.text }
+
+// abortFor says of err what the peer may know.
+func abortFor(err error) Abort {
+	var reason *reasonError
+	switch {
+	case errors.As(err, &reason):
+		return Abort{Code: AbortFailed, Reason: cutReason(reason.text)}
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return Abort{Code: AbortCanceled}
+	}
+	return Abort{Code: AbortFailed}
+}
+
+const reasonMax = 1024
+
+// cutReason makes text fit for an Abort.
+func cutReason(text string) string {
+	text = strings.ToValidUTF8(text, string(utf8.RuneError))
+	if len(text) <= reasonMax {
+		return text
+	}
+	end := reasonMax
+	for !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end]
+}

@@ -1,0 +1,165 @@
+package session
+
+import (
+	"encoding/hex"
+	"fmt"
+	"net"
+	"strings"
+	"unicode/utf8"
+)
+
+// ContractError means that the program itself tried to send a message whose
+// predicate is false. Nothing was sent, and the step is as it was.
+type ContractError struct {
+	// Protocol, Role and Label say which message: "bank.Bank", "Client", "Deposit".
+	Protocol, Role, Label string
+	// Where is the predicate, and Pos where the schema says it, "file:line:column".
+	Where, Pos string
+	// Values are what the predicate was about.
+	Values []Value
+}
+
+func (e *ContractError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "session: %s must not be sent by %s %s here: its predicate is false", e.Label, e.Protocol, e.Role)
+	describePredicate(&b, e.Where, e.Pos, e.Values)
+	return b.String()
+}
+
+// Rule is what a peer can break. Its number is the AbortCode by which the other end learns of it.
+type Rule uint64
+
+// The rules.
+const (
+	// UnexpectedLabel: the message is none of those that may come here.
+	UnexpectedLabel Rule = 0x10 + iota
+	// MalformedPayload: the message's payload is not an encoding of its parameters.
+	MalformedPayload
+	// FalsePredicate: the message's predicate, over what both ends know, is false.
+	FalsePredicate
+	// TooLate: the message did not come within its time limit.
+	TooLate
+	// EndedEarly: the peer said that nothing more comes, where the protocol goes on.
+	EndedEarly
+)
+
+func (r Rule) known() bool { return UnexpectedLabel <= r && r <= EndedEarly }
+
+// String says in words what was broken.
+func (r Rule) String() string {
+	switch r {
+	case UnexpectedLabel:
+		return "unexpected message"
+	case MalformedPayload:
+		return "malformed payload"
+	case FalsePredicate:
+		return "false predicate"
+	case TooLate:
+		return "too late"
+	case EndedEarly:
+		return "ended early"
+	}
+	return fmt.Sprintf("rule %#x", uint64(r))
+}
+
+// PeerError means that one role broke the protocol, and that the session is over
+// for that. Both ends get one. It unwraps to net.ErrClosed.
+type PeerError struct {
+	// Protocol is "<package>.<Protocol>", Role the role that broke it.
+	Protocol, Role string
+	// Rule is what it broke.
+	Rule Rule
+	// Label is the message's, empty if no message of the protocol is meant.
+	Label string
+	// Detail says more about a malformed payload.
+	Detail string
+	// Where is the message's predicate, if that is false, and Pos where the schema
+	// says the message, "file:line:column".
+	Where, Pos string
+	// Values are what the predicate was about. Only the end that found it false has them.
+	Values []Value
+	// Remote says that the peer found it, and that Role is this end's own.
+	Remote bool
+}
+
+func (e *PeerError) Error() string {
+	var b strings.Builder
+	b.WriteString("session: ")
+	if e.Remote {
+		b.WriteString("the peer says that ")
+	}
+	fmt.Fprintf(&b, "%s %s broke the protocol: %s", e.Protocol, e.Role, e.Rule)
+	if e.Label != "" {
+		fmt.Fprintf(&b, " of %s", e.Label)
+	}
+	if e.Detail != "" {
+		fmt.Fprintf(&b, ": %s", e.Detail)
+	}
+	describePredicate(&b, e.Where, e.Pos, e.Values)
+	return b.String()
+}
+
+// Timeout reports whether the peer was too late.
+func (e *PeerError) Timeout() bool { return e.Rule == TooLate }
+
+// Unwrap makes errors.Is find net.ErrClosed.
+func (e *PeerError) Unwrap() error { return net.ErrClosed }
+
+// Value is a variable of a predicate and the value that it had.
+type Value struct {
+	Name  string
+	Value any
+}
+
+// String is "name = value", the value cut to a length that fits a line.
+func (v Value) String() string { return v.Name + " = " + describeValue(v.Value) }
+
+// pairs makes Values of names and values in turn.
+func pairs(of []any) []Value {
+	list := make([]Value, 0, len(of)/2)
+	for i := 0; i+1 < len(of); i += 2 {
+		name, _ := of[i].(string)
+		list = append(list, Value{Name: name, Value: of[i+1]})
+	}
+	return list
+}
+
+func describePredicate(b *strings.Builder, where, pos string, values []Value) {
+	if where != "" {
+		fmt.Fprintf(b, ": %s", where)
+	}
+	for i, v := range values {
+		b.WriteString([]string{" with ", ", "}[min(i, 1)])
+		b.WriteString(v.String())
+	}
+	if pos != "" {
+		fmt.Fprintf(b, " (%s)", pos)
+	}
+}
+
+// describedMax bounds how much of a value, which a peer may have sent, a line shows.
+const describedMax = 64
+
+func describeValue(value any) string {
+	switch v := value.(type) {
+	case string:
+		if len(v) > describedMax {
+			return fmt.Sprintf("%q… (%d bytes)", v[:describedMax], len(v))
+		}
+		return fmt.Sprintf("%q", v)
+	case []byte:
+		if len(v) > describedMax/2 {
+			return fmt.Sprintf("0x%s… (%d bytes)", hex.EncodeToString(v[:describedMax/2]), len(v))
+		}
+		return "0x" + hex.EncodeToString(v)
+	}
+	text := fmt.Sprintf("%+v", value)
+	if len(text) > describedMax {
+		end := describedMax
+		for end > 0 && !utf8.RuneStart(text[end]) {
+			end--
+		}
+		return text[:end] + "…"
+	}
+	return text
+}

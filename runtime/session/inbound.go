@@ -1,0 +1,97 @@
+package session
+
+import (
+	"encoding/binary"
+	"strconv"
+	"time"
+)
+
+// Inbound is a message that arrived: a Decoder of its payload.
+type Inbound struct {
+	Decoder
+	s       *Session
+	index   int
+	message *Message
+}
+
+// Message is the message's index in Protocol.Messages.
+func (in *Inbound) Message() int { return in.index }
+
+// Violated ends the session because the message's predicate is false, or, before
+// that, its payload is malformed. It returns the *PeerError that both ends get.
+func (in *Inbound) Violated(values ...any) error {
+	s, m := in.s, in.message
+	if fault := in.finish(); fault != "" {
+		return s.refuse(MalformedPayload, m, fault, nil)
+	}
+	return s.refuse(FalsePredicate, m, "", pairs(values))
+}
+
+// Accept takes the message in and returns the next step. It is a *PeerError, and
+// the session over, if the payload was malformed.
+func (in *Inbound) Accept() (Step, error) {
+	s, m := in.s, in.message
+	if fault := in.finish(); fault != "" {
+		return Step{}, s.refuse(MalformedPayload, m, fault, nil)
+	}
+	next := s.advance(in.index, m)
+	if m.Next == s.table.end() {
+		// If it fails, the session is over, and Close says why.
+		_ = s.stream.CloseSend()
+	}
+	return next, nil
+}
+
+// admit begins a message that arrived in state: it finds out which one it is.
+func (s *Session) admit(state int, message []byte, arrived time.Time) (*Inbound, error) {
+	number, payload, ok := cutNumber(message)
+	at := &s.table.places[state]
+	for i := at.first; ok && i < at.first+at.count; i++ {
+		m := &s.protocol.Messages[i]
+		if m.Number != number {
+			continue
+		}
+		if !s.punctual(m, arrived) {
+			return nil, s.refuse(TooLate, m, "", nil)
+		}
+		s.in.index, s.in.message = i, m
+		s.in.reset(payload)
+		return &s.in, nil
+	}
+	err := s.unexpected(message)
+	s.giveBack()
+	return nil, err
+}
+
+// cutNumber takes the number of the label off a message.
+func cutNumber(message []byte) (number uint64, payload []byte, ok bool) {
+	if len(message) > 0 && message[0] < 0x80 {
+		return uint64(message[0]), message[1:], true
+	}
+	number, n := binary.Uvarint(message)
+	if n <= 0 || message[n-1] == 0 { // none, or not in as few bytes as hold it
+		return 0, nil, false
+	}
+	return number, message[n:], true
+}
+
+// unexpected ends the session because a message came that may not come here.
+func (s *Session) unexpected(message []byte) error {
+	number, _, ok := cutNumber(message)
+	if !ok {
+		return s.violated(UnexpectedLabel, nil, "the message begins with no label", nil)
+	}
+	for i := range s.protocol.Messages {
+		if m := &s.protocol.Messages[i]; m.Number == number {
+			return s.violated(UnexpectedLabel, &Message{Label: m.Label}, "", nil)
+		}
+	}
+	return s.violated(UnexpectedLabel, nil, "the protocol has no label "+strconv.FormatUint(number, 10), nil)
+}
+
+// refuse ends the session for what the peer broke while a receive is under way.
+func (s *Session) refuse(rule Rule, m *Message, detail string, values []Value) error {
+	err := s.violated(rule, m, detail, values)
+	s.giveBack()
+	return err
+}

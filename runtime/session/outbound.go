@@ -1,0 +1,85 @@
+package session
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+)
+
+// Outbound is a message on its way out: an Encoder for its payload, in the order
+// of the field numbers.
+type Outbound struct {
+	Encoder
+	s       *Session
+	index   int
+	message *Message
+}
+
+// keptMax bounds the memory for messages that a session keeps between two of them, in bytes.
+const keptMax = 4 << 10
+
+// begin starts the message: the label's number, then come the parameters.
+func (o *Outbound) begin(index int, m *Message) {
+	o.index, o.message = index, m
+	o.reset()
+	o.buf = binary.AppendUvarint(o.buf, m.Number)
+}
+
+// Refuse gives the step back, unconsumed, because the message's predicate is
+// false, and returns the *ContractError that says so. values are pairs of name and value.
+func (o *Outbound) Refuse(values ...any) error {
+	s, m := o.s, o.message
+	err := &ContractError{
+		Protocol: s.protocol.Name, Role: s.protocol.Roles[s.role], Label: m.Label,
+		Where: m.Where, Pos: m.Pos, Values: pairs(values),
+	}
+	return o.giveBack(err)
+}
+
+// Send sends the message and returns the next step. If it cannot be encoded, is
+// too large, or ctx ends, the step is as it was.
+func (o *Outbound) Send(ctx context.Context) (Step, error) {
+	s, m := o.s, o.message
+	if o.err != nil {
+		return Step{}, o.giveBack(&EncodeError{Label: m.Label, Param: o.param(), Err: o.err})
+	}
+	if err := ctx.Err(); err != nil {
+		return Step{}, o.giveBack(s.failed(ctx, err))
+	}
+	if err := s.stream.Send(ctx, o.buf, m.Next == s.table.end()); err != nil {
+		return Step{}, o.giveBack(o.failed(ctx, err))
+	}
+	o.trim()
+	return s.advance(o.index, m), nil
+}
+
+// failed is what a Send returns for an error of the stream.
+func (o *Outbound) failed(ctx context.Context, err error) error {
+	var large *TooLargeError
+	if errors.As(err, &large) {
+		return &TooLargeError{Label: o.message.Label, Size: large.Size, Limit: large.Limit}
+	}
+	return o.s.failed(ctx, err)
+}
+
+// giveBack makes the step ready again and returns err.
+func (o *Outbound) giveBack(err error) error {
+	o.trim()
+	o.s.giveBack()
+	return err
+}
+
+// trim keeps the session small.
+func (o *Outbound) trim() {
+	if cap(o.buf) > keptMax {
+		o.buf = nil
+	}
+}
+
+// param is the parameter that could not be encoded, as the schema writes it.
+func (o *Outbound) param() string {
+	if i := o.top - 1; 0 <= i && i < len(o.message.Params) {
+		return o.message.Params[i]
+	}
+	return "its payload"
+}

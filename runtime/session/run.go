@@ -1,0 +1,94 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+)
+
+// Run opens a session of p, runs body on its first step, and closes it. The body's
+// context ends with the session; context.Cause says what ended it. Run returns nil
+// when both roles have finished. Else the session has been aborted: because the
+// body failed, panicked (and Run panics with it), or returned no error and not the
+// end of this session, which is ErrUnfinished.
+func Run(ctx context.Context, conn Conn, p *Protocol, body func(context.Context, Step) (Step, error)) error {
+	s, err := open(ctx, conn, p)
+	if err != nil {
+		return err
+	}
+	return s.run(ctx, body)
+}
+
+// Register makes srv run body as the second role of p for each session that a
+// peer opens. What holds for the body of Run holds here, but a panic ends only its
+// session, and is logged, as is a body that stops unfinished.
+func Register(srv Registrar, p *Protocol, body func(context.Context, Step) (Step, error)) {
+	srv.Handle(p, func(ctx context.Context, stream Stream) {
+		s := newSession(p, 1, stream)
+		defer s.logPanic()
+		if err := s.run(ctx, body); err == ErrUnfinished {
+			slog.Error(err.Error(), "protocol", p.Name, "role", p.Roles[1])
+		}
+	})
+}
+
+// run runs body from the session's first step, and closes or aborts the session.
+func (s *Session) run(ctx context.Context, body func(context.Context, Step) (Step, error)) error {
+	inner, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stop := context.AfterFunc(s.stream.Context(), func() { cancel(s.whyEnded()) })
+	defer stop()
+
+	returned := false
+	defer func() {
+		if !returned { // a panic, or runtime.Goexit: it goes on from here
+			s.abort(errPanicked, Abort{Code: AbortPanicked})
+		}
+	}()
+	end, err := body(inner, Step{s: s})
+	returned = true
+
+	if err == nil {
+		if end.s != s {
+			return s.unfinished()
+		}
+		// Not inner: that ends as soon as both ends have finished.
+		err = end.Close(ctx)
+		if errors.Is(err, ErrStateUsed) || errors.Is(err, ErrNoSession) {
+			return s.unfinished()
+		}
+	}
+	if err != nil {
+		s.abort(err, abortFor(err))
+	}
+	return err
+}
+
+var errPanicked = errors.New("session: the body panicked")
+
+// unfinished ends the session because the body returned before its end.
+func (s *Session) unfinished() error {
+	if s.stream.Context().Err() != nil {
+		return fmt.Errorf("%w; the session was over already: %w", ErrUnfinished, s.whyEnded())
+	}
+	s.abort(ErrUnfinished, Abort{Code: AbortUnfinished})
+	return ErrUnfinished
+}
+
+// whyEnded returns what ended a session whose stream is over.
+func (s *Session) whyEnded() error {
+	if cause := s.over(); cause != nil {
+		return cause
+	}
+	return translate(s.protocol, s.role, context.Cause(s.stream.Context()))
+}
+
+// logPanic is deferred. It ends a panic of a registered body.
+func (s *Session) logPanic() {
+	if r := recover(); r != nil {
+		slog.Error("session: body panicked", "protocol", s.protocol.Name, "role", s.protocol.Roles[s.role],
+			"panic", r, "stack", string(debug.Stack()))
+	}
+}

@@ -1,0 +1,62 @@
+package session
+
+import (
+	"context"
+	"time"
+)
+
+// A time limit runs from when the session entered the place to when the message
+// arrived there: a message in time stays in time, however late it is read.
+
+// await waits for the next message in state. If every message there has a time
+// limit, it waits no longer than the longest of them.
+func (s *Session) await(ctx context.Context, state int) (message []byte, arrived time.Time, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, time.Time{}, err
+	}
+	limit := s.table.places[state].wait
+	if limit == 0 {
+		return s.stream.Recv(ctx)
+	}
+	message, arrived, ok, err := s.poll(state)
+	if ok || err != nil {
+		return message, arrived, err
+	}
+	limited, cancel := context.WithDeadline(ctx, s.entered.Add(limit))
+	defer cancel()
+	message, arrived, err = s.stream.Recv(limited)
+	if err == nil || limited.Err() == nil || ctx.Err() != nil {
+		return message, arrived, err
+	}
+	message, arrived, ok, err = s.poll(state)
+	if !ok && err == nil {
+		err = s.late(state)
+	}
+	return message, arrived, err
+}
+
+// poll returns the next message in state if it is there, and an error if it can
+// no longer come in time.
+func (s *Session) poll(state int) (message []byte, arrived time.Time, ok bool, err error) {
+	limit := s.table.places[state].wait
+	late := limit > 0 && time.Since(s.entered) > limit
+	message, arrived, ok, err = s.stream.TryRecv()
+	if late && !ok && err == nil {
+		err = s.late(state)
+	}
+	return message, arrived, ok, err
+}
+
+// late ends the session because no message came in time.
+func (s *Session) late(state int) error {
+	var m *Message
+	if at := &s.table.places[state]; at.count == 1 {
+		m = &s.protocol.Messages[at.first]
+	}
+	return s.violated(TooLate, m, "", nil)
+}
+
+// punctual reports whether m arrived within its time limit.
+func (s *Session) punctual(m *Message, arrived time.Time) bool {
+	return m.Within == 0 || arrived.Sub(s.entered) <= m.Within
+}
