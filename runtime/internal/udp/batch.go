@@ -1,0 +1,52 @@
+package udp
+
+import "net/netip"
+
+// Datagram is one datagram of a Batch.
+type Datagram struct {
+	// Addr is where it came from, or where it goes.
+	Addr netip.AddrPort
+	// Data lies in the batch's slab, and is valid until the batch is used again.
+	Data []byte
+}
+
+// Batch is memory for datagrams, with those that are in it. The datagrams lie side
+// by side in one slab. It belongs to one goroutine at a time.
+type Batch struct {
+	// Datagrams are what is in the batch, in order.
+	Datagrams []Datagram
+
+	slab    []byte
+	used    int // bytes of slab
+	sizeMax int // of one datagram
+}
+
+// NewBatch makes a batch for up to count datagrams of up to sizeMax bytes each.
+func NewBatch(count, sizeMax int) *Batch {
+	return &Batch{
+		Datagrams: make([]Datagram, 0, count),
+		slab:      make([]byte, count*sizeMax),
+		sizeMax:   sizeMax,
+	}
+}
+
+// Reset empties the batch.
+func (b *Batch) Reset() {
+	b.Datagrams = b.Datagrams[:0]
+	b.used = 0
+}
+
+// Full reports whether there is no room for another datagram.
+func (b *Batch) Full() bool { return len(b.Datagrams) == cap(b.Datagrams) }
+
+// Next returns where the next datagram is to be written: an empty slice with room
+// for the longest one. The batch must not be full.
+func (b *Batch) Next() []byte {
+	return b.slab[b.used : b.used : b.used+b.sizeMax]
+}
+
+// Add puts in the datagram that was written to what Next returned.
+func (b *Batch) Add(data []byte, addr netip.AddrPort) {
+	b.Datagrams = append(b.Datagrams, Datagram{Addr: addr, Data: data})
+	b.used += min(len(data), b.sizeMax)
+}

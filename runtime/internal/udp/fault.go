@@ -1,0 +1,49 @@
+package udp
+
+import (
+	"errors"
+	"net"
+	"os"
+	"syscall"
+)
+
+// Fault says what an error of a socket asks for. Only one of them ends anything.
+type Fault uint8
+
+// The faults.
+const (
+	// FaultNone: there was no error.
+	FaultNone Fault = iota
+	// FaultClosed: the socket was closed; no later call succeeds.
+	FaultClosed
+	// FaultInterrupted: Interrupt was called, or ResumeFor's time is over.
+	FaultInterrupted
+	// FaultFull: the system had no room for a datagram. It is lost; congestion control will notice.
+	FaultFull
+	// FaultRefused: an ICMP message said that nobody listens at some peer's port. Anyone can
+	// forge one, so it is no more than a hint.
+	FaultRefused
+	// FaultTooBig: a datagram was larger than the path takes, or than the room for it.
+	FaultTooBig
+	// FaultTransient: anything else. The next call may succeed.
+	FaultTransient
+)
+
+// FaultOf classifies an error of ReadBatch or WriteBatch.
+func FaultOf(err error) Fault {
+	switch {
+	case err == nil:
+		return FaultNone
+	case errors.Is(err, net.ErrClosed):
+		return FaultClosed
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return FaultInterrupted
+	case errors.Is(err, syscall.ENOBUFS), errors.Is(err, syscall.ENOMEM):
+		return FaultFull
+	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ECONNRESET):
+		return FaultRefused
+	case errors.Is(err, syscall.EMSGSIZE):
+		return FaultTooBig
+	}
+	return FaultTransient
+}

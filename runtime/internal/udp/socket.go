@@ -1,0 +1,107 @@
+// Package udp reads and writes datagrams in batches. It knows sockets, and
+// nothing of what the datagrams mean.
+//
+// A Batch is one slab of memory, allocated once; a read fills it, a write
+// empties it, and neither allocates. This is the portable form, which moves one
+// datagram a system call; a form that moves many has the same interface.
+package udp
+
+import (
+	"net"
+	"net/netip"
+	"time"
+)
+
+// bufferBytes is the size that a socket's kernel buffers are asked to have: what
+// arrives at 1 Gbit/s while the reader is away for 50 ms. The kernel may give less.
+const bufferBytes = 7 << 20
+
+// Socket is a UDP socket that is connected to nobody. One goroutine at a time
+// reads, any number write; Interrupt and Close may be called by any.
+type Socket struct {
+	conn packetConn
+	addr netip.AddrPort
+}
+
+// packetConn is what a Socket needs of a *net.UDPConn.
+type packetConn interface {
+	ReadMsgUDPAddrPort(b, oob []byte) (n, oobn, flags int, addr netip.AddrPort, err error)
+	WriteMsgUDPAddrPort(b, oob []byte, addr netip.AddrPort) (n, oobn int, err error)
+	SetReadDeadline(t time.Time) error
+	Close() error
+}
+
+// Listen binds a socket to address, "host:port"; port 0 lets the system choose.
+// The network is "udp", "udp4" or "udp6".
+func Listen(network, address string) (*Socket, error) {
+	bind, err := net.ResolveUDPAddr(network, address)
+	if err != nil {
+		return nil, err
+	}
+	c, err := net.ListenUDP(network, bind)
+	if err != nil {
+		return nil, err
+	}
+	growBuffers(c)
+	return &Socket{conn: c, addr: plain(c.LocalAddr().(*net.UDPAddr).AddrPort())}, nil
+}
+
+// plain is the address as peers know it: an IPv4 address on a socket for both
+// versions is an IPv4 address.
+func plain(a netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+}
+
+// LocalAddr is the address that the socket is bound to.
+func (s *Socket) LocalAddr() netip.AddrPort { return s.addr }
+
+// ReadBatch waits for datagrams and puts those that are there into b, at least
+// one if the error is nil. What b held before is gone. FaultOf says what an error asks for;
+// only FaultClosed is for good.
+func (s *Socket) ReadBatch(b *Batch) error {
+	b.Reset()
+	room := b.Next()
+	n, _, _, from, err := s.conn.ReadMsgUDPAddrPort(room[:cap(room)], nil)
+	if err != nil {
+		return err
+	}
+	b.Add(room[:n], plain(from))
+	return nil
+}
+
+// WriteBatch sends the datagrams of b, in order. One that the system refuses is
+// lost, as it might be on the way, and the others are sent all the same; the first
+// error is returned. Only with FaultClosed is nothing more sent.
+func (s *Socket) WriteBatch(b *Batch) error {
+	var first error
+	for i := range b.Datagrams {
+		d := &b.Datagrams[i]
+		_, _, err := s.conn.WriteMsgUDPAddrPort(d.Data, nil, d.Addr)
+		if err == nil {
+			continue
+		}
+		if first == nil {
+			first = err
+		}
+		if FaultOf(err) == FaultClosed {
+			break
+		}
+	}
+	return first
+}
+
+// past is a deadline that every read has missed.
+var past = time.Unix(1, 0)
+
+// Interrupt makes a read that waits return with FaultInterrupted, and every later
+// one too, until Resume. No datagram is lost. It is no system call.
+func (s *Socket) Interrupt() { s.conn.SetReadDeadline(past) }
+
+// Resume lets reads wait again.
+func (s *Socket) Resume() { s.conn.SetReadDeadline(time.Time{}) }
+
+// ResumeFor lets a read wait for d, then interrupts it.
+func (s *Socket) ResumeFor(d time.Duration) { s.conn.SetReadDeadline(time.Now().Add(d)) }
+
+// Close ends all calls with FaultClosed.
+func (s *Socket) Close() error { return s.conn.Close() }
