@@ -32,10 +32,15 @@ type StreamID uint64
 // EventKind says what an Event tells.
 type EventKind uint8
 
-// The events. A driver handles Handshake itself; the others concern the application.
+// The events. A driver handles Start and Handshake itself; the others concern the application.
 const (
+	// EventStart: Data holds this end's transport parameters. The driver makes a new
+	// handshake.Driver, starts it with them and gives what it says to HandleHandshake. It comes
+	// again if the handshake begins anew, with another server id: the driver before it is then forgotten. Data
+	// is valid until the next input.
+	EventStart EventKind = iota + 1
 	// EventHandshake: Data holds handshake bytes of Level for the Driver. Data is valid until the next input.
-	EventHandshake EventKind = iota + 1
+	EventHandshake
 	// EventConnected: the handshake is done; streams can be opened, and the peer's are accepted from now on.
 	EventConnected
 	// EventAccepted: the peer opened Stream; Data is the header that it gave to OpenStream. At the listening end only.
@@ -65,8 +70,6 @@ type Event struct {
 
 // Conn is one end of one connection. See the package comment for how to drive it.
 type Conn struct{ skeleton }
-
-// Config, NewClient, NewServer: see config.go.
 
 // HandleDatagram takes in one datagram that arrived from the address at time
 // now. The machine copies what it keeps.
@@ -129,3 +132,22 @@ func (c *Conn) NextTimeout() mono.Time { panic("skeleton") }
 func (c *Conn) Idle() bool { panic("skeleton") }
 
 type skeleton struct{ _ time.Duration }
+
+// Tombstone is what the endpoint keeps for the connection's id after EventClosed and the last PollTransmit:
+// a datagram of at most 32 bytes that answers what still comes, until the given time. It is nil if no answer is needed.
+func (c *Conn) Tombstone(now mono.Time) (datagram []byte, until mono.Time) { panic("skeleton") }
+
+// Stats returns a picture of the connection.
+func (c *Conn) Stats() Stats { panic("skeleton") }
+
+// Stats is a picture of a connection.
+type Stats struct {
+	SmoothedRTT, RTTVar, MinRTT, LatestRTT time.Duration // MinRTT is zero before the first sample
+
+	PacketsSent, PacketsReceived, PacketsLost uint64
+	BytesSent, BytesReceived                  uint64 // whole datagrams
+	// PacketsDropped came and were not taken in: not authentic, duplicate, too early, not for this connection.
+	PacketsDropped uint64
+
+	BytesInFlight, CongestionWindow, PTOCount int
+}

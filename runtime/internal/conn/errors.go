@@ -1,0 +1,106 @@
+package conn
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Errors of commands that leave the stream and the connection as they were.
+var (
+	// ErrBlocked: not now; an event follows when it may work.
+	ErrBlocked = errors.New("conn: blocked")
+	// ErrClosing: Close was called, and no new streams are opened.
+	ErrClosing = errors.New("conn: closing")
+	// ErrNoStream: the stream was never opened, or is gone; an event said why.
+	ErrNoStream = errors.New("conn: no such stream")
+	// ErrFinished: this end has finished sending on the stream.
+	ErrFinished = errors.New("conn: sending is finished")
+)
+
+// TooLargeError says that a message is longer than the peer takes.
+type TooLargeError struct {
+	Size, Limit int // in bytes
+}
+
+func (e *TooLargeError) Error() string {
+	return fmt.Sprintf("conn: message of %d bytes is over the peer's limit of %d", e.Size, e.Limit)
+}
+
+// AbortError is why a stream ended early.
+type AbortError struct {
+	// Code and Reason are as given to AbortStream, at this end or at the other.
+	Code   uint64
+	Reason string
+	// Remote: the peer aborted it. Otherwise a fault of the peer's made this end do it, or this end's application did.
+	Remote bool
+}
+
+func (e *AbortError) Error() string {
+	return fmt.Sprintf("conn: stream aborted %s: code %d %q", end(e.Remote), e.Code, e.Reason)
+}
+
+// Cause says what kind of end a connection came to. Where one event shows several, the least one counts;
+// what came later than the first event changes nothing.
+type Cause uint8
+
+// The causes, the strongest first.
+const (
+	// Aborted: Abort was called, at the end that Remote tells.
+	Aborted Cause = iota + 1
+	// Violated: one end broke the rules of the transport; Remote: the peer says that this one did.
+	Violated
+	// Refused: the handshake failed: no common version, parameters that differ, a certificate that does not hold.
+	Refused
+	// Reset: the peer has no memory of the connection.
+	Reset
+	// Gone: what was sent has not been answered for the death timeout.
+	Gone
+	// Idle: nothing came for the idle timeout.
+	Idle
+	// HandshakeTimeout: the handshake was not done in time.
+	HandshakeTimeout
+)
+
+var causes = [...]string{
+	Aborted: "aborted", Violated: "protocol violated", Refused: "handshake refused", Reset: "reset by the peer",
+	Gone: "peer gone", Idle: "idle for too long", HandshakeTimeout: "handshake timed out",
+}
+
+func (c Cause) String() string { return causes[c] }
+
+// CloseError is why a connection ended, other than by a Close that drained. It is the same for all that ask later.
+type CloseError struct {
+	Cause  Cause
+	Code   uint64
+	Reason string
+	// Remote: the peer ended it, and said so.
+	Remote bool
+	// Err is the handshake's own error, if it was that.
+	Err error
+}
+
+func (e *CloseError) Error() string {
+	text := fmt.Sprintf("conn: %s %s", e.Cause, end(e.Remote))
+	if e.Code != 0 || e.Reason != "" {
+		text += fmt.Sprintf(": code %d %q", e.Code, e.Reason)
+	}
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text
+}
+
+// Unwrap returns the handshake's error.
+func (e *CloseError) Unwrap() error { return e.Err }
+
+// Timeout reports whether it was for want of an answer.
+func (e *CloseError) Timeout() bool {
+	return e.Cause == Gone || e.Cause == Idle || e.Cause == HandshakeTimeout
+}
+
+func end(remote bool) string {
+	if remote {
+		return "by the peer"
+	}
+	return "here"
+}
