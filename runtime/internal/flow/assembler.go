@@ -1,0 +1,189 @@
+package flow
+
+import "errors"
+
+var (
+	// ErrGaps: taking the bytes in would leave too many gaps. Nothing was taken in;
+	// the packet is to be treated as if it had not arrived.
+	ErrGaps = errors.New("too many gaps")
+	// ErrFinalSize: bytes past the end of the stream, or a second end (RFC 9000 §4.5).
+	ErrFinalSize = errors.New("final size changed")
+)
+
+// maxGaps bounds what a peer that sends crumbs can make an Assembler remember.
+const maxGaps = 1024
+
+// Assembler puts the bytes of one stream in order, in one stretch of memory, so that a whole
+// message is a slice of it. What came once is never written again: bytes that come
+// twice are counted once and not compared. The zero value is an empty stream.
+type Assembler struct {
+	buf  []byte // buf[0] is the byte at base
+	base uint64
+	// consumed: everything before was read and is no longer looked at. ready:
+	// everything before has arrived. Between them is what is to be read.
+	consumed, ready uint64
+	ahead           Intervals // what arrived beyond ready
+	final           uint64    // plus 1; zero means not known
+	expected        uint64    // no buffer of more than a class needs to reach further
+	// pinned: a reader looks at buf from consumed on. old is a buffer that it may still look at, after buf outgrew it.
+	pinned bool
+	old    []byte
+}
+
+// Ready is the offset up to which everything has arrived.
+func (a *Assembler) Ready() uint64 { return a.ready }
+
+// Consumed is the offset up to which everything was read.
+func (a *Assembler) Consumed() uint64 { return a.consumed }
+
+// Final is the offset at which the stream ends, if that is known.
+func (a *Assembler) Final() (offset uint64, known bool) { return a.final - 1, a.final > 0 }
+
+// Complete reports whether every byte up to the stream's end has arrived.
+func (a *Assembler) Complete() bool { return a.final > 0 && a.ready == a.final-1 }
+
+// Gaps is how many separate stretches arrived beyond Ready.
+func (a *Assembler) Gaps() int { return a.ahead.Len() }
+
+// Finish notes that the stream ends at final.
+func (a *Assembler) Finish(final uint64) error {
+	// RFC 9000 §4.5: "Once a final size for a stream is known, it cannot change."
+	if a.final > 0 && a.final-1 != final || final < a.highest() {
+		return ErrFinalSize
+	}
+	a.final = final + 1
+	return nil
+}
+
+// Write takes in data at offset. The caller has checked offset against the stream's limit.
+func (a *Assembler) Write(b *Buffers, offset uint64, data []byte) error {
+	end := offset + uint64(len(data))
+	if a.final > 0 && end > a.final-1 {
+		return ErrFinalSize
+	}
+	if offset < a.ready {
+		data = data[min(a.ready-offset, uint64(len(data))):]
+		offset = a.ready
+	}
+	if len(data) == 0 {
+		return nil
+	}
+	if offset > a.ready && a.ahead.Len() >= maxGaps && !a.ahead.Contains(offset, end) {
+		return ErrGaps
+	}
+	a.makeRoom(b, end)
+	a.fill(offset, data)
+	if offset == a.ready {
+		a.ready = end
+		if a.ahead.Len() > 0 {
+			a.absorb()
+		}
+		return nil
+	}
+	a.ahead.Add(offset, end)
+	return nil
+}
+
+// absorb moves ready over what had arrived ahead.
+func (a *Assembler) absorb() {
+	for i := range a.ahead.Len() {
+		v := a.ahead.At(i)
+		if v.Start > a.ready {
+			break
+		}
+		a.ready = max(a.ready, v.End)
+	}
+	a.ahead.Remove(0, a.ready)
+}
+
+// fill copies the parts of data that are not there yet.
+func (a *Assembler) fill(offset uint64, data []byte) {
+	end := offset + uint64(len(data))
+	at := offset
+	for i := a.ahead.search(offset); i < a.ahead.Len() && at < end; i++ {
+		v := a.ahead.At(i)
+		if v.Start >= end {
+			break
+		}
+		if v.Start > at {
+			copy(a.buf[at-a.base:], data[at-offset:v.Start-offset])
+		}
+		at = max(at, v.End)
+	}
+	if at < end {
+		copy(a.buf[at-a.base:], data[at-offset:])
+	}
+}
+
+// Expect says that the stream may now reach up to offset, so that the buffer
+// for a long message does not outgrow it.
+func (a *Assembler) Expect(offset uint64) { a.expected = offset }
+
+// makeRoom makes the buffer reach to end.
+func (a *Assembler) makeRoom(b *Buffers, end uint64) {
+	if a.buf == nil {
+		a.base = a.consumed
+	}
+	if end-a.base <= uint64(len(a.buf)) {
+		return
+	}
+	need := int(end - a.consumed)
+	unread := a.buf[min(uint64(len(a.buf)), a.consumed-a.base):min(uint64(len(a.buf)), a.highest()-a.base)]
+	if !a.pinned && need <= len(a.buf)*3/4 {
+		copy(a.buf, unread)
+		a.base = a.consumed
+		return
+	}
+	size := 2 * need
+	if size > largestClass {
+		size = max(need, min(size, int(max(a.expected, end)-a.consumed)))
+	}
+	grown := b.Get(size)
+	copy(grown, unread)
+	if a.pinned && a.old == nil {
+		a.old = a.buf
+	} else {
+		b.Put(a.buf)
+	}
+	a.buf, a.base = grown, a.consumed
+}
+
+// highest is the offset behind the last byte that arrived.
+func (a *Assembler) highest() uint64 {
+	if n := a.ahead.Len(); n > 0 {
+		return a.ahead.At(n - 1).End
+	}
+	return a.ready
+}
+
+// View returns the bytes from offset from up to to, which must lie between
+// Consumed and Ready. It stays as it is until Consume.
+func (a *Assembler) View(from, to uint64) []byte {
+	a.pinned = true
+	return a.buf[from-a.base : to-a.base : to-a.base]
+}
+
+// Peek is a View that is looked at only until the next call.
+func (a *Assembler) Peek(from, to uint64) []byte { return a.buf[from-a.base : to-a.base] }
+
+// Consume says that everything before offset has been read, and that what View
+// returned is no longer looked at.
+func (a *Assembler) Consume(b *Buffers, offset uint64) {
+	a.consumed = offset
+	a.pinned = false
+	if a.old != nil {
+		b.Put(a.old)
+		a.old = nil
+	}
+	if a.consumed == a.ready && a.ahead.Len() == 0 {
+		b.Put(a.buf)
+		a.buf = nil
+	}
+}
+
+// Free gives all memory back. The Assembler is not used any more.
+func (a *Assembler) Free(b *Buffers) {
+	b.Put(a.buf)
+	b.Put(a.old)
+	*a = Assembler{ahead: Intervals{a.ahead.list[:0]}}
+}

@@ -1,0 +1,56 @@
+package flow
+
+import "math/bits"
+
+const (
+	smallestBuffer = 1 << 10
+	// largestClass is the largest buffer that is kept in a class of its size.
+	largestClass = 1 << 16
+	classes      = 7
+	// keptPerClass and keptLong bound what is kept for the next stream that needs it.
+	keptPerClass = 16
+	keptLong     = 2
+)
+
+// Buffers lends receive buffers to the streams of one connection, so that a steady
+// exchange allocates none. The zero value is ready.
+type Buffers struct {
+	free [classes][][]byte
+	long [][]byte
+}
+
+// Get returns a buffer of at least size bytes.
+func (b *Buffers) Get(size int) []byte {
+	if size <= largestClass {
+		class := classOf(size)
+		if n := len(b.free[class]); n > 0 {
+			buf := b.free[class][n-1]
+			b.free[class] = b.free[class][:n-1]
+			return buf
+		}
+		return make([]byte, smallestBuffer<<class)
+	}
+	for i, buf := range b.long {
+		if len(buf) >= size {
+			b.long[i] = b.long[len(b.long)-1]
+			b.long = b.long[:len(b.long)-1]
+			return buf
+		}
+	}
+	return make([]byte, (size+largestClass-1)/largestClass*largestClass)
+}
+
+// Put takes a buffer of Get's back. Nobody may use it any more.
+func (b *Buffers) Put(buf []byte) {
+	switch {
+	case len(buf) == 0:
+	case len(buf) <= largestClass:
+		if class := classOf(len(buf)); len(b.free[class]) < keptPerClass {
+			b.free[class] = append(b.free[class], buf)
+		}
+	case len(b.long) < keptLong:
+		b.long = append(b.long, buf)
+	}
+}
+
+func classOf(size int) int { return bits.Len(uint(max(size, 1)-1) / smallestBuffer) }

@@ -1,0 +1,114 @@
+package flow
+
+// Pool is what a connection's streams share for messages longer than their floor.
+// A message gets the whole of its length, or waits; who waits is served first come, first served.
+type Pool struct {
+	free             uint64
+	waiting, granted queue
+}
+
+// Reservation is one stream's claim on the Pool: at most one at a time. The zero value claims nothing.
+type Reservation struct {
+	// Owner is what Granted returns, for the pool's user to find the stream by.
+	Owner      uint64
+	size       uint64
+	state      claim
+	prev, next *Reservation
+}
+
+type claim uint8
+
+const (
+	none claim = iota
+	waiting
+	announced // granted, and Granted has not returned it yet
+	held
+)
+
+// NewPool returns a pool of size bytes.
+func NewPool(size uint64) *Pool { return &Pool{free: size} }
+
+// Free is how many bytes are not reserved.
+func (p *Pool) Free() uint64 { return p.free }
+
+// Size is how many bytes r holds; none while it waits.
+func (r *Reservation) Size() uint64 {
+	if r.state == held {
+		return r.size
+	}
+	return 0
+}
+
+// Active reports whether r holds bytes or waits for them.
+func (r *Reservation) Active() bool { return r.state != none }
+
+// Reserve claims size bytes for r, which claims nothing. Granted tells when it has them.
+func (p *Pool) Reserve(r *Reservation, size uint64) {
+	r.size, r.state = size, waiting
+	p.waiting.push(r)
+	p.grant()
+}
+
+// Release gives back what r claims.
+func (p *Pool) Release(r *Reservation) {
+	switch r.state {
+	case none:
+		return
+	case waiting:
+		p.waiting.remove(r)
+	case announced:
+		p.granted.remove(r)
+		p.free += r.size
+	case held:
+		p.free += r.size
+	}
+	r.state, r.size = none, 0
+	p.grant()
+}
+
+// Granted returns a reservation that has got its bytes since, if there is one. Each is returned once, in order.
+func (p *Pool) Granted() *Reservation {
+	r := p.granted.first
+	if r != nil {
+		p.granted.remove(r)
+		r.state = held
+	}
+	return r
+}
+
+// grant serves those that wait, as long as the first one's claim fits.
+func (p *Pool) grant() {
+	for r := p.waiting.first; r != nil && r.size <= p.free; r = p.waiting.first {
+		p.waiting.remove(r)
+		p.free -= r.size
+		r.state = announced
+		p.granted.push(r)
+	}
+}
+
+// queue is a list of reservations through their own links.
+type queue struct{ first, last *Reservation }
+
+func (q *queue) push(r *Reservation) {
+	r.prev = q.last
+	if q.last == nil {
+		q.first = r
+	} else {
+		q.last.next = r
+	}
+	q.last = r
+}
+
+func (q *queue) remove(r *Reservation) {
+	if r.prev == nil {
+		q.first = r.next
+	} else {
+		r.prev.next = r.next
+	}
+	if r.next == nil {
+		q.last = r.prev
+	} else {
+		r.next.prev = r.prev
+	}
+	r.prev, r.next = nil, nil
+}
