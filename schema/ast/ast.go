@@ -1,0 +1,133 @@
+// Package ast is the tree of a .sess file: what was written, where, with every
+// comment. It knows no rule of the language beyond its grammar.
+//
+// Positions are token.Pos of one go/token.FileSet. Read them with
+// FileSet.PositionFor(pos, false), so that //line comments do not move them.
+package ast
+
+import (
+	goast "go/ast"
+	"go/token"
+	"time"
+)
+
+// Node is anything with a place in a file. End is the position behind its last character.
+type Node interface {
+	Pos() token.Pos
+	End() token.Pos
+}
+
+// File is one .sess file.
+type File struct {
+	// Name is the file's base name.
+	Name    string
+	Doc     *Comment // above the package clause
+	Package token.Pos
+	Ident   *Ident // the package's name
+	Imports []*Import
+	Decls   []Decl
+	// Comments are all comments, in order, those that document something too.
+	Comments []*Comment
+	// Source is the file's text; it is not to be changed.
+	Source []byte
+	// File maps positions to offsets and lines.
+	File *token.File
+}
+
+// Pos is the position of the package clause.
+func (f *File) Pos() token.Pos { return f.Package }
+
+// End is the end of the file.
+func (f *File) End() token.Pos { return token.Pos(f.File.Base() + f.File.Size()) }
+
+// Comment is a run of comments on adjoining lines.
+type Comment struct {
+	List []*goast.Comment
+}
+
+// Pos is where the comment begins.
+func (c *Comment) Pos() token.Pos { return c.List[0].Pos() }
+
+// End is where the comment ends.
+func (c *Comment) End() token.Pos { return c.List[len(c.List)-1].End() }
+
+// Text is the comment without its markers. Directives do not count.
+func (c *Comment) Text() string {
+	if c == nil {
+		return ""
+	}
+	return (&goast.CommentGroup{List: c.List}).Text()
+}
+
+// Ident is a name.
+type Ident struct {
+	NamePos token.Pos
+	Name    string
+}
+
+// Pos is where the name begins.
+func (i *Ident) Pos() token.Pos { return i.NamePos }
+
+// End is where the name ends.
+func (i *Ident) End() token.Pos { return i.NamePos + token.Pos(len(i.Name)) }
+
+// Expr is a Go expression. Tree has positions in the file itself.
+type Expr struct {
+	Tree goast.Expr
+	// From and To delimit its text.
+	From, To token.Pos
+	Text     string
+}
+
+// Pos is where the expression begins.
+func (e *Expr) Pos() token.Pos { return e.From }
+
+// End is where the expression ends.
+func (e *Expr) End() token.Pos { return e.To }
+
+// Number is an integer literal: a field number.
+type Number struct {
+	From token.Pos
+	Text string
+}
+
+// Pos is where the number begins.
+func (n *Number) Pos() token.Pos { return n.From }
+
+// End is where the number ends.
+func (n *Number) End() token.Pos { return n.From + token.Pos(len(n.Text)) }
+
+// Duration is a duration literal, 500ms.
+type Duration struct {
+	From  token.Pos
+	Text  string
+	Value time.Duration
+}
+
+// Pos is where the duration begins.
+func (d *Duration) Pos() token.Pos { return d.From }
+
+// End is where the duration ends.
+func (d *Duration) End() token.Pos { return d.From + token.Pos(len(d.Text)) }
+
+// String is a string literal with its value.
+type String struct {
+	From  token.Pos
+	Text  string
+	Value string
+}
+
+// Pos is where the literal begins.
+func (s *String) Pos() token.Pos { return s.From }
+
+// End is where the literal ends.
+func (s *String) End() token.Pos { return s.From + token.Pos(len(s.Text)) }
+
+// Span is a pair of positions that other nodes embed.
+type Span struct{ From, To token.Pos }
+
+// Pos is where the node begins.
+func (s Span) Pos() token.Pos { return s.From }
+
+// End is where the node ends.
+func (s Span) End() token.Pos { return s.To }

@@ -1,0 +1,246 @@
+package parser
+
+import (
+	"go/token"
+	"time"
+
+	"github.com/sessgen/sessgen/schema/ast"
+	"github.com/sessgen/sessgen/schema/diag"
+)
+
+// parseProtocol = "protocol" name "(" role "," role ")" block .
+func (p *parser) parseProtocol(doc *ast.Comment) *ast.Protocol {
+	d := &ast.Protocol{Doc: doc}
+	d.From = p.advance().pos
+	d.Name = p.ident("the protocol's name")
+	p.expect(token.LPAREN, "( and the two roles")
+	d.Roles = p.names("a role")
+	p.expect(token.RPAREN, ")")
+	d.Body = p.parseBlock()
+	d.To = p.last()
+	return d
+}
+
+func (p *parser) parseBlock() *ast.Block {
+	p.enter()
+	defer p.leave()
+	b := &ast.Block{}
+	b.From = p.peek().pos
+	p.body(func() { b.Stmts = append(b.Stmts, p.parseStmt()) })
+	b.To = p.last()
+	return b
+}
+
+func (p *parser) parseStmt() ast.Stmt {
+	l, after := p.peek(), p.peekAt(1).tok
+	doc := p.doc(l.pos)
+	switch {
+	case p.atWord("choice") && after == token.IDENT:
+		return p.parseChoice(doc)
+	case p.atWord("rec") && after == token.IDENT:
+		return p.parseRec(doc)
+	case l.tok == token.CONTINUE:
+		return p.parseContinue()
+	case l.tok == token.IF:
+		return p.parseIf(doc)
+	case p.atWord("do") && after == token.IDENT:
+		return p.parseDo(doc)
+	case p.atWord("end") && after != token.SUB:
+		p.advance()
+		return &ast.End{Span: ast.Span{From: l.pos, To: p.last()}}
+	case l.tok == token.IDENT && after == token.SUB:
+		return p.parseMessage(doc)
+	}
+	p.expected("a message (A -> B: Label()), choice, rec, continue, if, do or end")
+	return nil
+}
+
+// arrow = "-" ">" , side by side.
+func (p *parser) arrow() {
+	if l := p.peek(); l.tok != token.SUB || p.peekAt(1).tok != token.GTR || p.peekAt(1).pos != l.pos+1 {
+		p.expected("->")
+	}
+	p.advance()
+	p.advance()
+}
+
+// parseMessage = role "->" role ":" label params { clause } .
+func (p *parser) parseMessage(doc *ast.Comment) *ast.Message {
+	m := &ast.Message{Doc: doc, Sender: p.ident("the sending role")}
+	m.From = m.Sender.Pos()
+	p.arrow()
+	m.Receiver = p.ident("the receiving role")
+	p.expect(token.COLON, ": and the message's label")
+	m.Label = p.ident("the message's label")
+	m.Params = p.params()
+	m.Clauses = p.clauses("where", "within", "as")
+	m.To = p.last()
+	return m
+}
+
+// params = "(" [ names type { "," names type } ] ")" , grouped as Go groups parameters.
+func (p *parser) params() []*ast.Param {
+	p.expect(token.LPAREN, "(")
+	var params []*ast.Param
+	for !p.at(token.RPAREN) {
+		param := &ast.Param{}
+		param.From = p.peek().pos
+		param.Names = p.names("a parameter")
+		param.Type = p.parseType()
+		param.To = p.last()
+		params = append(params, param)
+		if !p.at(token.COMMA) {
+			break
+		}
+		p.advance()
+	}
+	p.expect(token.RPAREN, ", or )")
+	return params
+}
+
+// clauses reads the clauses of a message or an rpc, in any order.
+func (p *parser) clauses(allowed ...string) []*ast.Clause {
+	var clauses []*ast.Clause
+	for p.atWord(allowed...) {
+		l := p.advance()
+		c := &ast.Clause{Keyword: l.text()}
+		switch c.Keyword {
+		case "where", "requires", "ensures":
+			c.Expr = p.parseExpr("a condition", inCondition)
+		case "within":
+			c.Within = p.duration()
+		case "as":
+			c.Name = p.ident("a name")
+		}
+		c.Span = ast.Span{From: l.pos, To: p.last()}
+		for _, before := range clauses {
+			if before.Keyword == c.Keyword {
+				p.report(diag.Syntax, l.pos, l.end(), "a second %q: write it once", c.Keyword)
+			}
+		}
+		clauses = append(clauses, c)
+	}
+	return clauses
+}
+
+// duration = a number and a unit, and again, side by side: 1m30s.
+func (p *parser) duration() *ast.Duration {
+	l := p.peek()
+	if l.tok != token.INT && l.tok != token.FLOAT {
+		p.expected("a duration, as in 500ms")
+	}
+	p.advance()
+	to := l.end()
+	for p.at(token.IDENT) && p.peek().pos == to {
+		to = p.advance().end()
+	}
+	d := &ast.Duration{From: l.pos, Text: p.text(l.pos, to)}
+	value, err := time.ParseDuration(d.Text)
+	if err != nil {
+		p.report(diag.BadDuration, l.pos, to, "%q is not a duration; write one as in 500ms", d.Text)
+	}
+	d.Value = value
+	return d
+}
+
+func (p *parser) text(from, to token.Pos) string {
+	return string(p.source[p.file.Offset(from):p.file.Offset(to)])
+}
+
+// parseChoice = "choice" "at" role block "or" block { "or" block } .
+func (p *parser) parseChoice(doc *ast.Comment) *ast.Choice {
+	c := &ast.Choice{Doc: doc}
+	c.From = p.advance().pos
+	p.word("at")
+	c.Role = p.ident("the role that chooses")
+	c.Branches = append(c.Branches, p.parseBlock())
+	for p.atWord("or") {
+		p.advance()
+		c.Branches = append(c.Branches, p.parseBlock())
+	}
+	c.To = p.last()
+	return c
+}
+
+// parseRec = "rec" name [ "(" name type "=" value { "," … } ")" ] block .
+func (p *parser) parseRec(doc *ast.Comment) *ast.Rec {
+	r := &ast.Rec{Doc: doc}
+	r.From = p.advance().pos
+	r.Name = p.ident("the recursion's name")
+	if p.at(token.LPAREN) {
+		p.advance()
+		for !p.at(token.RPAREN) {
+			param := &ast.RecParam{Name: p.ident("a parameter")}
+			param.From = param.Name.Pos()
+			param.Type = p.parseType()
+			p.expect(token.ASSIGN, "= and the parameter's first value")
+			param.Init = p.parseExpr("the parameter's first value", inValue)
+			param.To = p.last()
+			r.Params = append(r.Params, param)
+			if !p.at(token.COMMA) {
+				break
+			}
+			p.advance()
+		}
+		p.expect(token.RPAREN, ", or )")
+	}
+	r.Body = p.parseBlock()
+	r.To = p.last()
+	return r
+}
+
+// parseContinue = "continue" name [ "(" values ")" ] .
+func (p *parser) parseContinue() *ast.Continue {
+	c := &ast.Continue{}
+	c.From = p.advance().pos
+	c.Name = p.ident("the recursion's name")
+	if p.at(token.LPAREN) {
+		p.advance()
+		for !p.at(token.RPAREN) {
+			c.Args = append(c.Args, p.parseExpr("a value", inValue))
+			if !p.at(token.COMMA) {
+				break
+			}
+			p.advance()
+		}
+		p.expect(token.RPAREN, ", or )")
+	}
+	c.To = p.last()
+	return c
+}
+
+// parseIf = "if" condition block [ "else" ( if | block ) ] .
+func (p *parser) parseIf(doc *ast.Comment) *ast.If {
+	p.enter()
+	defer p.leave()
+	s := &ast.If{Doc: doc}
+	s.From = p.advance().pos
+	s.Cond = p.parseExpr("a condition", inCondition)
+	s.Then = p.parseBlock()
+	if p.at(token.ELSE) {
+		p.advance()
+		if p.at(token.IF) {
+			s.Else = p.parseIf(nil)
+		} else {
+			s.Else = p.parseBlock()
+		}
+	}
+	s.To = p.last()
+	return s
+}
+
+// parseDo = "do" name "(" role "," role ")" [ "as" name ] .
+func (p *parser) parseDo(doc *ast.Comment) *ast.Do {
+	d := &ast.Do{Doc: doc}
+	d.From = p.advance().pos
+	d.Name = p.ident("the protocol's name")
+	p.expect(token.LPAREN, "( and the two roles")
+	d.Roles = p.names("a role")
+	p.expect(token.RPAREN, ")")
+	if p.atWord("as") {
+		p.advance()
+		d.As = p.ident("a name")
+	}
+	d.To = p.last()
+	return d
+}

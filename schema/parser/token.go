@@ -1,0 +1,84 @@
+package parser
+
+import (
+	goast "go/ast"
+	"go/scanner"
+	"go/token"
+
+	"github.com/sessgen/sessgen/schema/ast"
+	"github.com/sessgen/sessgen/schema/diag"
+)
+
+// lexeme is one token of Go's.
+type lexeme struct {
+	pos token.Pos
+	tok token.Token
+	lit string // as written; "\n" for an automatic semicolon
+}
+
+func (l lexeme) end() token.Pos {
+	if l.tok == token.SEMICOLON && l.lit == "\n" {
+		return l.pos
+	}
+	return l.pos + token.Pos(len(l.text()))
+}
+
+// text is the token as written.
+func (l lexeme) text() string {
+	if l.lit != "" {
+		return l.lit
+	}
+	return l.tok.String()
+}
+
+// continues holds the words before which an automatic semicolon is dropped.
+var continues = map[string]bool{
+	"where": true, "as": true, "within": true, "requires": true,
+	"ensures": true, "idempotent": true, "or": true, "else": true,
+}
+
+// scan splits a file into tokens and comments.
+func scan(file *token.File, source []byte, diags *diag.List) (lexemes []lexeme, comments []*ast.Comment) {
+	var s scanner.Scanner
+	s.Init(file, source, func(at token.Position, message string) {
+		pos := file.Pos(min(at.Offset, file.Size()))
+		diags.Add(diag.Diagnostic{Code: diag.BadToken, Pos: pos, End: pos + 1, Message: message})
+	}, scanner.ScanComments)
+
+	endLine := -1 // the line on which the last comment ends
+	for {
+		pos, tok, lit := s.Scan()
+		switch {
+		case tok == token.COMMENT:
+			line := file.PositionFor(pos, false).Line
+			c := &goast.Comment{Slash: pos, Text: lit}
+			if n := len(comments); n > 0 && line == endLine+1 && alone(source, file.Offset(pos)) {
+				comments[n-1].List = append(comments[n-1].List, c)
+			} else {
+				comments = append(comments, &ast.Comment{List: []*goast.Comment{c}})
+			}
+			endLine = file.PositionFor(c.End(), false).Line
+			continue
+		case tok == token.ILLEGAL:
+			continue // the scanner has said so
+		case continues[lit] && len(lexemes) > 0 && (tok == token.IDENT || tok == token.ELSE):
+			if last := lexemes[len(lexemes)-1]; last.tok == token.SEMICOLON && last.lit == "\n" {
+				lexemes = lexemes[:len(lexemes)-1]
+			}
+		}
+		lexemes = append(lexemes, lexeme{pos, tok, lit})
+		if tok == token.EOF {
+			return lexemes, comments
+		}
+	}
+}
+
+// alone reports whether only space stands before offset on its line.
+func alone(source []byte, offset int) bool {
+	for offset--; offset >= 0 && source[offset] != '\n'; offset-- {
+		if c := source[offset]; c != ' ' && c != '\t' && c != '\r' {
+			return false
+		}
+	}
+	return true
+}
