@@ -78,4 +78,3 @@ func (e *Encoder) pack(field, size int) bool {
 	e.buf = slices.Grow(binary.AppendUvarint(e.buf, uint64(size)), size)
 	return true
 }
-

@@ -1,0 +1,281 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/sessgen/sessgen/runtime/internal/registry"
+)
+
+// The limits of a Pipe, in bytes: those that the transport has by default.
+const (
+	pipeMessageMax = 4 << 20
+	// pipeQueueMax is how much may wait for a reader before the writer has to. A larger message goes alone.
+	pipeQueueMax = 256 << 10
+)
+
+// Pipe joins a client and a server in memory: sessions opened on the Conn are
+// served by what is registered with the Registrar. Nothing is lost and nothing
+// takes time; all else is as it is on a network: a message is taken whole or not
+// at all, at most 4 MiB, and a slow reader makes its writer wait. A Pipe needs no
+// Close: it holds nothing but its sessions.
+func Pipe() (Conn, Registrar) {
+	p := new(pipe)
+	return p, p
+}
+
+type pipe struct {
+	served registry.Registry[func(context.Context, Stream)]
+}
+
+// Handle implements Registrar.
+func (p *pipe) Handle(protocol *Protocol, serve func(context.Context, Stream)) {
+	p.served.Add(protocol.Name, string(protocol.Fingerprint), serve)
+}
+
+// OpenStream implements Conn.
+func (p *pipe) OpenStream(ctx context.Context, protocol *Protocol) (Stream, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	header, err := registry.AppendHeader(nil, protocol.Name, string(protocol.Fingerprint))
+	if err != nil {
+		return nil, err
+	}
+	l := &link{pipe: p, header: header, opened: time.Now(), timed: tableOf(protocol).timed}
+	for i := range l.ends {
+		e := &l.ends[i]
+		e.link, e.peer = l, &l.ends[1-i]
+		e.ctx, e.cancel = context.WithCancelCause(context.Background())
+		e.readable, e.writable = make(chan struct{}, 1), make(chan struct{}, 1)
+	}
+	dialer := &l.ends[0]
+	if !protocol.DialerSendsFirst() {
+		l.start()
+	}
+	return dialer, nil
+}
+
+// link is one session in memory.
+type link struct {
+	pipe   *pipe
+	header []byte
+	opened time.Time
+	timed  bool // the protocol has time limits, so that times of arrival matter
+
+	mu      sync.Mutex // guards what follows, and the ends
+	started bool
+	ends    [2]end // the dialing one first
+}
+
+// end is the Stream of one end of a link.
+type end struct {
+	link   *link
+	peer   *end
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+
+	in       queue // what the peer has sent
+	finished bool  // nothing more will be sent
+	over     error // what ended the session here, net.ErrClosed after Close
+	// A goroutine that waits says so first, then receives from the channel.
+	readWaits, writeWaits bool
+	readable, writable    chan struct{}
+}
+
+// start has the header looked up, and what it asks for served.
+func (l *link) start() {
+	l.mu.Lock()
+	started := l.started
+	l.started = true
+	l.mu.Unlock()
+	if started {
+		return
+	}
+	server := &l.ends[1]
+	serve, refusal, found := l.pipe.served.Find(l.header)
+	if !found {
+		server.Abort(Abort{Code: AbortMismatch, Reason: refusal})
+		return
+	}
+	go serve(server.ctx, server)
+}
+
+// age is how long ago the link was opened, if times matter.
+func (l *link) age() time.Duration {
+	if !l.timed {
+		return 0
+	}
+	return time.Since(l.opened)
+}
+
+var errAfterLast = errors.New("session: a message behind the last one")
+
+// Send implements Stream.
+func (e *end) Send(ctx context.Context, message []byte, last bool) error {
+	for {
+		wait, err := e.trySend(message, last)
+		if !wait {
+			return err
+		}
+		select {
+		case <-e.writable:
+		case <-e.ctx.Done():
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (e *end) trySend(message []byte, last bool) (wait bool, err error) {
+	l, to := e.link, &e.peer.in
+	l.mu.Lock()
+	switch {
+	case e.over != nil:
+		err = e.over
+	case len(message) > pipeMessageMax:
+		err = &TooLargeError{Size: len(message), Limit: pipeMessageMax}
+	case e.finished:
+		err = errAfterLast
+	case to.size > 0 && to.size+len(message) > pipeQueueMax:
+		wait, e.writeWaits = true, true
+	default:
+		to.push(message, l.age())
+		e.finished = last
+		wake(&e.peer.readWaits, e.peer.readable)
+	}
+	start := !l.started && !wait && err == nil
+	l.mu.Unlock()
+	if start {
+		l.start()
+	}
+	return wait, err
+}
+
+// Recv implements Stream.
+func (e *end) Recv(ctx context.Context) (message []byte, arrived time.Time, err error) {
+	for {
+		message, arrived, ok, err := e.tryRecv(true)
+		if ok || err != nil {
+			return message, arrived, err
+		}
+		select {
+		case <-e.readable:
+		case <-e.ctx.Done():
+		case <-ctx.Done():
+			return nil, time.Time{}, ctx.Err()
+		}
+	}
+}
+
+// TryRecv implements Stream.
+func (e *end) TryRecv() (message []byte, arrived time.Time, ok bool, err error) {
+	return e.tryRecv(false)
+}
+
+// tryRecv takes the next message if it is there, and else says, if willWait is
+// set, that it is waited for.
+func (e *end) tryRecv(willWait bool) (message []byte, arrived time.Time, ok bool, err error) {
+	e.link.mu.Lock()
+	defer e.link.mu.Unlock()
+	if e.over != nil {
+		return nil, time.Time{}, false, e.over
+	}
+	if message, age, ok := e.in.pop(); ok {
+		wake(&e.peer.writeWaits, e.peer.writable)
+		return message, e.link.opened.Add(age), true, nil
+	}
+	if e.peer.finished {
+		return nil, time.Time{}, false, io.EOF
+	}
+	e.readWaits = willWait
+	return nil, time.Time{}, false, nil
+}
+
+// CloseSend implements Stream.
+func (e *end) CloseSend() error {
+	l := e.link
+	l.mu.Lock()
+	if e.over != nil {
+		defer l.mu.Unlock()
+		return e.over
+	}
+	e.finished = true
+	wake(&e.peer.readWaits, e.peer.readable)
+	l.mu.Unlock()
+	l.start()
+	return nil
+}
+
+// Close implements Stream.
+func (e *end) Close(ctx context.Context) error {
+	for {
+		done, err := e.tryClose()
+		if done || err != nil {
+			return err
+		}
+		select {
+		case <-e.readable:
+		case <-e.ctx.Done():
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// tryClose ends the session if both directions are finished, and says else that it is waited for.
+func (e *end) tryClose() (done bool, err error) {
+	e.link.mu.Lock()
+	defer e.link.mu.Unlock()
+	switch {
+	case e.over == net.ErrClosed:
+		return true, nil
+	case e.over != nil:
+		return false, e.over
+	case e.finished && e.peer.finished && e.in.empty():
+		e.stop(net.ErrClosed)
+		return true, nil
+	}
+	e.readWaits = true
+	return false, nil
+}
+
+// Abort implements Stream.
+func (e *end) Abort(a Abort) {
+	e.link.mu.Lock()
+	defer e.link.mu.Unlock()
+	if e.over != nil {
+		return
+	}
+	a.Reason = cutReason(a.Reason)
+	e.stop(&AbortError{Abort: a})
+	if e.peer.over == nil {
+		e.peer.stop(&AbortError{Abort: a, Remote: true})
+	}
+}
+
+// stop ends the session at this end, and lets go of what was not read.
+func (e *end) stop(cause error) {
+	e.over = cause
+	e.in = queue{}
+	e.cancel(cause)
+}
+
+// Context implements Stream.
+func (e *end) Context() context.Context { return e.ctx }
+
+// wake wakes who waits, if anyone does.
+func wake(waits *bool, c chan struct{}) {
+	if !*waits {
+		return
+	}
+	*waits = false
+	select {
+	case c <- struct{}{}:
+	default: // it is about to look anyway
+	}
+}
