@@ -106,8 +106,9 @@ type reasonError struct{ text string }
 
 func (e *reasonError) Error() string { return e.text }
 
-// abortFor says of err what the peer may know.
-func abortFor(err error) Abort {
+// AbortFor says of err what the peer may know of it. Carriers call it where they
+// are given an error to abort with.
+func AbortFor(err error) Abort {
 	var reason *reasonError
 	switch {
 	case errors.As(err, &reason):

@@ -61,7 +61,7 @@ func (s *Session) run(ctx context.Context, body func(context.Context, Step) (Ste
 		}
 	}
 	if err != nil {
-		s.abort(err, abortFor(err))
+		s.abort(err, AbortFor(err))
 	}
 	return err
 }

@@ -85,7 +85,7 @@ func (p Step) Close(ctx context.Context) error {
 // and does nothing after the end. The peer learns text only if err is a Reason.
 func (p Step) Abort(err error) {
 	if p.s != nil {
-		p.s.abort(err, abortFor(err))
+		p.s.abort(err, AbortFor(err))
 	}
 }
 
