@@ -21,8 +21,8 @@ type ContractError struct {
 
 func (e *ContractError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "session: %s must not be sent by %s %s here: its predicate is false", e.Label, e.Protocol, e.Role)
-	describePredicate(&b, e.Where, e.Pos, e.Values)
+	fmt.Fprintf(&b, "session: %s %s must not send %s", e.Protocol, e.Role, e.Label)
+	describeFault(&b, FalsePredicate, e.Where, e.Pos, e.Values)
 	return b.String()
 }
 
@@ -88,14 +88,14 @@ func (e *PeerError) Error() string {
 	if e.Remote {
 		b.WriteString("the peer says that ")
 	}
-	fmt.Fprintf(&b, "%s %s broke the protocol: %s", e.Protocol, e.Role, e.Rule)
+	fmt.Fprintf(&b, "%s %s broke the protocol", e.Protocol, e.Role)
 	if e.Label != "" {
-		fmt.Fprintf(&b, " of %s", e.Label)
+		fmt.Fprintf(&b, " at %s", e.Label)
 	}
+	describeFault(&b, e.Rule, e.Where, e.Pos, e.Values)
 	if e.Detail != "" {
 		fmt.Fprintf(&b, ": %s", e.Detail)
 	}
-	describePredicate(&b, e.Where, e.Pos, e.Values)
 	return b.String()
 }
 
@@ -124,16 +124,18 @@ func pairs(of []any) []Value {
 	return list
 }
 
-func describePredicate(b *strings.Builder, where, pos string, values []Value) {
+// describeFault says where the message stands, which rule it breaks, and how.
+func describeFault(b *strings.Builder, rule Rule, where, pos string, values []Value) {
+	if pos != "" {
+		fmt.Fprintf(b, " (%s)", pos)
+	}
+	fmt.Fprintf(b, ": %s", rule)
 	if where != "" {
 		fmt.Fprintf(b, ": %s", where)
 	}
 	for i, v := range values {
 		b.WriteString([]string{" with ", ", "}[min(i, 1)])
 		b.WriteString(v.String())
-	}
-	if pos != "" {
-		fmt.Fprintf(b, " (%s)", pos)
 	}
 }
 

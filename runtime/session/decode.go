@@ -115,7 +115,7 @@ func (d *Decoder) Float32() float32 {
 		return 0
 	}
 	v, n := protowire.ConsumeFixed32(d.buf[d.pos:d.end])
-	d.advance(n)
+	d.advance(n, "cut short")
 	return math.Float32frombits(v)
 }
 
@@ -125,7 +125,7 @@ func (d *Decoder) Float64() float64 {
 		return 0
 	}
 	v, n := protowire.ConsumeFixed64(d.buf[d.pos:d.end])
-	d.advance(n)
+	d.advance(n, "cut short")
 	return math.Float64frombits(v)
 }
 
@@ -208,20 +208,23 @@ func (d *Decoder) varint() uint64 {
 		return uint64(d.buf[d.pos-1])
 	}
 	v, n := protowire.ConsumeVarint(d.buf[d.pos:d.end])
-	d.advance(n)
+	d.advance(n, errVarint)
 	return v
 }
 
 // skip passes over the field's value.
 func (d *Decoder) skip() {
 	d.unread = false
-	d.advance(protowire.ConsumeFieldValue(protowire.Number(d.field), d.wire, d.buf[d.pos:d.end]))
+	d.advance(protowire.ConsumeFieldValue(protowire.Number(d.field), d.wire, d.buf[d.pos:d.end]), "no value of its wire type")
 }
 
-// advance moves past the n bytes that package protowire consumed, or fails with the fault that n is.
-func (d *Decoder) advance(n int) {
+const errVarint = "a varint that is cut short or too long"
+
+// advance moves past the n bytes that package protowire consumed. If n is
+// negative, it could not, and fault says why.
+func (d *Decoder) advance(n int, fault string) {
 	if n < 0 {
-		d.Fail(protowire.ParseError(n).Error())
+		d.Fail(fault)
 		return
 	}
 	d.pos += n

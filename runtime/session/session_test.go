@@ -129,8 +129,8 @@ func TestContractErrorKeepsTheStep(t *testing.T) {
 			Pos: "shop.sess:7:13", Values: []session.Value{{Name: "cents", Value: cents}},
 		}, *contract)
 	}
-	require.EqualError(t, err, "session: Add must not be sent by shop.Shop Buyer here: its predicate is false: "+
-		"0 < cents && cents <= 1000 with cents = 1001 (shop.sess:7:13)")
+	require.EqualError(t, err, "session: shop.Shop Buyer must not send Add (shop.sess:7:13): "+
+		"false predicate: 0 < cents && cents <= 1000 with cents = 1001")
 
 	// A predicate that panics is false.
 	_, err = open.SendLeave(t.Context(), "")

@@ -76,7 +76,7 @@ func unpack[T any](d *Decoder, list []T, convert func(*Decoder, uint64) T) []T {
 		v, n := uint64(run[0]), 1
 		if v >= 0x80 {
 			if v, n = protowire.ConsumeVarint(run); n < 0 {
-				d.advance(n)
+				d.Fail(errVarint)
 				break
 			}
 		}
