@@ -7,13 +7,18 @@
 package endpoint
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"hash"
 	"net/netip"
 
+	"github.com/sessgen/sessgen/runtime/internal/handshake"
 	"github.com/sessgen/sessgen/runtime/internal/mono"
+	"github.com/sessgen/sessgen/runtime/internal/packet"
 )
 
 // ID is a connection id as its owner chose it.
-type ID [8]byte
+type ID = packet.ID
 
 // Verdict says what a driver does with a datagram.
 type Verdict uint8
@@ -26,8 +31,8 @@ const (
 	Deliver
 	// Reply: Route.Reply goes back to where the datagram came from. It is never larger than what came.
 	Reply
-	// Accept: a valid cookie or token came back. The driver makes a server
-	// connection from Route.Accepted, adds it under Accepted.ServerID, and hands it the datagram.
+	// Accept: a valid cookie came back. The driver makes a server connection from
+	// Route.Accepted, adds it under Accepted.ServerID, and hands it the datagram.
 	Accept
 )
 
@@ -41,24 +46,197 @@ type Route[C any] struct {
 
 // Accepted is what a cookie that came back proves.
 type Accepted struct {
+	Version            packet.Version
 	ClientID, ServerID ID
 	From               netip.AddrPort
 	Cookie             []byte // as it came; valid as long as the datagram
+	// ResetToken is what ends the connection without its state; the endpoint can make it again.
+	ResetToken [packet.TokenLen]byte
+}
+
+// Config is what an endpoint is made with.
+type Config struct {
+	// Draw fills a slice with random bytes.
+	Draw func([]byte)
+	// Version is the one version, and mode, that is spoken here.
+	Version packet.Version
+	// Listening endpoints answer first flights.
+	Listening bool
+	// ResetKey makes the tokens of stateless resets. Drawn at random where it is zero; then
+	// resets do not work across restarts.
+	ResetKey [32]byte
 }
 
 // Endpoint is a routing table and a cookie maker. The zero value is not ready: use New.
-type Endpoint[C any] struct{}
+type Endpoint[C any] struct {
+	config Config
+	table  map[ID]C
+	tokens map[[packet.TokenLen]byte]C
+	tombs  tombs
+	jar    *handshake.CookieJar
+	spent  spent
+	reset  hash.Hash
+	sum    [sha256.Size]byte
+	resets bucket
+	counts Counts
+	// drawn and cookie are where random bytes and cookies are made; on the stack they would escape.
+	drawn  [packet.MaxReset]byte
+	cookie [handshake.CookieLen]byte
+}
+
+// New makes an endpoint.
+func New[C any](now mono.Time, config Config) *Endpoint[C] {
+	if config.ResetKey == ([32]byte{}) {
+		config.Draw(config.ResetKey[:])
+	}
+	e := &Endpoint[C]{
+		config: config,
+		table:  map[ID]C{},
+		tokens: map[[packet.TokenLen]byte]C{},
+		tombs:  tombs{byID: map[ID]*tomb{}},
+		reset:  hmac.New(sha256.New, config.ResetKey[:]),
+		resets: bucket{level: resetsPerSecond, at: now},
+	}
+	if config.Listening {
+		e.jar = handshake.NewCookieJar(now, config.Draw)
+		e.spent = spent{epoch: spentEpoch(now)}
+	}
+	return e
+}
+
+// Counts says what became of the datagrams that were not delivered.
+type Counts struct {
+	Malformed, Unknown, Version, BadCookie, SpentCookie uint64 // dropped
+	Inits, Cookies, Accepted, Resets, Tombs             uint64 // answered, or let in
+}
+
+// Counts returns the counters.
+func (e *Endpoint[C]) Counts() Counts { return e.counts }
+
+// Add makes datagrams for id go to c.
+func (e *Endpoint[C]) Add(id ID, c C) { e.table[id] = c }
+
+// AddReset makes stateless resets with the token go to c: a dialing end's
+// connection, whose peer gave it the token.
+func (e *Endpoint[C]) AddReset(token [packet.TokenLen]byte, c C) { e.tokens[token] = c }
+
+// RemoveReset undoes AddReset.
+func (e *Endpoint[C]) RemoveReset(token [packet.TokenLen]byte) { delete(e.tokens, token) }
+
+// Remove forgets id. Until then, a copy of tombstone, if that is not nil, answers
+// what still comes for it; the answers become rarer as more comes.
+func (e *Endpoint[C]) Remove(now mono.Time, id ID, until mono.Time, tombstone []byte) {
+	delete(e.table, id)
+	e.tombs.sweep(now)
+	if tombstone != nil && until > now {
+		e.tombs.add(id, until, tombstone)
+	}
+}
+
+// Len is the number of ids in the table.
+func (e *Endpoint[C]) Len() int { return len(e.table) }
 
 // Route decides what a datagram is for. reply is where a reply is built.
 func (e *Endpoint[C]) Route(now mono.Time, from netip.AddrPort, datagram, reply []byte) Route[C] {
-	panic("skeleton")
+	id, ok := packet.DstID(datagram)
+	if !ok {
+		e.counts.Malformed++
+		return Route[C]{}
+	}
+	if !packet.IsLong(datagram) {
+		return e.routeShort(now, id, datagram, reply)
+	}
+	h, _, err := packet.ParseHeader(datagram)
+	switch {
+	case err != nil:
+		e.counts.Malformed++
+		return Route[C]{}
+	case h.Type == packet.Init:
+		return e.routeInit(now, from, &h, reply)
+	}
+	if c, known := e.table[id]; known {
+		return Route[C]{Verdict: Deliver, Conn: c}
+	}
+	if h.Type == packet.Connect {
+		return e.routeConnect(now, from, &h)
+	}
+	e.counts.Unknown++
+	return Route[C]{}
 }
 
-// Add makes datagrams for id go to c.
-func (e *Endpoint[C]) Add(id ID, c C) { panic("skeleton") }
+func (e *Endpoint[C]) routeInit(now mono.Time, from netip.AddrPort, h *packet.Header, reply []byte) Route[C] {
+	if !e.config.Listening {
+		e.counts.Unknown++
+		return Route[C]{}
+	}
+	e.counts.Inits++
+	if h.Version != e.config.Version {
+		e.counts.Version++
+		return Route[C]{Verdict: Reply, Reply: packet.AppendVersions(reply, h.Dst, h.Nonce, e.config.Version)}
+	}
+	e.config.Draw(e.drawn[:packet.IDLen])
+	server := ID(e.drawn[:])
+	seen := handshake.Seen{Addr: from, ClientID: h.Dst, ServerID: server, Version: uint32(h.Version)}
+	e.counts.Cookies++
+	return Route[C]{Verdict: Reply, Reply: packet.AppendCookie(reply, h.Version, h.Dst, h.Nonce, server,
+		e.jar.Append(e.cookie[:0], now, seen, h.Nonce))}
+}
 
-// Remove forgets id. Until then, tombstone (at most 32 bytes kept) answers a
-// repeated CLOSE; nil keeps nothing.
-func (e *Endpoint[C]) Remove(now mono.Time, id ID, until mono.Time, tombstone []byte) {
-	panic("skeleton")
+func (e *Endpoint[C]) routeConnect(now mono.Time, from netip.AddrPort, h *packet.Header) Route[C] {
+	if !e.config.Listening {
+		e.counts.Unknown++
+		return Route[C]{}
+	}
+	seen := handshake.Seen{Addr: from, ClientID: h.Src, ServerID: h.Dst, Version: uint32(h.Version)}
+	if h.Version != e.config.Version || !e.jar.Valid(now, seen, h.Token) {
+		e.counts.BadCookie++
+		return Route[C]{}
+	}
+	// A CONNECT that is repeated while its connection lives was delivered to it. This
+	// one's connection is over, or there never was one.
+	if !e.spent.spend(now, h.Dst) {
+		e.counts.SpentCookie++
+		return Route[C]{}
+	}
+	e.counts.Accepted++
+	return Route[C]{Verdict: Accept, Accepted: Accepted{
+		Version: h.Version, ClientID: h.Src, ServerID: h.Dst, From: from, Cookie: h.Token,
+		ResetToken: e.resetToken(h.Dst),
+	}}
+}
+
+func (e *Endpoint[C]) routeShort(now mono.Time, id ID, datagram, reply []byte) Route[C] {
+	if c, known := e.table[id]; known {
+		return Route[C]{Verdict: Deliver, Conn: c}
+	}
+	if token, short := packet.ResetToken(datagram); short {
+		if c, known := e.tokens[token]; known {
+			return Route[C]{Verdict: Deliver, Conn: c}
+		}
+	}
+	if answer, buried := e.tombs.answer(now, id, len(datagram)); buried {
+		if answer == nil {
+			return Route[C]{}
+		}
+		e.counts.Tombs++
+		return Route[C]{Verdict: Reply, Reply: append(reply, answer...)}
+	}
+	e.counts.Unknown++
+	// A reset is shorter than what brought it about, so that two ends that have
+	// forgotten each other fall silent (RFC 9000 §10.3.3).
+	size := min(packet.MaxReset, len(datagram)-1)
+	if !e.config.Listening || size < packet.MinReset || !e.resets.take(now) {
+		return Route[C]{}
+	}
+	e.counts.Resets++
+	e.config.Draw(e.drawn[:])
+	return Route[C]{Verdict: Reply, Reply: packet.AppendReset(reply, id, e.resetToken(id), e.drawn[:], size)}
+}
+
+// resetToken is what the peer of the connection with the id knows it by.
+func (e *Endpoint[C]) resetToken(id ID) (token [packet.TokenLen]byte) {
+	e.reset.Reset()
+	e.reset.Write(id[:])
+	copy(token[:], e.reset.Sum(e.sum[:0]))
+	return token
 }

@@ -1,0 +1,80 @@
+package handshake
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/binary"
+)
+
+// TagLen is how many bytes a Tag adds to a packet.
+const TagLen = 8
+
+// Tag protects packets from corruption and from forgery by who does not see
+// them: the payload stays readable, and eight bytes of AES-GMAC over header and payload
+// follow it. It is the protection of plaintext connections, and of
+// the Initial level of all. A Tag seals or opens one direction of one level.
+type Tag struct {
+	aead  cipher.AEAD
+	iv    [12]byte
+	nonce [12]byte
+	sum   [16]byte
+	joint []byte // header and payload, where they do not lie side by side
+}
+
+// newTag derives a Tag from a secret; info tells levels and directions apart.
+func newTag(secret []byte, info string) *Tag {
+	// Neither fails: the sizes are right.
+	key, _ := hkdf.Key(sha256.New, secret, nil, "sessgen "+info, 16+12)
+	block, _ := aes.NewCipher(key[:16])
+	aead, _ := cipher.NewGCM(block)
+	t := &Tag{aead: aead}
+	copy(t.iv[:], key[16:])
+	return t
+}
+
+// InitialKeys makes the protection of the Initial level. Everyone who sees a COOKIE can make it.
+func InitialKeys(serverID [8]byte) (client, server *Tag) {
+	return newTag(serverID[:], "initial client"), newTag(serverID[:], "initial server")
+}
+
+// Overhead is TagLen.
+func (t *Tag) Overhead() int { return TagLen }
+
+// Seal appends payload and its tag to dst.
+func (t *Tag) Seal(dst, header, payload []byte, pn uint64) []byte {
+	sum := t.compute(header, payload, pn)
+	dst = append(dst, payload...)
+	return append(dst, sum...)
+}
+
+// Open appends the payload to dst, if the tag behind it is right.
+func (t *Tag) Open(dst, header, sealed []byte, pn uint64) ([]byte, bool) {
+	n := len(sealed) - TagLen
+	if n < 0 || subtle.ConstantTimeCompare(t.compute(header, sealed[:n], pn), sealed[n:]) == 0 {
+		return dst, false
+	}
+	return append(dst, sealed[:n]...), true
+}
+
+// compute returns the tag, which is valid until the next call.
+func (t *Tag) compute(header, payload []byte, pn uint64) []byte {
+	t.nonce = t.iv
+	binary.BigEndian.PutUint64(t.nonce[4:], binary.BigEndian.Uint64(t.iv[4:])^pn)
+	return t.aead.Seal(t.sum[:0], t.nonce[:], nil, t.adjoin(header, payload))[:TagLen]
+}
+
+// adjoin returns header and payload as one slice. In a packet they lie side by side, and nothing is copied.
+func (t *Tag) adjoin(header, payload []byte) []byte {
+	n := len(header)
+	if len(payload) == 0 {
+		return header
+	}
+	if n > 0 && cap(header) >= n+len(payload) && &header[:n+1][n] == &payload[0] {
+		return header[: n+len(payload) : n+len(payload)]
+	}
+	t.joint = append(append(t.joint[:0], header...), payload...)
+	return t.joint
+}
