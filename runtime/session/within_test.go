@@ -109,10 +109,10 @@ func TestWithin(t *testing.T) {
 	}{
 		{"in time", &AskProtocol, yes, time.Second, []receive{recvAnswer, pollAnswer, readLate, pollLate}, "", 0},
 		{"each label has its own limit", &AskProtocol, yes, 1100 * time.Millisecond, []receive{recvAnswer, pollAnswer, readLate, pollLate}, "Yes", 0},
-		{"the longest", &AskProtocol, no, 3 * time.Second, []receive{recvAnswer, pollAnswer, readLate, pollLate}, "", 0},
+		{"the longest", &AskProtocol, no, 2900 * time.Millisecond, []receive{recvAnswer, pollAnswer, readLate, pollLate}, "", 0},
 		{"later than the longest, read late", &AskProtocol, no, 4 * time.Second, []receive{readLate, pollLate}, "No", time.Minute},
 		{"never", &AskProtocol, none, 0, []receive{recvAnswer}, "-", 3 * time.Second},
-		{"never, polled", &AskProtocol, none, 0, []receive{pollAnswer}, "-", 3100 * time.Millisecond},
+		{"never, polled", &AskProtocol, none, 0, []receive{pollAnswer}, "-", 3 * time.Second},
 		{"never, and looked for late", &AskProtocol, none, 0, []receive{readLate, pollLate}, "-", time.Minute},
 		{"no limit, late", &open, no, time.Hour, []receive{recvAnswer, pollAnswer}, "", time.Hour},
 		{"a limit beside none", &open, yes, time.Hour, []receive{recvAnswer, pollAnswer}, "Yes", time.Hour},
@@ -123,7 +123,9 @@ func TestWithin(t *testing.T) {
 					begin := time.Now()
 					err := ask(t, c.protocol, c.message, c.after, how)
 					if c.took > 0 {
-						require.Equal(t, c.took, time.Since(begin))
+						took := time.Since(begin)
+						require.LessOrEqual(t, c.took, took)
+						require.LessOrEqual(t, took, c.took+100*time.Millisecond) // what the poller sleeps
 					}
 					if c.late == "" {
 						require.NoError(t, err)
