@@ -38,7 +38,7 @@ func UnpackFloats32(d *Decoder, list []float32) []float32 {
 		return append(list, d.Float32())
 	}
 	run := d.run(4)
-	list = slices.Grow(list, len(run)/4)
+	list = grow(list, len(run)/4)
 	for ; len(run) > 0; run = run[4:] {
 		list = append(list, math.Float32frombits(binary.LittleEndian.Uint32(run)))
 	}
@@ -51,7 +51,7 @@ func UnpackFloats64(d *Decoder, list []float64) []float64 {
 		return append(list, d.Float64())
 	}
 	run := d.run(8)
-	list = slices.Grow(list, len(run)/8)
+	list = grow(list, len(run)/8)
 	for ; len(run) > 0; run = run[8:] {
 		list = append(list, math.Float64frombits(binary.LittleEndian.Uint64(run)))
 	}
@@ -71,7 +71,7 @@ func (d *Decoder) run(size int) []byte {
 // unpack appends to list what convert makes of each varint of a packed list.
 func unpack[T any](d *Decoder, list []T, convert func(*Decoder, uint64) T) []T {
 	run := d.view()
-	list = slices.Grow(list, countVarints(run))
+	list = grow(list, countVarints(run))
 	for len(run) > 0 {
 		v, n := uint64(run[0]), 1
 		if v >= 0x80 {
@@ -84,6 +84,14 @@ func unpack[T any](d *Decoder, list []T, convert func(*Decoder, uint64) T) []T {
 		run = run[n:]
 	}
 	return list
+}
+
+// grow makes room for n elements, and for no more in a list that has none yet.
+func grow[T any](list []T, n int) []T {
+	if list == nil && n > 0 {
+		return make([]T, 0, n)
+	}
+	return slices.Grow(list, n)
 }
 
 // countVarints counts the varints that end in run.
