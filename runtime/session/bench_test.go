@@ -3,31 +3,11 @@ package session_test
 import (
 	"context"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/sessgen/sessgen/runtime/session"
 )
-
-// pair opens a session of p on a pipe and returns the first step of both ends.
-func pair(t testing.TB, p *session.Protocol) (dialer, server session.Step) {
-	t.Helper()
-	conn, srv := session.Pipe()
-	steps, over := make(chan session.Step, 1), make(chan struct{})
-	t.Cleanup(func() { close(over) })
-	session.Register(srv, p, func(_ context.Context, first session.Step) (session.Step, error) {
-		steps <- first
-		<-over
-		return session.Step{}, context.Canceled
-	})
-	dialer, err := session.Open(context.Background(), conn, p)
-	require.NoError(t, err)
-	if p.DialerSendsFirst() {
-		return dialer, session.Step{}
-	}
-	return dialer, <-steps
-}
 
 // stepper drives both ends of a session of Shop from one goroutine, so that no
 // goroutine is ever woken: what remains is what the steps cost.
@@ -139,4 +119,15 @@ func BenchmarkStream(b *testing.B) {
 	dialer.Abort(session.Abort{})
 }
 
-var _ = time.Now
+// BenchmarkRun is a whole session: opened, three messages, closed at both ends.
+func BenchmarkRun(b *testing.B) {
+	conn, srv := session.Pipe()
+	RegisterShopSeller(srv, sell)
+	body, _ := buy()
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := RunShopBuyer(context.Background(), conn, body); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"math"
@@ -253,6 +254,49 @@ func TestLongMessagesMoveTheirContent(t *testing.T) {
 		content := fields{}.bytes(1, string(fields{}.bytes(2, string(make([]byte, n)))))
 		require.Equal(t, []byte(fields{}.bytes(3000, string(content))), e.buf)
 	}
+}
+
+// A session keeps little memory between two messages.
+func TestLargeBuffersAreNotKept(t *testing.T) {
+	conn, srv := Pipe()
+	p := talk(0)
+	p.Messages[0].Next, p.Messages[0].Params = 0, []string{"data []byte"}
+	done := make(chan struct{})
+	Register(srv, p, func(ctx context.Context, _ Step) (Step, error) {
+		<-ctx.Done()
+		close(done)
+		return Step{}, ctx.Err()
+	})
+	step, err := Open(t.Context(), conn, p)
+	require.NoError(t, err)
+	for _, c := range []struct{ size, keptMin, keptMax int }{{10, 1, 64}, {1000, 1000, 4 << 10}, {5000, 0, 0}, {10, 1, 64}} {
+		out, err := step.BeginSend(0)
+		require.NoError(t, err)
+		out.Bytes(1, make([]byte, c.size))
+		step, err = out.Send(t.Context())
+		require.NoError(t, err)
+		require.LessOrEqual(t, c.keptMin, cap(step.s.out.buf))
+		require.LessOrEqual(t, cap(step.s.out.buf), c.keptMax)
+	}
+	step.Abort(nil)
+	<-done
+}
+
+func TestEncodingAndDecodingDoNotAllocate(t *testing.T) {
+	v := sample{Int: -1, Text: "text", Bytes: []byte("bytes"), At: time.Unix(1, 1), Lasts: 5, Ints: []int{1, 300}, Maybe: &sample{Color: 1}}
+	e := Encoder{buf: make([]byte, 0, 200)}
+	require.Zero(t, testing.AllocsPerRun(100, func() {
+		e.reset()
+		v.encode(&e)
+	}))
+	scalars, err := encodeSample(&sample{Int: -1, Uint32: 7, Float64: 1.5, Color: 2, At: time.Unix(1, 1), Lasts: 5})
+	require.NoError(t, err)
+	var d Decoder
+	require.Zero(t, testing.AllocsPerRun(100, func() {
+		d.reset(scalars)
+		v = sample{}
+		v.decode(&d)
+	}))
 }
 
 // FuzzDecoder: whatever comes is malformed, or a sample that encodes to something that decodes to it.

@@ -100,11 +100,13 @@ func (v *sample) encode(e *Encoder) {
 		v.Samples[i].encode(e)
 		e.EndElement(begin)
 	}
-	for _, key := range slices.Sorted(maps.Keys(v.Map)) {
-		begin := e.Begin(28)
-		e.Present().Text(1, key)
-		e.Present().Int64(2, v.Map[key])
-		e.EndElement(begin)
+	if len(v.Map) > 0 {
+		for _, key := range slices.Sorted(maps.Keys(v.Map)) {
+			begin := e.Begin(28)
+			e.Present().Text(1, key)
+			e.Present().Int64(2, v.Map[key])
+			e.EndElement(begin)
+		}
 	}
 }
 
