@@ -1,11 +1,18 @@
 package conn
 
 import (
+	"cmp"
+	"crypto/sha256"
+	"math"
 	"net/netip"
 	"time"
 
+	"github.com/sessgen/sessgen/runtime/internal/congestion"
 	"github.com/sessgen/sessgen/runtime/internal/endpoint"
+	"github.com/sessgen/sessgen/runtime/internal/flow"
 	"github.com/sessgen/sessgen/runtime/internal/mono"
+	"github.com/sessgen/sessgen/runtime/internal/packet"
+	"github.com/sessgen/sessgen/runtime/internal/recovery"
 )
 
 // Config is what a connection is made with. Random bytes come in here, because the
@@ -37,9 +44,162 @@ type Config struct {
 	Pool int
 }
 
+const (
+	defaultIdle       = 60 * time.Second
+	defaultKeepAlive  = 20 * time.Second
+	defaultHandshake  = 10 * time.Second
+	defaultMaxStreams = 1024
+	defaultMaxMessage = 4 << 20
+	defaultPool       = 16 << 20
+
+	// maxDatagram is the largest datagram that is sent: what every path carries (RFC 9000 §14).
+	maxDatagram = 1200
+	// leastDeath is the shortest death timeout that is not asked for.
+	leastDeath = 5 * time.Second
+	// probesBeforeDeath is how often a peer is asked at least before it counts as gone, where the path's round trip allows.
+	probesBeforeDeath = 16
+	// rideTime is how long the dialing end's proof that it has the keys waits for data to ride with.
+	rideTime = time.Millisecond
+)
+
+func (c Config) withDefaults(client bool) Config {
+	or := func(d *time.Duration, standard time.Duration) {
+		if *d == 0 {
+			*d = standard
+		}
+	}
+	or(&c.IdleTimeout, defaultIdle)
+	or(&c.HandshakeTimeout, defaultHandshake)
+	or(&c.InitialRTT, recovery.InitialRTT)
+	if client {
+		or(&c.KeepAlive, defaultKeepAlive)
+	} else {
+		or(&c.KeepAlive, -1)
+	}
+	count := func(n *int, standard int) {
+		if *n == 0 {
+			*n = standard
+		}
+	}
+	count(&c.MaxStreams, defaultMaxStreams)
+	count(&c.MaxMessage, defaultMaxMessage)
+	count(&c.Pool, defaultPool)
+	return c
+}
+
 // NewClient makes the dialing end of a connection to the address. It begins its handshake at now.
-func NewClient(now mono.Time, config Config, to netip.AddrPort) *Conn { panic("skeleton") }
+func NewClient(now mono.Time, config Config, to netip.AddrPort) *Conn {
+	c := newConn(now, config, true)
+	// The dialing end chose the address: there is nobody to protect from what it sends.
+	c.path = path{addr: to, validated: true}
+	c.ids.own = config.ClientID
+	c.initDue = true
+	return c
+}
 
 // NewServer makes the listening end of a connection for a cookie that came back.
 // The datagram that brought it is then given to HandleDatagram.
-func NewServer(now mono.Time, config Config, accepted endpoint.Accepted) *Conn { panic("skeleton") }
+func NewServer(now mono.Time, config Config, accepted endpoint.Accepted) *Conn {
+	c := newConn(now, config, false)
+	// RFC 9000 §8.1: an address is validated by a token that came back from it.
+	c.path = path{addr: accepted.From, validated: true}
+	c.ids = ids{own: accepted.ServerID, peer: accepted.ClientID}
+	c.phase = connecting
+	c.begin(accepted.Cookie)
+	return c
+}
+
+func newConn(now mono.Time, config Config, client bool) *Conn {
+	config = config.withDefaults(client)
+	c := &Conn{
+		config:       config,
+		client:       client,
+		loss:         recovery.NewLoss(congestion.NewNewReno(maxDatagram), config.InitialRTT),
+		streams:      map[StreamID]*stream{},
+		pool:         flow.NewPool(uint64(config.Pool)),
+		peerStreams:  flow.NewStreams(uint64(config.MaxStreams)),
+		initAt:       mono.Never,
+		begun:        now,
+		handshakeEnd: now.Add(config.HandshakeTimeout),
+		activeAt:     now,
+		unansweredAt: mono.Never,
+		proofAt:      mono.Never,
+		closeBegan:   mono.Never,
+	}
+	c.loss.MaxBackOff = cmp.Or(config.DeathTimeout, leastDeath) / probesBeforeDeath
+	for i := range c.lists {
+		c.lists[i].of = order(i)
+	}
+	return c
+}
+
+// peer is what the other end allows, as its transport parameters say.
+type peer struct {
+	idleTimeout time.Duration
+	// streams is how many streams this end may have opened over the connection's life.
+	streams uint64
+	// floor is how much may be sent on each stream before its limit is raised.
+	floor      uint64
+	maxMessage uint64
+	resetToken [packet.TokenLen]byte
+}
+
+// seen is what this end saw of the first flights, as it tells the peer.
+func (c *Conn) seen() packet.Params {
+	p := packet.Params{Version: version, Offered: []packet.Version{version}, Token: sha256.Sum256(c.token)}
+	if c.client {
+		p.ClientID, p.ServerID = c.ids.own, c.ids.peer
+	} else {
+		p.ClientID, p.ServerID = c.ids.peer, c.ids.own
+	}
+	return p
+}
+
+// version is the one that is spoken.
+const version = packet.V1Plain
+
+// params are this end's transport parameters.
+func (c *Conn) params() []byte {
+	p := c.seen()
+	if !c.client {
+		p.ResetToken = c.config.ResetToken
+		p.MaxStreams = uint64(c.config.MaxStreams)
+	}
+	p.MaxAckDelay = recovery.MaxAckDelay
+	p.IdleTimeout = c.config.IdleTimeout
+	p.Floor = flow.Floor
+	p.MaxMessage = uint64(c.config.MaxMessage)
+	// The limits of the streams add up to what the connection can hold: there is none besides.
+	p.MaxData = packet.MaxVarint
+	return packet.AppendParams(nil, &p)
+}
+
+// maxAckDelayLimit: RFC 9000 §18.2, "Values of 2^14 or greater are invalid."
+const maxAckDelayLimit = (1 << 14) * time.Millisecond
+
+// learn takes in the peer's transport parameters. Both ends must have seen the same first flights.
+func (c *Conn) learn() *CloseError {
+	p, err := packet.ParseParams(c.peerParams)
+	if err != nil {
+		return violation(packet.TransportParameterError, err.Error())
+	}
+	saw := c.seen()
+	if what := p.Mismatch(&saw); what != "" {
+		return refusal(what + " changed on the way")
+	}
+	if p.MaxAckDelay >= maxAckDelayLimit {
+		return violation(packet.TransportParameterError, "max_ack_delay too long")
+	}
+	c.loss.MaxAckDelay = p.MaxAckDelay
+	c.peer = peer{
+		idleTimeout: p.IdleTimeout,
+		streams:     p.MaxStreams,
+		floor:       p.Floor,
+		maxMessage:  min(p.MaxMessage, math.MaxInt32),
+		resetToken:  p.ResetToken,
+	}
+	if c.peer.idleTimeout == 0 {
+		c.peer.idleTimeout = c.config.IdleTimeout
+	}
+	return nil
+}

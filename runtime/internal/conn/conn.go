@@ -18,11 +18,11 @@
 package conn
 
 import (
-	"net/netip"
-	"time"
-
+	"github.com/sessgen/sessgen/runtime/internal/flow"
 	"github.com/sessgen/sessgen/runtime/internal/handshake"
 	"github.com/sessgen/sessgen/runtime/internal/mono"
+	"github.com/sessgen/sessgen/runtime/internal/packet"
+	"github.com/sessgen/sessgen/runtime/internal/recovery"
 )
 
 // StreamID names a stream of a connection. The dialing end opens all streams,
@@ -69,85 +69,112 @@ type Event struct {
 }
 
 // Conn is one end of one connection. See the package comment for how to drive it.
-type Conn struct{ skeleton }
+type Conn struct {
+	config Config
+	client bool
+	phase  phase
+	path   path
+	ids    ids
+	peer   peer
 
-// HandleDatagram takes in one datagram that arrived from the address at time
-// now. The machine copies what it keeps.
-func (c *Conn) HandleDatagram(now mono.Time, from netip.AddrPort, datagram []byte) { panic("skeleton") }
+	// The handshake: see handshake.go and client.go.
+	keys         [handshake.Levels]keys
+	crypto       [handshake.Levels]cryptoStream
+	parked       [][]byte // packets whose keys are not there yet
+	peerParams   []byte
+	token        []byte // the cookie
+	complete     bool   // the handshake is done, as this end sees it
+	proven       bool   // the peer has the keys of a level above Initial
+	confirmed    bool   // RFC 9001 §4.1.2
+	authentic    bool   // the dialing end opened an ACCEPT
+	initDue      bool
+	initAt       mono.Time
+	initsSent    int
+	begun        mono.Time
+	handshakeEnd mono.Time
 
-// HandleTimeout lets everything happen that is due at now. It may be called early and often.
-func (c *Conn) HandleTimeout(now mono.Time) { panic("skeleton") }
+	// What arrives and what is sent: see receive.go, acks.go, transmit.go.
+	received [handshake.Levels]recovery.Received
+	loss     *recovery.Loss
+	probes   [handshake.Levels]int
+	opened   []byte // the payload of the packet at hand
+	scratch  [16]byte
 
-// HandleHandshake takes in what the handshake's Driver said.
-func (c *Conn) HandleHandshake(now mono.Time, messages []handshake.Message) { panic("skeleton") }
+	// Streams: see stream.go.
+	streams     map[StreamID]*stream
+	lists       [orders]list
+	nextStream  StreamID // the next one that is opened, by the dialing end
+	peerStreams flow.Streams
+	pool        *flow.Pool
+	buffers     flow.Buffers
+	chunks      chunks
+	spare       []*stream
+	buffered    int  // bytes in all send buffers
+	wantStreams bool // OpenStream returned ErrBlocked
 
-// OpenStream opens a stream with a header that the peer's EventAccepted shows.
-// The header travels at once if eager is set, else with the stream's first
-// message. ErrBlocked means that the peer's limit on streams is reached:
-// EventStreams follows.
-func (c *Conn) OpenStream(now mono.Time, header []byte, eager bool) (StreamID, error) {
-	panic("skeleton")
+	// Single frames that are to be sent.
+	handshakeDoneDue, maxStreamsDue, pingDue, closeDue, closedDue bool
+	// askedThreshold is the byte threshold of acknowledgements that the peer was asked for; zero means none.
+	askedThreshold int
+
+	// Timers: see timers.go.
+	activeAt     mono.Time // since when the connection may count as idle
+	unansweredAt mono.Time // when something was sent for which nothing has come since
+	elicitedAt   mono.Time // when something was last sent that asks for an answer
+	proofAt      mono.Time // when the dialing end shows that it has the keys, if it has nothing to say
+
+	// The end: see close.go.
+	closing    bool        // Close was called
+	closeBegan mono.Time   // when everything was finished and CLOSE was due
+	answered   bool        // the peer has seen our CLOSE
+	peerClosed bool        // CLOSE came
+	verdict    *CloseError // the strongest cause that the event at hand showed
+	err        *CloseError
+	words      farewell
+	wordsDue   bool
+
+	events eventQueue
+	stats  Stats
 }
 
-// Send accepts message whole, or not at all. The machine copies it. With last
-// set, it is the stream's last message and carries the FIN. ErrBlocked means
-// that the send budget is full (RUNTIME: admission): EventWritable follows.
-// *TooLargeError compares with the limit that the peer advertised.
-func (c *Conn) Send(now mono.Time, id StreamID, message []byte, last bool) error { panic("skeleton") }
+// phase is how far a connection has come.
+type phase uint8
 
-// Recv returns the next whole message of the stream and when its last byte
-// arrived. The slice belongs to the machine and is valid until the next call of any method
-// for this stream. ErrBlocked: none is there, EventReadable follows. io.EOF: the
-// peer's FIN has been reached.
-func (c *Conn) Recv(now mono.Time, id StreamID) (message []byte, arrived mono.Time, err error) {
-	panic("skeleton")
-}
+const (
+	opening    phase = iota // the dialing end has no COOKIE yet
+	connecting              // the handshake is under way
+	connected               // streams flow
+	ended
+)
 
-// Finish ends the sending direction of the stream after what was sent.
-func (c *Conn) Finish(now mono.Time, id StreamID) error { panic("skeleton") }
-
-// AbortStream ends the stream at once, in both directions, at both ends. It is idempotent.
-func (c *Conn) AbortStream(now mono.Time, id StreamID, code uint64, reason string) { panic("skeleton") }
-
-// Close ends the connection once every stream is finished and everything is
-// acknowledged; EventClosed follows. New streams are refused from now on.
-func (c *Conn) Close(now mono.Time) { panic("skeleton") }
-
-// Abort ends the connection at once; the peer is told once, and again when it goes on.
-func (c *Conn) Abort(now mono.Time, code uint64, reason string) { panic("skeleton") }
-
-// PollTransmit appends the next datagram to send to buf and returns it with its destination; ok is false
-// when there is none now. A driver with an idle line calls it until then.
-func (c *Conn) PollTransmit(now mono.Time, buf []byte) (datagram []byte, to netip.AddrPort, ok bool) {
-	panic("skeleton")
-}
+// ids are the two connection ids; own is the one that datagrams to this end carry.
+type ids struct{ own, peer packet.ID }
 
 // PollEvent returns the next event; ok is false when there is none.
-func (c *Conn) PollEvent() (e Event, ok bool) { panic("skeleton") }
-
-// NextTimeout is when HandleTimeout is due next, mono.Never if no timer runs.
-func (c *Conn) NextTimeout() mono.Time { panic("skeleton") }
+func (c *Conn) PollEvent() (e Event, ok bool) {
+	c.forgetCrypto()
+	if e, ok = c.events.pop(); ok {
+		return e, true
+	}
+	return c.nextCrypto()
+}
 
 // Idle reports whether nothing is in flight and nothing queued, so that a Send may write inline.
-func (c *Conn) Idle() bool { panic("skeleton") }
+func (c *Conn) Idle() bool {
+	return c.phase == connected && c.loss.BytesInFlight() == 0 && c.lists[byTurn].n == 0 && c.lists[byControl].n == 0
+}
 
-type skeleton struct{ _ time.Duration }
-
-// Tombstone is what the endpoint keeps for the connection's id after EventClosed and the last PollTransmit:
-// a datagram of at most 32 bytes that answers what still comes, until the given time. It is nil if no answer is needed.
-func (c *Conn) Tombstone(now mono.Time) (datagram []byte, until mono.Time) { panic("skeleton") }
-
-// Stats returns a picture of the connection.
-func (c *Conn) Stats() Stats { panic("skeleton") }
-
-// Stats is a picture of a connection.
-type Stats struct {
-	SmoothedRTT, RTTVar, MinRTT, LatestRTT time.Duration // MinRTT is zero before the first sample
-
-	PacketsSent, PacketsReceived, PacketsLost uint64
-	BytesSent, BytesReceived                  uint64 // whole datagrams
-	// PacketsDropped came and were not taken in: not authentic, duplicate, too early, not for this connection.
-	PacketsDropped uint64
-
-	BytesInFlight, CongestionWindow, PTOCount int
+// lookup finds a stream for a command of the application.
+func (c *Conn) lookup(id StreamID) (*stream, error) {
+	if c.over() {
+		return nil, c.ended()
+	}
+	s := c.streams[id]
+	switch {
+	case s == nil || !s.accepted:
+		return nil, ErrNoStream
+	case s.aborted != nil:
+		return nil, s.aborted
+	}
+	return s, nil
 }

@@ -3,6 +3,8 @@ package conn
 import (
 	"errors"
 	"fmt"
+
+	"github.com/sessgen/sessgen/runtime/internal/packet"
 )
 
 // Errors of commands that leave the stream and the connection as they were.
@@ -103,4 +105,22 @@ func end(remote bool) string {
 		return "by the peer"
 	}
 	return "here"
+}
+
+// violation says that the peer broke a rule.
+func violation(code packet.Code, rule string) *CloseError {
+	return &CloseError{Cause: Violated, Code: uint64(code), Reason: rule}
+}
+
+// refusal says that the handshake cannot be.
+func refusal(why string) *CloseError {
+	return &CloseError{Cause: Refused, Code: uint64(packet.ConnectionRefused), Reason: why}
+}
+
+// wireCode is the code that tells the peer of e. The application's codes are at most 255.
+func (e *CloseError) wireCode() uint64 {
+	if e.Cause == Aborted {
+		return uint64(packet.CodeApplication) + min(e.Code, 255)
+	}
+	return e.Code
 }

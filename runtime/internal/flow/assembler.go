@@ -181,9 +181,14 @@ func (a *Assembler) Consume(b *Buffers, offset uint64) {
 	}
 }
 
-// Free gives all memory back. The Assembler is not used any more.
+// Free gives all memory back, but for what a reader may still look at: that is the
+// garbage collector's. The Assembler is an empty stream again.
 func (a *Assembler) Free(b *Buffers) {
-	b.Put(a.buf)
-	b.Put(a.old)
+	switch {
+	case !a.pinned:
+		b.Put(a.buf)
+	case a.old != nil:
+		b.Put(a.buf) // the reader looks at old
+	}
 	*a = Assembler{ahead: Intervals{a.ahead.list[:0]}}
 }

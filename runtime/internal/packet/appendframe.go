@@ -29,12 +29,10 @@ func AppendAckRange(b []byte, above, smallest, largest uint64) []byte {
 	return AppendVarint(b, largest-smallest)
 }
 
-// AppendCrypto appends a CRYPTO frame.
-func AppendCrypto(b []byte, offset uint64, data []byte) []byte {
-	b = append(b, byte(Crypto))
-	b = AppendVarint(b, offset)
-	b = AppendVarint(b, uint64(len(data)))
-	return append(b, data...)
+// AppendCryptoHead appends a CRYPTO frame up to its data, which the caller appends: n bytes.
+func AppendCryptoHead(b []byte, offset uint64, n int) []byte {
+	b = AppendVarint(append(b, byte(Crypto)), offset)
+	return AppendVarint(b, uint64(n))
 }
 
 // CryptoLen is how many bytes a CRYPTO frame has besides its data, of at most n bytes.

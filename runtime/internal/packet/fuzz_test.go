@@ -34,7 +34,7 @@ func FuzzHeader(f *testing.F) {
 func FuzzFrames(f *testing.F) {
 	f.Add(append(AppendStreamHead(nil, 1, 2, 3, true), "abc"...))
 	f.Add(AppendAckRange(AppendAckHead(nil, 100, 7, 1, 3), 97, 90, 94))
-	f.Add(AppendCrypto(nil, 5, []byte("hello")))
+	f.Add(append(AppendCryptoHead(nil, 5, 5), "hello"...))
 	f.Add(AppendStreamAbort(nil, 1, 2, "why"))
 	f.Add(AppendNewConnectionID(nil, 1, 0, ID{1}, [TokenLen]byte{2}))
 	f.Add([]byte{0, 0, 0, 1})

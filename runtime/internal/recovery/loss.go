@@ -2,6 +2,7 @@ package recovery
 
 import (
 	"errors"
+	"math"
 	"time"
 
 	"github.com/sessgen/sessgen/runtime/internal/congestion"
@@ -34,6 +35,10 @@ type Loss struct {
 	Controller congestion.Controller
 	// MaxAckDelay is the peer's promise (RFC 9000 §18.2), zero until it is known.
 	MaxAckDelay time.Duration
+	// MaxBackOff is the longest time between two probes once the handshake is done, where it is more than
+	// two periods. Who gives a peer up after a while wants to have asked often: one of three
+	// datagrams may be lost, and doubling without end asks eight times in a minute.
+	MaxBackOff time.Duration
 	// Confirmed: the handshake is confirmed (RFC 9001 §4.1.2).
 	Confirmed bool
 	// ProbeApplication lets the timer of the application space run. RFC 9002 §6.2.1:
@@ -61,7 +66,7 @@ type space struct {
 
 // NewLoss returns the state of a path that nothing is known of.
 func NewLoss(c congestion.Controller, initialRTT time.Duration) *Loss {
-	l := &Loss{RTT: newRTT(initialRTT), Controller: c, deadline: mono.Never}
+	l := &Loss{RTT: newRTT(initialRTT), Controller: c, deadline: mono.Never, MaxBackOff: math.MaxInt64}
 	for i := range l.spaces {
 		l.spaces[i].lossTime = mono.Never
 	}
@@ -79,6 +84,9 @@ func (l *Loss) LargestAcked(s handshake.Level) (number uint64, ok bool) {
 
 // AddRef says that the packet that is being made in the space carries ref.
 func (l *Loss) AddRef(s handshake.Level, ref Ref) { l.spaces[s].addRef(ref) }
+
+// Abandon forgets the refs of a packet that is not sent after all.
+func (l *Loss) Abandon(s handshake.Level) { l.spaces[s].dropRefs() }
 
 // Sent hears that the packet with NextNumber leaves, with the refs added since the
 // one before. One that is not ack-eliciting is not owed an acknowledgement,

@@ -14,10 +14,10 @@ type Probes struct {
 	Count int
 }
 
-// probeCount is how many packets a probe timeout sends. RFC 9002 §6.2.4: "An
+// ProbeCount is how many packets a probe timeout sends. RFC 9002 §6.2.4: "An
 // endpoint MAY send up to two full-sized datagrams containing ack-eliciting packets to
 // avoid an expensive consecutive PTO expiration due to a single lost datagram".
-const probeCount = 2
+const ProbeCount = 2
 
 // handshakeBackOff is the longest time between two probes of a handshake.
 const handshakeBackOff = time.Second
@@ -47,14 +47,14 @@ func (l *Loss) Timeout(now mono.Time, f Fates) Probes {
 	}
 	l.ptoCount++
 	l.handOut(s, f)
-	return Probes{s, probeCount}
+	return Probes{s, ProbeCount}
 }
 
 // handOut gives out the frames of the oldest packets in flight whose frames
 // have not been given out yet.
 func (l *Loss) handOut(s handshake.Level, f Fates) {
 	sp := &l.spaces[s]
-	left := probeCount
+	left := ProbeCount
 	for i := 0; i < sp.n && left > 0; i++ {
 		p := sp.at(i)
 		if p.state != outstanding {
@@ -65,6 +65,20 @@ func (l *Loss) handOut(s handshake.Level, f Fates) {
 		for k := range int(p.count) {
 			f.FrameLost(s, sp.ref(p, k))
 		}
+	}
+}
+
+// Repeat hands out the frames of the packet that was sent last, for a second probe that
+// finds nothing else to say: it may get through where the first one does not.
+func (l *Loss) Repeat(s handshake.Level, f Fates) {
+	sp := &l.spaces[s]
+	if sp.n == 0 || sp.at(sp.n-1).state != outstanding {
+		return
+	}
+	p := sp.at(sp.n - 1)
+	p.state = probed
+	for k := range int(p.count) {
+		f.FrameLost(s, sp.ref(p, k))
 	}
 }
 
@@ -113,7 +127,8 @@ func (l *Loss) earliestProbe() (at mono.Time, s handshake.Level) {
 func (l *Loss) backedOff(s handshake.Level) time.Duration {
 	shift := min(l.ptoCount, backOffLimit)
 	if s == handshake.Application {
-		return l.PTO(l.MaxAckDelay) << shift
+		period := l.PTO(l.MaxAckDelay)
+		return min(period<<shift, max(2*period, l.MaxBackOff))
 	}
 	// RFC 9002 §6.2.1: "the max_ack_delay in the PTO period computation is set to 0"
 	// for Initial and Handshake packets.

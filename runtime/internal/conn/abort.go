@@ -1,0 +1,69 @@
+package conn
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/sessgen/sessgen/runtime/internal/mono"
+	"github.com/sessgen/sessgen/runtime/internal/packet"
+)
+
+// The codes with which the machine itself aborts a stream.
+const (
+	// AbortTooLarge: a message of the peer's is longer than the limit that it was told.
+	AbortTooLarge uint64 = 0x20
+	// AbortMalformed: the bytes of the stream are no sequence of whole messages.
+	AbortMalformed uint64 = 0x21
+	// AbortRefused: the connection is closing, and takes no new streams. The stream was not looked at.
+	AbortRefused uint64 = 0x22
+)
+
+// AbortStream ends the stream at once, in both directions, at both ends, with a
+// reason of at most 1,024 bytes (the rest is cut off). It is idempotent. No event
+// follows at this end.
+func (c *Conn) AbortStream(now mono.Time, id StreamID, code uint64, reason string) {
+	if s := c.streams[id]; s != nil && s.aborted == nil && !c.over() {
+		c.abort(s, code, reason)
+		c.settle(now)
+	}
+}
+
+// abort ends the stream at this end; its record stays until the peer has heard.
+func (c *Conn) abort(s *stream, code uint64, reason string) {
+	s.aborted = &AbortError{Code: code, Reason: cutReason(reason)}
+	c.emptyStream(s)
+	c.lists[byTurn].remove(s)
+	c.lists[byAdmission].remove(s)
+	s.abortDue = true
+	c.lists[byControl].push(s)
+}
+
+// fault ends a stream on which the peer broke the rules: a fault of one session is no fault of the others.
+func (c *Conn) fault(s *stream, code uint64, reason string) {
+	c.abort(s, code, reason)
+	if s.accepted {
+		c.events.push(Event{Kind: EventAborted, Stream: s.id, Err: s.aborted})
+	}
+}
+
+// heardAbort ends a stream because the peer has. If this end aborted it too, the peer need not be told any more.
+func (c *Conn) heardAbort(s *stream, code uint64, reason []byte) {
+	if s.accepted && s.aborted == nil {
+		err := &AbortError{Code: code, Reason: string(reason), Remote: true}
+		c.events.push(Event{Kind: EventAborted, Stream: s.id, Err: err})
+	}
+	c.dropStream(s)
+}
+
+// cutReason makes text fit for the wire: UTF-8, and no longer than is allowed.
+func cutReason(text string) string {
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	if len(text) <= packet.MaxReason {
+		return text
+	}
+	end := packet.MaxReason
+	for !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end]
+}

@@ -1,0 +1,113 @@
+package conn
+
+import (
+	"time"
+
+	"github.com/sessgen/sessgen/runtime/internal/handshake"
+	"github.com/sessgen/sessgen/runtime/internal/mono"
+	"github.com/sessgen/sessgen/runtime/internal/packet"
+	"github.com/sessgen/sessgen/runtime/internal/recovery"
+)
+
+// The kinds of frames that a packet's record refers to. Stream, Offset, Length and Fin mean
+// what they mean in the frame; for an ACK, Offset is the largest number that it acknowledges.
+const (
+	refStream uint8 = iota
+	refCrypto
+	refAck
+	refMaxStreamData
+	refMaxStreams
+	refAckFrequency
+	refHandshakeDone
+	refAbort
+	refClose
+)
+
+// maxAckRanges bounds the ranges of an ACK frame.
+const maxAckRanges = 32
+
+// fates is the machine as it hears what became of frames that it sent.
+type fates Conn
+
+// FrameAcked: the peer has the frame.
+func (f *fates) FrameAcked(level handshake.Level, ref recovery.Ref) {
+	c := (*Conn)(f)
+	switch ref.Kind {
+	case refCrypto:
+		c.crypto[level].out.ack(&c.chunks, ref.Offset, int(ref.Length))
+	case refAck:
+		c.received[level].Settle(ref.Offset)
+	case refStream:
+		if s := c.streams[StreamID(ref.Stream)]; s != nil && s.aborted == nil {
+			c.streamAcked(s, ref)
+		}
+	case refAbort:
+		if s := c.streams[StreamID(ref.Stream)]; s != nil {
+			c.dropStream(s)
+		}
+	case refClose:
+		c.answered = true
+	}
+}
+
+func (c *Conn) streamAcked(s *stream, ref recovery.Ref) {
+	before := s.send.buffered()
+	s.send.ack(&c.chunks, ref.Offset, int(ref.Length))
+	c.buffered -= before - s.send.buffered()
+	if ref.Fin {
+		s.send.finAcked, s.send.finLost = true, false
+	}
+	if s.send.quiet() {
+		c.lists[byTurn].remove(s)
+	}
+	c.finishIfDone(s)
+}
+
+// FrameLost: the frame is to be sent again, as far as it still matters.
+func (f *fates) FrameLost(level handshake.Level, ref recovery.Ref) {
+	c := (*Conn)(f)
+	switch ref.Kind {
+	case refCrypto:
+		c.crypto[level].out.lose(ref.Offset, int(ref.Length))
+	case refStream:
+		if s := c.streams[StreamID(ref.Stream)]; s != nil && s.aborted == nil {
+			s.send.lose(ref.Offset, int(ref.Length))
+			s.send.finLost = s.send.finLost || ref.Fin && !s.send.finAcked
+			c.talk(s)
+		}
+	case refMaxStreamData:
+		if s := c.streams[StreamID(ref.Stream)]; s != nil && s.aborted == nil {
+			s.recv.limitDue = true
+			c.lists[byControl].push(s)
+		}
+	case refMaxStreams:
+		c.maxStreamsDue = true
+	case refAckFrequency:
+		c.askedThreshold = 0
+	case refHandshakeDone:
+		c.handshakeDoneDue = true
+	case refAbort:
+		if s := c.streams[StreamID(ref.Stream)]; s != nil {
+			s.abortDue = true
+			c.lists[byControl].push(s)
+		}
+	case refClose:
+		c.closeDue = true
+	}
+}
+
+// appendAck appends an ACK frame to the packet, if it has room for one.
+func (c *Conn) appendAck(now mono.Time, p *builder) {
+	ranges, delay := c.received[p.level].Ack(now, min(maxAckRanges, p.room()/16))
+	if len(ranges) == 0 || p.room() < 32 {
+		return
+	}
+	last := len(ranges) - 1
+	top := ranges[last]
+	p.b = packet.AppendAckHead(p.b, top.Largest, uint64(delay/time.Microsecond), last, top.Largest-top.Smallest)
+	for i := last - 1; i >= 0; i-- {
+		p.b = packet.AppendAckRange(p.b, ranges[i+1].Smallest, ranges[i].Smallest, ranges[i].Largest)
+	}
+	c.loss.AddRef(p.level, recovery.Ref{Kind: refAck, Offset: top.Largest})
+	p.acks = true
+}

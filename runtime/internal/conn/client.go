@@ -1,0 +1,70 @@
+package conn
+
+import (
+	"bytes"
+	"encoding/binary"
+	"time"
+
+	"github.com/sessgen/sessgen/runtime/internal/handshake"
+	"github.com/sessgen/sessgen/runtime/internal/mono"
+	"github.com/sessgen/sessgen/runtime/internal/packet"
+)
+
+// initBackOff is the longest time between two INITs, while no COOKIE has come.
+const initBackOff = time.Second
+
+// appendInit appends an INIT, and sets the time of the next one.
+func (c *Conn) appendInit(now mono.Time, b []byte) []byte {
+	c.initDue = false
+	if c.phase == opening {
+		wait := 3 * c.config.InitialRTT << min(c.initsSent, 8)
+		c.initAt = now.Add(min(wait, initBackOff))
+	} else {
+		c.initAt = now.Add(c.cookiePatience(now))
+	}
+	c.initsSent++
+	return packet.AppendInit(b, version, c.ids.own, c.config.Nonce)
+}
+
+// maxPatience is half of a cookie's life.
+const maxPatience = 5 * time.Second
+
+// cookiePatience is how long a COOKIE is given to lead to an ACCEPT before another
+// INIT is sent: longer than a round trip, or on a slow path each COOKIE would undo
+// the one before. The time since the beginning bounds the round trip from above.
+func (c *Conn) cookiePatience(now mono.Time) time.Duration {
+	return max(initBackOff, min(3*now.Sub(c.begun), maxPatience))
+}
+
+// takeCookie begins the handshake with the server id that a COOKIE offers. The latest COOKIE counts until an
+// ACCEPT is authentic; so one that is forged by somebody who saw the INIT delays, and does no more.
+func (c *Conn) takeCookie(now mono.Time, h *packet.Header) bool {
+	if !c.client || c.authentic || h.Dst != c.ids.own || h.Version != version || !bytes.Equal(h.Nonce, c.config.Nonce[:]) {
+		return false
+	}
+	if c.phase == connecting && h.Src == c.ids.peer {
+		return true // the same one again
+	}
+	c.phase = connecting
+	c.ids.peer = h.Src
+	c.resetLevel(handshake.Initial)
+	c.parked = nil
+	c.initDue, c.initAt = false, now.Add(c.cookiePatience(now))
+	c.begin(h.Token)
+	return true
+}
+
+// takeVersions ends the attempt if the server speaks nothing that this end does. It is
+// ignored once a COOKIE came, and if it offers what was asked for.
+func (c *Conn) takeVersions(h *packet.Header) bool {
+	if !c.client || c.phase != opening || h.Dst != c.ids.own || !bytes.Equal(h.Nonce, c.config.Nonce[:]) {
+		return false
+	}
+	for offered := h.Offered; len(offered) >= 4; offered = offered[4:] {
+		if packet.Version(binary.BigEndian.Uint32(offered)) == version {
+			return false
+		}
+	}
+	c.suspect(refusal("the server speaks no version that this end does"))
+	return true
+}

@@ -1,0 +1,148 @@
+package conn
+
+import (
+	"github.com/sessgen/sessgen/runtime/internal/handshake"
+	"github.com/sessgen/sessgen/runtime/internal/mono"
+	"github.com/sessgen/sessgen/runtime/internal/recovery"
+)
+
+// farewell is what this end still has to say once the connection is over.
+type farewell uint8
+
+const (
+	nothing farewell = iota
+	// sayClosed: CLOSE_OK, the answer to the peer's CLOSE.
+	sayClosed
+	// sayError: CLOSE with the code and reason of err.
+	sayError
+)
+
+// tombstoneSize is the most that the endpoint keeps of a connection that is over.
+const tombstoneSize = 32
+
+// Close ends the connection once every stream is finished and everything is
+// acknowledged; EventClosed follows. New streams are refused from now on.
+func (c *Conn) Close(now mono.Time) {
+	if c.over() || c.closing {
+		return
+	}
+	c.closing = true
+	c.settle(now)
+}
+
+// Abort ends the connection at once; the peer is told once, and again when it goes on.
+func (c *Conn) Abort(now mono.Time, code uint64, reason string) {
+	if c.over() {
+		return
+	}
+	c.suspect(&CloseError{Cause: Aborted, Code: code, Reason: cutReason(reason)})
+	c.settle(now)
+}
+
+// over reports whether the connection has ended.
+func (c *Conn) over() bool { return c.phase == ended }
+
+// ended is what calls return on a connection that is over.
+func (c *Conn) ended() error {
+	if c.err == nil {
+		return ErrClosing
+	}
+	return c.err
+}
+
+// suspect notes a reason for the connection to end. Of those that one event shows,
+// the strongest one counts.
+func (c *Conn) suspect(e *CloseError) {
+	if c.verdict == nil || e.Cause < c.verdict.Cause {
+		c.verdict = e
+	}
+}
+
+// settle ends every input and command: what it has led to is done here.
+func (c *Conn) settle(now mono.Time) {
+	switch {
+	case c.over():
+	case c.verdict != nil && c.closeBegan != mono.Never:
+		// Both ends have had everything: nothing that comes now makes an error of the Close.
+		c.finish(nil, nothing)
+	case c.verdict != nil:
+		c.finish(c.verdict, c.lastWords())
+	case c.peerClosed && len(c.streams) == 0:
+		// Also where both ends closed at once: either's CLOSE says that all is done.
+		c.finish(nil, sayClosed)
+	case c.closing && c.phase < connected:
+		c.finish(nil, nothing)
+	case c.answered:
+		c.finish(nil, nothing)
+	case c.closing && len(c.streams) == 0 && c.closeBegan == mono.Never:
+		c.closeDue, c.closeBegan = true, now
+	}
+	c.readmitAll()
+}
+
+// lastWords is what the peer is told of the verdict: nothing where it has said it
+// itself, or does not answer.
+func (c *Conn) lastWords() farewell {
+	v := c.verdict
+	if v.Remote || v.Timeout() || v.Cause == Reset {
+		return nothing
+	}
+	return sayError
+}
+
+// heardClose is the peer's word that it is done: it has all of ours, and we have all of
+// its. What is left is for the application to read.
+func (c *Conn) heardClose() {
+	c.peerClosed = true
+	c.closedDue = true
+	for s := c.lists[byAge].first; s != nil; {
+		next := c.lists[byAge].next(s)
+		switch {
+		case s.aborted != nil:
+			c.dropStream(s)
+		case !s.send.fin || !s.recv.Complete():
+			c.heardAbort(s, AbortRefused, nil)
+		default:
+			c.streamAcked(s, recovery.Ref{Offset: s.send.acked, Length: uint32(s.send.buffered()), Fin: true})
+		}
+		s = next
+	}
+}
+
+// finish ends the connection: nothing of it is retained but what its tombstone needs.
+func (c *Conn) finish(err *CloseError, words farewell) {
+	c.phase = ended
+	c.err, c.words = err, words
+	for s := c.lists[byAge].first; s != nil; s = c.lists[byAge].first {
+		c.dropStream(s)
+	}
+	closed := Event{Kind: EventClosed}
+	if err != nil {
+		closed.Err = err
+	}
+	c.events.push(closed)
+	c.wordsDue = words != nothing
+	c.parked = nil
+	c.spare = nil
+	for level := range c.crypto {
+		c.crypto[level] = cryptoStream{}
+	}
+}
+
+// closeExpiry is when a CLOSE has not been answered for so long that the peer must be
+// gone. Both ends have had everything by then, so nothing is wrong.
+func (c *Conn) closeExpiry() mono.Time { return c.closeBegan.Add(c.deathTimeout()) }
+
+// Tombstone is what the endpoint keeps for the connection's id after EventClosed and the last PollTransmit:
+// a datagram of at most 32 bytes that answers what still comes, until the given time. It is nil if no answer is needed.
+func (c *Conn) Tombstone(now mono.Time) (datagram []byte, until mono.Time) {
+	keys := &c.keys[handshake.Application]
+	if c.words == nothing || keys.sealer == nil {
+		return nil, now
+	}
+	datagram = c.appendFarewell(now, nil, handshake.Application, "")
+	if len(datagram) > tombstoneSize {
+		return nil, now
+	}
+	return datagram, now.Add(3 * c.probePeriod())
+}

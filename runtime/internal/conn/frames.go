@@ -1,0 +1,145 @@
+package conn
+
+import (
+	"time"
+
+	"github.com/sessgen/sessgen/runtime/internal/handshake"
+	"github.com/sessgen/sessgen/runtime/internal/mono"
+	"github.com/sessgen/sessgen/runtime/internal/packet"
+	"github.com/sessgen/sessgen/runtime/internal/recovery"
+)
+
+// handleFrames takes in the frames of an authentic packet, and notes how it counts
+// for acknowledgement. Taking one in twice changes nothing.
+func (c *Conn) handleFrames(now mono.Time, level handshake.Level, payload []byte, a *recovery.Arrival) error {
+	// RFC 9000 §12.4: "An endpoint MUST treat receipt of a packet containing no frames as
+	// a connection error of type PROTOCOL_VIOLATION."
+	if len(payload) == 0 {
+		return violation(packet.ProtocolViolation, "packet without a frame")
+	}
+	for f := (packet.Frame{}); len(payload) > 0; {
+		var err error
+		if payload, err = packet.ParseFrame(&f, payload); err != nil {
+			return violation(packet.FrameEncodingError, err.Error())
+		}
+		if level != handshake.Application && !f.Type.AtHandshake() {
+			return violation(packet.ProtocolViolation, f.Type.String()+" at a level of the handshake")
+		}
+		if f.Type.AckEliciting() {
+			a.AckEliciting = true
+		}
+		if f.Type == packet.Ping || f.Fin {
+			a.Immediate = true
+		}
+		if err := c.handleFrame(now, level, &f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Conn) handleFrame(now mono.Time, level handshake.Level, f *packet.Frame) error {
+	switch f.Type {
+	case packet.Padding, packet.Ping:
+	case packet.Ack:
+		return c.receiveAck(now, level, f)
+	case packet.Crypto:
+		return c.receiveCrypto(level, f.Offset, f.Data)
+	case packet.Stream:
+		s, err := c.peerStream(StreamID(f.ID))
+		if s == nil || err != nil {
+			return err
+		}
+		return c.receive(now, s, f.Offset, f.Data, f.Fin)
+	case packet.MaxStreamData:
+		s, err := c.peerStream(StreamID(f.ID))
+		if s == nil || err != nil {
+			return err
+		}
+		s.send.limit = max(s.send.limit, f.Value)
+		c.talk(s)
+	case packet.StreamAbort:
+		s, err := c.peerStream(StreamID(f.ID))
+		if s == nil || err != nil {
+			return err
+		}
+		c.heardAbort(s, f.Value, f.Reason)
+	case packet.MaxStreams:
+		c.peer.streams = max(c.peer.streams, f.Value)
+		c.offerStreams()
+	case packet.HandshakeDone:
+		// RFC 9000 §19.20: "A server MUST treat receipt of a HANDSHAKE_DONE frame as a
+		// connection error of type PROTOCOL_VIOLATION."
+		if !c.client {
+			return violation(packet.ProtocolViolation, "HANDSHAKE_DONE from the dialing end")
+		}
+		c.confirmedByServer()
+	case packet.AckFrequency:
+		c.received[handshake.Application].SetThreshold(min(f.Value, maxAckThreshold))
+	case packet.Close:
+		c.heardClose()
+	case packet.CloseOK:
+		c.answered = c.answered || c.closeBegan != mono.Never
+	case packet.ConnectionAbort:
+		c.heardConnectionAbort(f)
+	}
+	// The others tell of things that this end has no use for: credit that is never short, addresses that do not move.
+	return nil
+}
+
+// maxAckThreshold bounds how many bytes a peer may ask to have acknowledged together.
+const maxAckThreshold = 256 << 10
+
+// receiveAck takes in an ACK frame.
+func (c *Conn) receiveAck(now mono.Time, level handshake.Level, f *packet.Frame) error {
+	// What a peer says beyond so many ranges is old, and it will be said again or found lost.
+	var ranges [64]recovery.Range
+	n := 0
+	for n < len(ranges) {
+		smallest, largest, ok := f.NextRange()
+		if !ok {
+			break
+		}
+		ranges[n] = recovery.Range{Smallest: smallest, Largest: largest}
+		n++
+	}
+	delay := time.Duration(min(f.Delay, uint64(time.Hour/time.Microsecond))) * time.Microsecond
+	if err := c.loss.Ack(now, level, ranges[:n], delay, (*fates)(c)); err != nil {
+		return violation(packet.ProtocolViolation, err.Error())
+	}
+	return nil
+}
+
+// peerStream finds the stream of a frame; nil means that it has come to its end. At the
+// listening end a number that is new opens it, and all below it. RFC 9000 §3.2:
+// "Before a stream is created, all streams of the same type with lower-numbered stream IDs MUST be created."
+func (c *Conn) peerStream(id StreamID) (*stream, error) {
+	if id < c.nextStream {
+		return c.streams[id], nil
+	}
+	if c.client {
+		return nil, violation(packet.StreamStateError, "a stream that was not opened")
+	}
+	if !c.peerStreams.Allows(uint64(id) + 1) {
+		return nil, violation(packet.StreamLimitError, "too many streams")
+	}
+	for ; c.nextStream <= id; c.nextStream++ {
+		s := c.newStream(c.nextStream)
+		if c.closing {
+			c.abort(s, AbortRefused, "")
+		}
+	}
+	return c.streams[id], nil
+}
+
+// heardConnectionAbort ends the connection because the peer has.
+func (c *Conn) heardConnectionAbort(f *packet.Frame) {
+	e := &CloseError{Cause: Violated, Code: f.Value, Reason: string(f.Reason), Remote: true}
+	switch code := packet.Code(f.Value); {
+	case code >= packet.CodeApplication && code < packet.CryptoError:
+		e.Cause, e.Code = Aborted, f.Value-uint64(packet.CodeApplication)
+	case code == packet.ConnectionRefused || code >= packet.CryptoError:
+		e.Cause = Refused
+	}
+	c.suspect(e)
+}

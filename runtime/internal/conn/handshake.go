@@ -1,0 +1,212 @@
+package conn
+
+import (
+	"github.com/sessgen/sessgen/runtime/internal/flow"
+	"github.com/sessgen/sessgen/runtime/internal/handshake"
+	"github.com/sessgen/sessgen/runtime/internal/mono"
+	"github.com/sessgen/sessgen/runtime/internal/packet"
+	"github.com/sessgen/sessgen/runtime/internal/recovery"
+)
+
+// keys protect the packets of one level. Once gone, they do not come back.
+type keys struct {
+	sealer handshake.Sealer
+	opener handshake.Opener
+	gone   bool
+}
+
+// cryptoStream is the handshake's bytes at one level, each way.
+type cryptoStream struct {
+	out outgoing
+	in  flow.Assembler
+	// shown is the end of what the driver was shown last, which it may look at until the next input.
+	shown uint64
+}
+
+const (
+	// maxCryptoAhead bounds the handshake's bytes that wait for those before them
+	// (RFC 9000 §7.5 asks for at least 4,096).
+	maxCryptoAhead = 16 << 10
+	// maxParked is how many packets are kept whose keys are not there yet.
+	maxParked = 8
+)
+
+// begin starts the handshake over the Initial keys that the server id gives.
+func (c *Conn) begin(token []byte) {
+	c.token = append([]byte(nil), token...)
+	server := c.ids.own
+	if c.client {
+		server = c.ids.peer
+	}
+	clientKey, serverKey := handshake.InitialKeys(server)
+	if c.client {
+		c.keys[handshake.Initial] = keys{sealer: clientKey, opener: serverKey}
+	} else {
+		c.keys[handshake.Initial] = keys{sealer: serverKey, opener: clientKey}
+	}
+	c.events.push(Event{Kind: EventStart, Data: c.params()})
+}
+
+// HandleHandshake takes in what the handshake's Driver said.
+func (c *Conn) HandleHandshake(now mono.Time, messages []handshake.Message) {
+	for _, message := range messages {
+		if c.over() {
+			return
+		}
+		switch m := message.(type) {
+		case handshake.Send:
+			c.crypto[m.Level].out.write(&c.chunks, m.Data)
+		case handshake.Keys:
+			c.install(m)
+		case handshake.PeerParameters:
+			c.peerParams = m.Data
+		case handshake.Complete:
+			c.completeHandshake(now)
+		case handshake.Failed:
+			c.suspect(&CloseError{Cause: Refused, Code: uint64(packet.CryptoError), Err: m.Err})
+		}
+	}
+	c.replay(now)
+	c.settle(now)
+}
+
+func (c *Conn) install(m handshake.Keys) {
+	k := &c.keys[m.Level]
+	if m.Sealer != nil {
+		k.sealer = m.Sealer
+	}
+	if m.Opener != nil {
+		k.opener = m.Opener
+	}
+}
+
+// completeHandshake: the driver has all it needs. The dialing end may speak now; the listening end
+// waits for the proof that its answer arrived.
+func (c *Conn) completeHandshake(now mono.Time) {
+	if err := c.learn(); err != nil {
+		c.suspect(err)
+		return
+	}
+	c.complete = true
+	if !c.client {
+		c.confirm(now)
+		return
+	}
+	// Where no Handshake level is in use, the server has had the keys for the
+	// dialing end's data since it made them: probes will be understood.
+	c.loss.ProbeApplication = c.keys[handshake.Handshake].sealer == nil
+	// What proves that ACCEPT was received rides with the first data, if that comes soon.
+	c.proofAt = now.Add(rideTime)
+	c.received[handshake.Initial].Postpone(c.proofAt)
+	c.connect(now)
+}
+
+// connect opens the connection for streams.
+func (c *Conn) connect(now mono.Time) {
+	c.phase = connected
+	c.heard(now)
+	c.events.push(Event{Kind: EventConnected})
+	c.offerStreams()
+}
+
+// offerStreams tells an application that waits for it that streams can be opened.
+func (c *Conn) offerStreams() {
+	if c.wantStreams && uint64(c.nextStream) < c.peer.streams {
+		c.wantStreams = false
+		c.events.push(Event{Kind: EventStreams})
+	}
+}
+
+// confirm ends the handshake at the listening end, once it is complete and the peer has
+// shown that it has the keys. RFC 9001 §4.1.2: "the TLS handshake is considered
+// confirmed at the server when the handshake completes. The server MUST send a HANDSHAKE_DONE frame as soon as
+// the handshake is complete."
+func (c *Conn) confirm(now mono.Time) {
+	if c.confirmed || !c.complete || !c.proven {
+		return
+	}
+	c.handshakeDoneDue = true
+	c.confirmed = true
+	c.connect(now)
+	c.dropHandshake()
+}
+
+// confirmedByServer ends the handshake at the dialing end. RFC 9001 §4.1.2: "At the
+// client, the handshake is considered confirmed when a HANDSHAKE_DONE frame is received."
+func (c *Conn) confirmedByServer() {
+	c.confirmed = true
+	c.dropHandshake()
+}
+
+// dropHandshake forgets the two levels of the handshake (RFC 9001 §4.9).
+func (c *Conn) dropHandshake() {
+	c.loss.Confirmed, c.loss.ProbeApplication = true, true
+	c.dropLevel(handshake.Initial)
+	c.dropLevel(handshake.Handshake)
+	c.parked = nil
+}
+
+func (c *Conn) dropLevel(level handshake.Level) {
+	c.keys[level] = keys{gone: true}
+	c.resetLevel(level)
+}
+
+// resetLevel forgets what was sent and received at the level.
+func (c *Conn) resetLevel(level handshake.Level) {
+	c.loss.Drop(level)
+	c.crypto[level].out.free(&c.chunks)
+	c.crypto[level].in.Free(&c.buffers)
+	c.crypto[level] = cryptoStream{}
+	c.received[level] = recovery.Received{}
+	c.probes[level] = 0
+}
+
+// receiveCrypto takes in the handshake's bytes.
+func (c *Conn) receiveCrypto(level handshake.Level, offset uint64, data []byte) error {
+	in := &c.crypto[level].in
+	if offset+uint64(len(data)) > in.Consumed()+maxCryptoAhead {
+		return violation(packet.CryptoBufferExceeded, "handshake bytes too far ahead")
+	}
+	return in.Write(&c.buffers, offset, data)
+}
+
+// nextCrypto shows the driver the handshake's bytes that have come, if any have.
+func (c *Conn) nextCrypto() (e Event, ok bool) {
+	for i := range c.crypto {
+		k := &c.crypto[i]
+		if from, to := k.in.Consumed(), k.in.Ready(); from < to {
+			k.shown = to
+			return Event{Kind: EventHandshake, Level: handshake.Level(i), Data: k.in.View(from, to)}, true
+		}
+	}
+	return Event{}, false
+}
+
+// forgetCrypto lets go what the driver was shown.
+func (c *Conn) forgetCrypto() {
+	for i := range c.crypto {
+		if k := &c.crypto[i]; k.shown > k.in.Consumed() {
+			k.in.Consume(&c.buffers, k.shown)
+		}
+	}
+}
+
+// park keeps a packet whose keys are not there yet.
+func (c *Conn) park(raw []byte) {
+	if len(c.parked) == maxParked {
+		c.stats.PacketsDropped++
+		return
+	}
+	c.parked = append(c.parked, append([]byte(nil), raw...))
+}
+
+// replay takes in the packets that waited for their keys.
+func (c *Conn) replay(now mono.Time) {
+	waiting := c.parked
+	c.parked = nil
+	for _, raw := range waiting {
+		if h, _, err := packet.ParseHeader(raw); err == nil && !c.over() {
+			c.handlePacket(now, &h, raw)
+		}
+	}
+}

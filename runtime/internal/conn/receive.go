@@ -1,0 +1,159 @@
+package conn
+
+import (
+	"crypto/subtle"
+	"errors"
+	"net/netip"
+	"time"
+
+	"github.com/sessgen/sessgen/runtime/internal/flow"
+	"github.com/sessgen/sessgen/runtime/internal/handshake"
+	"github.com/sessgen/sessgen/runtime/internal/mono"
+	"github.com/sessgen/sessgen/runtime/internal/packet"
+	"github.com/sessgen/sessgen/runtime/internal/recovery"
+)
+
+// HandleDatagram takes in one datagram that arrived from the address at time
+// now. The machine copies what it keeps.
+//
+// Whose datagram it is, its packets' protection says, and not where it comes from:
+// one from another address than the connection's is taken in like any other, and what is sent
+// still goes to the address that the handshake came from.
+func (c *Conn) HandleDatagram(now mono.Time, from netip.AddrPort, datagram []byte) {
+	c.stats.BytesReceived += uint64(len(datagram))
+	if c.over() {
+		// The peer goes on: it is told once more.
+		c.wordsDue = c.words != nothing
+		return
+	}
+	if from == c.path.addr {
+		c.path.received += len(datagram)
+	}
+	taken := false
+	for rest := datagram; len(rest) > 0 && !c.over(); {
+		h, next, err := packet.ParseHeader(rest)
+		if err != nil {
+			c.stats.PacketsDropped++
+			break
+		}
+		if c.handlePacket(now, &h, rest[:len(rest)-len(next)]) {
+			taken = true
+		}
+		rest = next
+	}
+	if !taken {
+		c.checkReset(datagram)
+	}
+	c.settle(now)
+}
+
+// checkReset looks whether a datagram that nothing could be made of is the peer's word that it
+// has forgotten the connection. RFC 9000 §10.3.1: "An endpoint MUST NOT check for any stateless reset
+// tokens associated with connection IDs it has not used", and compares "in constant time".
+func (c *Conn) checkReset(datagram []byte) {
+	token, ok := packet.ResetToken(datagram)
+	if !ok || c.peer.resetToken == ([packet.TokenLen]byte{}) {
+		return
+	}
+	if subtle.ConstantTimeCompare(token[:], c.peer.resetToken[:]) == 1 {
+		c.suspect(&CloseError{Cause: Reset, Remote: true})
+	}
+}
+
+// handlePacket takes in one packet, and reports whether it was for this connection:
+// authentic, or waiting for its keys.
+func (c *Conn) handlePacket(now mono.Time, h *packet.Header, raw []byte) bool {
+	switch h.Type {
+	case packet.Cookie:
+		return c.takeCookie(now, h)
+	case packet.Versions:
+		return c.takeVersions(h)
+	}
+	level, ok := c.levelOf(h)
+	k := &c.keys[level]
+	if !ok || k.gone {
+		c.stats.PacketsDropped++
+		return false
+	}
+	if k.opener == nil {
+		c.park(raw)
+		return false
+	}
+	number := c.number(level, h)
+	payload, ok := k.opener.Open(c.opened[:0], h.Raw, h.Sealed, number)
+	c.opened = payload[:0]
+	if !ok {
+		c.stats.PacketsDropped++
+		return false
+	}
+	// RFC 9000 §12.3: "A receiver MUST discard a newly unprotected packet unless it is
+	// certain that it has not processed another packet with the same packet number".
+	if c.received[level].Has(number) {
+		c.stats.PacketsDropped++
+		return true
+	}
+	c.stats.PacketsReceived++
+	c.authenticated(now, level)
+	arrival := recovery.Arrival{Size: len(raw), Immediate: level != handshake.Application, Delay: c.ackDelay()}
+	switch err := c.handleFrames(now, level, payload, &arrival); {
+	case errors.Is(err, errNotNow):
+		// As if it had never come: the peer will send it again.
+		c.stats.PacketsDropped++
+		return true
+	case err != nil:
+		var fault *CloseError
+		if !errors.As(err, &fault) {
+			fault = violation(packet.InternalError, err.Error())
+		}
+		c.suspect(fault)
+		return true
+	}
+	if !c.over() && !c.keys[level].gone {
+		c.received[level].Add(now, number, arrival)
+	}
+	return true
+}
+
+// errNotNow: the packet cannot be taken in yet. Nothing that it changed is wrong to change again.
+var errNotNow = flow.ErrGaps
+
+// levelOf tells the level of a packet, and whether it can be for this end at all.
+func (c *Conn) levelOf(h *packet.Header) (level handshake.Level, ok bool) {
+	switch h.Type {
+	case packet.Connect:
+		ok = !c.client
+	case packet.Accept:
+		ok = c.client
+	case packet.Handshake:
+		level, ok = handshake.Handshake, true
+	case packet.Short:
+		return handshake.Application, h.Dst == c.ids.own && c.phase > opening
+	}
+	return level, ok && h.Version == version && h.Dst == c.ids.own && h.Src == c.ids.peer && c.phase > opening
+}
+
+// number is the packet's number, of which the lowest bytes have travelled.
+func (c *Conn) number(level handshake.Level, h *packet.Header) uint64 {
+	largest := int64(-1)
+	if n, ok := c.received[level].Largest(); ok {
+		largest = int64(n)
+	}
+	return packet.ExpandNumber(h.Number, h.NumberLen, largest)
+}
+
+// authenticated notes that a packet of the level came from the peer.
+func (c *Conn) authenticated(now mono.Time, level handshake.Level) {
+	c.heard(now)
+	if c.client && !c.authentic {
+		c.authentic = true
+		c.initDue, c.initAt = false, mono.Never
+	}
+	if level > handshake.Initial && !c.proven {
+		c.proven = true
+		if !c.client {
+			c.confirm(now)
+		}
+	}
+}
+
+func (c *Conn) ackDelay() time.Duration { return recovery.AckDelay(c.loss.Smoothed()) }

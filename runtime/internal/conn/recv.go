@@ -1,0 +1,168 @@
+package conn
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+
+	"github.com/sessgen/sessgen/runtime/internal/flow"
+	"github.com/sessgen/sessgen/runtime/internal/mono"
+	"github.com/sessgen/sessgen/runtime/internal/packet"
+)
+
+// Recv returns the next whole message of the stream and when its last byte
+// arrived. The slice belongs to the machine and is valid until the next Recv of
+// this stream. ErrBlocked: none is there, EventReadable follows. io.EOF: the
+// peer's FIN has been reached.
+func (c *Conn) Recv(now mono.Time, id StreamID) (message []byte, arrived mono.Time, err error) {
+	s, err := c.lookup(id)
+	if err != nil {
+		return nil, 0, err
+	}
+	r := &s.recv
+	c.consume(s)
+	if r.read < r.parsed {
+		length, prefix := binary.Uvarint(r.Peek(r.read, r.parsed))
+		begin := r.read + uint64(prefix)
+		r.read = begin + length
+		message, arrived = r.View(begin, r.read), r.arrivals.of(r.read)
+		if c.finishIfDone(s) {
+			c.settle(now)
+		}
+		return message, arrived, nil
+	}
+	if r.done() {
+		return nil, 0, io.EOF
+	}
+	r.wanting = true
+	return nil, 0, ErrBlocked
+}
+
+// consume lets go what Recv returned last, and with it the credit that the peer may have for it.
+func (c *Conn) consume(s *stream) {
+	r := &s.recv
+	if r.Consumed() == r.read {
+		return
+	}
+	r.Assembler.Consume(&c.buffers, r.read)
+	r.window.Consume(r.read)
+	if r.claim.Active() && r.claimEnd <= r.read {
+		c.pool.Release(&r.claim)
+		r.window.Reserve(0)
+		c.reserve(s)
+		c.granted()
+	}
+	if r.window.Due() {
+		c.lists[byControl].push(s)
+	}
+}
+
+// receive takes in a piece of the stream. An error is the connection's, but for
+// flow.ErrGaps, which only says that the packet is to be dropped.
+func (c *Conn) receive(now mono.Time, s *stream, offset uint64, data []byte, fin bool) error {
+	if s.aborted != nil {
+		return nil
+	}
+	r := &s.recv
+	end := offset + uint64(len(data))
+	if end < offset || !r.window.Allows(end) {
+		return violation(packet.FlowControlError, "stream data beyond the limit")
+	}
+	if fin {
+		if err := r.Finish(end); err != nil {
+			return violation(packet.FinalSizeError, err.Error())
+		}
+	}
+	before := r.Ready()
+	switch err := r.Write(&c.buffers, offset, data); {
+	case errors.Is(err, flow.ErrFinalSize):
+		return violation(packet.FinalSizeError, err.Error())
+	case err != nil:
+		return err
+	}
+	if r.Ready() > before || fin {
+		c.parse(now, s)
+	}
+	return nil
+}
+
+// parse looks for the messages that have become whole.
+func (c *Conn) parse(now mono.Time, s *stream) {
+	r := &s.recv
+	whole := false
+	for r.parsed < r.Ready() {
+		window := r.Peek(r.parsed, min(r.Ready(), r.parsed+binary.MaxVarintLen64))
+		length, prefix := binary.Uvarint(window)
+		limit := uint64(c.config.MaxMessage)
+		if r.header {
+			limit = packet.MaxHeader
+		}
+		switch {
+		case prefix < 0 || prefix > 0 && length > limit:
+			c.fault(s, AbortTooLarge, "a message longer than the limit")
+			return
+		case prefix > 1 && window[prefix-1] == 0:
+			c.fault(s, AbortMalformed, "a length in more bytes than it needs")
+			return
+		}
+		end := r.parsed + uint64(prefix) + length
+		if prefix == 0 || end > r.Ready() {
+			break
+		}
+		if r.header {
+			c.accept(s, r.parsed+uint64(prefix), end)
+		} else {
+			r.arrivals.add(end, now)
+			whole = true
+		}
+		r.parsed = end
+	}
+	if r.Complete() && (r.parsed < r.Ready() || r.header) {
+		c.fault(s, AbortMalformed, "the stream ends inside a message")
+		return
+	}
+	c.reserve(s)
+	c.granted()
+	if r.wanting && (whole || r.done()) {
+		r.wanting = false
+		c.events.push(Event{Kind: EventReadable, Stream: s.id})
+	}
+	c.finishIfDone(s)
+}
+
+// reserve asks the pool for the whole of the message that is under way, if the
+// stream's credit does not reach to its end. At most one message of a stream is
+// reserved at a time: what is reserved can complete, whoever else waits.
+func (c *Conn) reserve(s *stream) {
+	r := &s.recv
+	if r.claim.Active() || r.parsed == r.Ready() {
+		return
+	}
+	length, prefix := binary.Uvarint(r.Peek(r.parsed, min(r.Ready(), r.parsed+binary.MaxVarintLen64)))
+	end := r.parsed + uint64(prefix) + length
+	if prefix > 0 && end > r.window.Limit() {
+		r.claimEnd = end
+		c.pool.Reserve(&r.claim, end-r.parsed)
+	}
+}
+
+// granted gives their credit to the streams whose messages have been reserved.
+func (c *Conn) granted() {
+	for claim := c.pool.Granted(); claim != nil; claim = c.pool.Granted() {
+		s := c.streams[StreamID(claim.Owner)]
+		s.recv.window.Reserve(claim.Size())
+		s.recv.Expect(s.recv.window.Limit())
+		c.lists[byControl].push(s)
+	}
+}
+
+// accept tells the application of a stream whose header has come.
+func (c *Conn) accept(s *stream, begin, end uint64) {
+	r := &s.recv
+	r.header, s.accepted = false, true
+	header := append([]byte(nil), r.Peek(begin, end)...)
+	r.read = end
+	r.Assembler.Consume(&c.buffers, end)
+	r.window.Consume(end)
+	c.events.push(Event{Kind: EventAccepted, Stream: s.id, Data: header})
+}

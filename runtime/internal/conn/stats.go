@@ -1,0 +1,29 @@
+package conn
+
+import "time"
+
+// Stats is a picture of a connection.
+type Stats struct {
+	SmoothedRTT, RTTVar, MinRTT, LatestRTT time.Duration // MinRTT is zero before the first sample
+
+	PacketsSent, PacketsReceived, PacketsLost uint64
+	BytesSent, BytesReceived                  uint64 // whole datagrams
+	// PacketsDropped came and were not taken in: not authentic, duplicate, too early, not for this connection.
+	PacketsDropped uint64
+
+	BytesInFlight, CongestionWindow, PTOCount int
+	// Buffered is how many bytes the send buffers hold.
+	Buffered int
+}
+
+// Stats returns a picture of the connection.
+func (c *Conn) Stats() Stats {
+	stats := c.stats
+	stats.SmoothedRTT, stats.RTTVar = c.loss.Smoothed(), c.loss.Variation()
+	stats.MinRTT, stats.LatestRTT = c.loss.Min(), c.loss.Latest()
+	stats.PacketsLost = c.loss.LostPackets()
+	stats.BytesInFlight, stats.PTOCount = c.loss.BytesInFlight(), c.loss.PTOCount()
+	stats.CongestionWindow = c.loss.Controller.Window()
+	stats.Buffered = c.buffered
+	return stats
+}

@@ -1,0 +1,180 @@
+package conn
+
+import (
+	"github.com/sessgen/sessgen/runtime/internal/flow"
+	"github.com/sessgen/sessgen/runtime/internal/mono"
+)
+
+// stream is one end of one stream. Its bytes, each way, are
+//
+//	header  messages …  FIN
+//
+// each header and message with its length before it. The header goes from the
+// dialing end only; the other direction has messages only.
+type stream struct {
+	id    StreamID
+	links [orders]link
+	send  sending
+	recv  receiving
+	// accepted: the application knows of it. At the dialing end it opened it itself.
+	accepted bool
+	// aborted is why it ended early at this end. What is left of it waits until the peer has heard.
+	aborted  *AbortError
+	abortDue bool
+}
+
+// sending is a stream's outgoing direction.
+type sending struct {
+	outgoing
+	// limit is the offset up to which the peer lets us send.
+	limit uint64
+	// held is how many bytes wait for the first message to travel with: the header.
+	held int
+	// deficit is what the stream may still send in its turn, in bytes.
+	deficit int
+	// wanted is the length of the message that Send refused. refused: for want of room on
+	// the stream. called: it waited for room on the connection, and its turn has come.
+	wanted          int
+	refused, called bool
+	// fin: nothing is written any more. It travels with the last byte.
+	fin                        bool
+	finSent, finLost, finAcked bool
+}
+
+// quiet reports whether nothing can be sent now.
+func (s *sending) quiet() bool {
+	if s.held > 0 {
+		return true
+	}
+	return s.blank(s.limit) && !s.finReady()
+}
+
+// finReady reports whether the FIN is to be sent, and everything before it was.
+func (s *sending) finReady() bool {
+	return s.fin && s.next == s.end && (!s.finSent || s.finLost)
+}
+
+// done reports whether the peer has everything, and knows that it is everything.
+func (s *sending) done() bool { return s.finAcked && s.acked == s.end }
+
+// receiving is a stream's incoming direction.
+//
+//	0 … consumed … read … parsed … ready
+type receiving struct {
+	flow.Assembler
+	window flow.Window
+	claim  flow.Reservation
+	// claimEnd is the end of the message that claim is for.
+	claimEnd uint64
+	// read is where the next message begins that Recv has not returned, parsed where the first one begins that is not whole.
+	read, parsed uint64
+	arrivals     arrivals
+	// header: the stream's header is still to come.
+	header bool
+	// limitDue: the peer is to be told the limit again.
+	limitDue bool
+	// wanting: Recv returned ErrBlocked, and no event has followed yet.
+	wanting bool
+}
+
+// done reports whether the application has had everything.
+func (r *receiving) done() bool { return r.Complete() && r.read == r.Ready() }
+
+// arrivals tells when messages became whole: all up to end by the time at.
+type arrivals struct {
+	marks []arrival
+	first int
+}
+
+type arrival struct {
+	end uint64
+	at  mono.Time
+}
+
+// maxArrivals bounds how many times are told apart. A reader that is further behind
+// sees the messages beyond as if they had come together, with the last one told apart.
+const maxArrivals = 64
+
+func (a *arrivals) add(end uint64, now mono.Time) {
+	if n := len(a.marks); n > a.first && (a.marks[n-1].at == now || n-a.first == maxArrivals) {
+		a.marks[n-1].end = end
+		return
+	}
+	if a.first > 0 && len(a.marks) == cap(a.marks) {
+		a.marks = a.marks[:copy(a.marks, a.marks[a.first:])]
+		a.first = 0
+	}
+	a.marks = append(a.marks, arrival{end, now})
+}
+
+// of returns when the message with this end became whole, and forgets those before.
+func (a *arrivals) of(end uint64) mono.Time {
+	for a.marks[a.first].end < end {
+		a.first++
+	}
+	at := a.marks[a.first].at
+	if a.marks[a.first].end == end {
+		if a.first++; a.first == len(a.marks) {
+			a.marks, a.first = a.marks[:0], 0
+		}
+	}
+	return at
+}
+
+// newStream makes the record of a stream.
+func (c *Conn) newStream(id StreamID) *stream {
+	var s *stream
+	if n := len(c.spare); n > 0 {
+		s, c.spare = c.spare[n-1], c.spare[:n-1]
+	} else {
+		s = new(stream)
+	}
+	s.id = id
+	s.send.limit = c.peer.floor
+	s.recv.window = flow.NewWindow()
+	s.recv.claim.Owner = uint64(id)
+	s.recv.header = !c.client
+	c.streams[id] = s
+	c.lists[byAge].push(s)
+	return s
+}
+
+// dropStream forgets a stream that has come to its end.
+func (c *Conn) dropStream(s *stream) {
+	c.emptyStream(s)
+	for i := range c.lists {
+		c.lists[i].remove(s)
+	}
+	delete(c.streams, s.id)
+	if !c.client {
+		c.peerStreams.End()
+	}
+	outgoing, assembler, marks := s.send.outgoing, s.recv.Assembler, s.recv.arrivals.marks[:0]
+	*s = stream{}
+	s.send.outgoing, s.recv.Assembler, s.recv.arrivals.marks = outgoing, assembler, marks
+	if len(c.spare) < spareStreams {
+		c.spare = append(c.spare, s)
+	}
+}
+
+// spareStreams is how many records of streams are kept for the next ones.
+const spareStreams = 16
+
+// emptyStream gives a stream's memory back.
+func (c *Conn) emptyStream(s *stream) {
+	c.buffered -= s.send.buffered()
+	s.send.free(&c.chunks)
+	s.recv.Free(&c.buffers)
+	c.pool.Release(&s.recv.claim)
+	c.granted()
+}
+
+// finishIfDone ends a stream when both directions have, R = T both ways, and reports whether they have.
+func (c *Conn) finishIfDone(s *stream) bool {
+	if s.aborted != nil || !s.accepted || !s.send.done() || !s.recv.done() {
+		return false
+	}
+	c.events.push(Event{Kind: EventFinished, Stream: s.id})
+	c.dropStream(s)
+	return true
+}

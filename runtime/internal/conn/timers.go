@@ -1,0 +1,120 @@
+package conn
+
+import (
+	"time"
+
+	"github.com/sessgen/sessgen/runtime/internal/handshake"
+	"github.com/sessgen/sessgen/runtime/internal/mono"
+)
+
+// HandleTimeout lets everything happen that is due at now. It may be called early and often.
+func (c *Conn) HandleTimeout(now mono.Time) {
+	if c.over() {
+		return
+	}
+	if c.phase < connected && now >= c.handshakeEnd {
+		c.suspect(&CloseError{Cause: HandshakeTimeout})
+	}
+	if now >= c.deathAt() {
+		c.suspect(&CloseError{Cause: Gone})
+	}
+	if now >= c.idleAt() {
+		c.suspect(&CloseError{Cause: Idle})
+	}
+	if now >= c.closeExpiry() {
+		c.answered = true
+	}
+	if probes := c.loss.Timeout(now, (*fates)(c)); probes.Count > 0 {
+		c.probes[probes.Space] = probes.Count
+	}
+	if now >= c.initAt {
+		c.initDue = true
+	}
+	if now >= c.proofAt || now >= c.keepAliveAt() {
+		c.pingDue = true
+	}
+	c.settle(now)
+}
+
+// NextTimeout is when HandleTimeout is due next, mono.Never if no timer runs.
+func (c *Conn) NextTimeout() mono.Time {
+	if c.over() {
+		return mono.Never
+	}
+	at := min(c.loss.Deadline(), c.initAt, c.proofAt, c.closeExpiry(), c.deathAt(), c.idleAt(), c.keepAliveAt())
+	if c.phase < connected {
+		at = min(at, c.handshakeEnd)
+	}
+	for level := range c.received {
+		if c.keys[level].sealer != nil {
+			at = min(at, c.received[level].Deadline())
+		}
+	}
+	return at
+}
+
+// probePeriod is the probe timeout without back-off.
+func (c *Conn) probePeriod() time.Duration { return c.loss.PTO(c.loss.MaxAckDelay) }
+
+// idleTimeout is how long nothing may come. RFC 9000 §10.1: "Each endpoint advertises
+// a max_idle_timeout, but the effective value at an endpoint is computed as the minimum
+// of the two advertised values", and "endpoints MUST increase the idle timeout period
+// to be at least three times the current Probe Timeout (PTO)."
+func (c *Conn) idleTimeout() time.Duration {
+	return max(min(c.config.IdleTimeout, c.peer.idleTimeout), 3*c.probePeriod())
+}
+
+// idleAt is when the connection has been idle for too long. It never is while Close drains:
+// keep-alive packets and the death timeout judge then.
+func (c *Conn) idleAt() mono.Time {
+	if c.phase < connected || c.closing || c.peerClosed {
+		return mono.Never
+	}
+	return c.activeAt.Add(c.idleTimeout())
+}
+
+// deathTimeout is how long what was sent may stay without any answer.
+func (c *Conn) deathTimeout() time.Duration {
+	if c.config.DeathTimeout > 0 {
+		return c.config.DeathTimeout
+	}
+	return min(max(6*c.probePeriod(), leastDeath), c.idleTimeout())
+}
+
+// deathAt is when the peer counts as gone: nothing came since something was sent that asks for an answer.
+func (c *Conn) deathAt() mono.Time {
+	if c.phase < connected || c.peerClosed || c.closeBegan != mono.Never {
+		return mono.Never
+	}
+	return c.unansweredAt.Add(c.deathTimeout())
+}
+
+// keepAliveAt is when a PING is due. RFC 9000 §10.1.2: "An endpoint that wishes to keep
+// the connection alive" sends one. While Close drains, one is always sent, so that a peer that is gone is found out.
+func (c *Conn) keepAliveAt() mono.Time {
+	interval := c.config.KeepAlive
+	if c.closing && interval < 0 {
+		interval = defaultKeepAlive
+	}
+	if c.phase < connected || interval < 0 || c.peerClosed || c.closeBegan != mono.Never || c.loss.Outstanding(handshake.Application) {
+		return mono.Never
+	}
+	return max(c.activeAt, c.elicitedAt).Add(min(interval, c.idleTimeout()/2))
+}
+
+// heard notes that the peer lives: an authentic packet of its came.
+func (c *Conn) heard(now mono.Time) {
+	c.activeAt = now
+	c.unansweredAt = mono.Never
+}
+
+// asked notes that a packet leaves that asks for an answer. RFC 9000 §10.1: "an
+// endpoint also restarts its idle timer when sending an ack-eliciting packet if no
+// other ack-eliciting packets have been sent since last receiving and processing a packet."
+func (c *Conn) asked(now mono.Time) {
+	c.elicitedAt = now
+	if c.unansweredAt == mono.Never {
+		c.activeAt = now
+		c.unansweredAt = now
+	}
+}

@@ -1,0 +1,205 @@
+package conn
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/sessgen/sessgen/runtime/internal/handshake"
+	"github.com/sessgen/sessgen/runtime/internal/mono"
+	"github.com/sessgen/sessgen/runtime/internal/packet"
+	"github.com/sessgen/sessgen/runtime/internal/recovery"
+)
+
+// path is where datagrams go.
+type path struct {
+	addr netip.AddrPort
+	// validated: the peer receives at the address. Until then, no more than three times what came from there goes there.
+	validated      bool
+	received, sent int
+}
+
+// allowance is how many bytes may be sent. RFC 9000 §8.1: "Prior to validating the
+// client address, servers MUST NOT send more than three times as many bytes as the number of bytes they have received."
+func (p *path) allowance() int {
+	if p.validated {
+		return maxDatagram
+	}
+	return min(maxDatagram, 3*p.received-p.sent)
+}
+
+// minDatagram is the least room that is worth a packet.
+const minDatagram = 128
+
+// PollTransmit appends the next datagram to send to buf and returns it with its destination; ok is false
+// when there is none now. A driver with an idle line calls it until then.
+func (c *Conn) PollTransmit(now mono.Time, buf []byte) (datagram []byte, to netip.AddrPort, ok bool) {
+	begin := len(buf)
+	limit := c.path.allowance()
+	switch {
+	case c.over():
+		buf = c.appendFarewells(now, buf)
+	case c.initDue:
+		buf = c.appendInit(now, buf)
+		c.stats.PacketsSent++
+	case limit >= minDatagram:
+		buf = slices.Grow(buf, limit)
+		for level := range handshake.Level(handshake.Levels) {
+			buf = c.appendPacket(now, buf, begin+limit, level)
+		}
+	}
+	size := len(buf) - begin
+	c.path.sent += size
+	c.stats.BytesSent += uint64(size)
+	return buf, c.path.addr, size > 0
+}
+
+// builder is a packet as it is made: frames are appended to b, up to end.
+type builder struct {
+	b          []byte
+	begin, end int
+	head       int // the length of the header, before the first frame
+	level      handshake.Level
+	eliciting  bool // it holds an ack-eliciting frame
+	acks       bool // it holds an ACK frame
+	urgent     bool // it is to be sent, though nothing in it asks for an answer
+}
+
+func (p *builder) room() int { return p.end - len(p.b) }
+
+// carry appends to the packet's record what ref refers to, an ack-eliciting frame.
+func (c *Conn) carry(p *builder, ref recovery.Ref) {
+	p.eliciting = true
+	c.loss.AddRef(p.level, ref)
+}
+
+// newPacket begins a packet at the end of b that ends before end; frames may follow.
+func (c *Conn) newPacket(b []byte, end int, level handshake.Level) builder {
+	head := 1 + packet.IDLen + c.numberLen(level)
+	if level != handshake.Application {
+		head = packet.LongLen(c.long(level), end-len(b))
+	}
+	return builder{
+		b:     slices.Grow(b, end-len(b))[:len(b)+head],
+		begin: len(b),
+		end:   end - c.keys[level].sealer.Overhead(),
+		head:  head,
+		level: level,
+	}
+}
+
+// appendPacket appends a packet of the level that ends before end, if there is anything to say in one.
+func (c *Conn) appendPacket(now mono.Time, b []byte, end int, level handshake.Level) []byte {
+	if c.keys[level].sealer == nil || end-len(b) < minDatagram {
+		return b
+	}
+	p := c.newPacket(b, end, level)
+	if c.received[level].Waiting() {
+		c.appendAck(now, &p)
+	}
+	if c.mayElicit(level) {
+		c.appendFrames(&p)
+	}
+	if !p.eliciting && !p.urgent && !(p.acks && c.received[level].Due(now)) {
+		c.loss.Abandon(level)
+		return b
+	}
+	return c.seal(now, &p)
+}
+
+// mayElicit reports whether a packet may be sent that counts as in flight. RFC 9002 §7: "An
+// endpoint MUST NOT send a packet if it would cause bytes_in_flight to be larger than
+// the congestion window, unless the packet is sent on a PTO timer expiration".
+func (c *Conn) mayElicit(level handshake.Level) bool {
+	return c.probes[level] > 0 || c.loss.Available() >= maxDatagram
+}
+
+func (c *Conn) numberLen(level handshake.Level) int {
+	largest := int64(-1)
+	if n, ok := c.loss.LargestAcked(level); ok {
+		largest = int64(n)
+	}
+	return packet.NumberLen(c.loss.NextNumber(level), largest)
+}
+
+// long is the header of the next packet of a level of the handshake.
+func (c *Conn) long(level handshake.Level) packet.Long {
+	l := packet.Long{
+		Type: packet.Handshake, Version: version, Dst: c.ids.peer, Src: c.ids.own,
+		Number: c.loss.NextNumber(level), NumberLen: c.numberLen(level),
+	}
+	switch {
+	case level == handshake.Initial && c.client:
+		l.Type, l.Token = packet.Connect, c.token
+	case level == handshake.Initial:
+		l.Type = packet.Accept
+	}
+	return l
+}
+
+// seal writes the packet's header, protects it, and notes that it is sent.
+func (c *Conn) seal(now mono.Time, p *builder) []byte {
+	sealer := c.keys[p.level].sealer
+	number := c.loss.NextNumber(p.level)
+	if p.level == handshake.Application {
+		packet.AppendShort(p.b[:p.begin], c.ids.peer, false, number, c.numberLen(p.level))
+	} else {
+		c.writeLong(p, sealer.Overhead())
+	}
+	at := p.begin + p.head
+	b := sealer.Seal(p.b[:at], p.b[p.begin:at], p.b[at:], number)
+	c.loss.Sent(now, p.level, len(b)-p.begin, p.eliciting)
+	c.stats.PacketsSent++
+	if p.acks {
+		c.received[p.level].Sent()
+	}
+	if p.eliciting {
+		c.asked(now)
+		c.probes[p.level] = max(0, c.probes[p.level]-1)
+		if p.level == handshake.Application {
+			c.pingDue, c.proofAt = false, mono.Never
+		}
+	}
+	return b
+}
+
+// writeLong writes a long header. It was given room for a packet of the largest size; if the length of
+// this one takes fewer bytes, the frames move up.
+func (c *Conn) writeLong(p *builder, overhead int) {
+	l := c.long(p.level)
+	frames := p.b[p.begin+p.head:]
+	if head := packet.LongLen(l, len(frames)+overhead); head < p.head {
+		p.b = p.b[:p.begin+head+copy(p.b[p.begin+head:], frames)]
+		p.head = head
+	}
+	packet.AppendLong(p.b[:p.begin], l, len(frames)+overhead)
+}
+
+// appendFarewells appends what is still to be said once the connection is over, at
+// every level that the peer may have the keys of (RFC 9000 §10.2.3).
+func (c *Conn) appendFarewells(now mono.Time, b []byte) []byte {
+	if !c.wordsDue {
+		return b
+	}
+	c.wordsDue = false
+	for level := range handshake.Level(handshake.Levels) {
+		reason := ""
+		if level == handshake.Application && c.err != nil {
+			reason = c.err.Reason
+		}
+		b = c.appendFarewell(now, b, level, reason)
+	}
+	return b
+}
+
+func (c *Conn) appendFarewell(now mono.Time, b []byte, level handshake.Level, reason string) []byte {
+	if c.keys[level].sealer == nil || c.words == sayClosed && level != handshake.Application {
+		return b
+	}
+	p := c.newPacket(b, len(b)+maxDatagram, level)
+	if c.words == sayClosed {
+		p.b = packet.AppendCloseOK(p.b)
+	} else {
+		p.b = packet.AppendConnectionAbort(p.b, c.err.wireCode(), 0, reason)
+	}
+	return c.seal(now, &p)
+}

@@ -1,0 +1,92 @@
+package conn
+
+import (
+	"fmt"
+
+	"github.com/sessgen/sessgen/runtime/internal/handshake"
+)
+
+// View is a picture of one stream's two buffers, for those who compare them with what was sent and received.
+type View struct {
+	// The outgoing direction: all before Acked is acknowledged, all before Next was sent at least once, End is
+	// where what was written ends. Unacked is what lies between Acked and End.
+	Acked, Next, End uint64
+	Unacked          []byte
+	// The incoming direction: all before Ready has arrived, Read is where the messages end that
+	// Recv has returned. Unread is what lies between Read and Ready.
+	Read, Ready uint64
+	Unread      []byte
+}
+
+// View returns copies of what the stream's buffers hold; known is false for one
+// that is gone, was aborted, or never was.
+func (c *Conn) View(id StreamID) (v View, known bool) {
+	s := c.streams[id]
+	if s == nil || s.aborted != nil {
+		return View{}, false
+	}
+	out, in := &s.send.outgoing, &s.recv
+	v = View{
+		Acked: out.acked, Next: out.next, End: out.end, Unacked: make([]byte, out.buffered()),
+		Read: in.read, Ready: in.Ready(),
+	}
+	out.copyTo(v.Unacked, out.acked)
+	if v.Read < v.Ready {
+		v.Unread = append([]byte(nil), in.Peek(v.Read, v.Ready)...)
+	}
+	return v, true
+}
+
+// CheckInvariants says what is wrong inside the machine, nil if nothing is. It takes time
+// in proportion to all streams, and is for tests and simulations.
+func (c *Conn) CheckInvariants() error {
+	buffered, reserved := 0, uint64(0)
+	streams := 0
+	for s := c.lists[byAge].first; s != nil; s = c.lists[byAge].next(s) {
+		streams++
+		buffered += s.send.buffered()
+		reserved += s.recv.claim.Size()
+		if err := c.checkStream(s); err != nil {
+			return fmt.Errorf("stream %d: %w", s.id, err)
+		}
+	}
+	switch {
+	case streams != len(c.streams) || streams != c.lists[byAge].n:
+		return fmt.Errorf("%d streams in a row, %d in the table", streams, len(c.streams))
+	case buffered != c.buffered:
+		return fmt.Errorf("%d bytes are kept to be sent, and %d are counted", buffered, c.buffered)
+	case reserved+c.pool.Free() != uint64(c.config.Pool):
+		return fmt.Errorf("the pool has %d bytes free and %d taken of %d", c.pool.Free(), reserved, c.config.Pool)
+	case !c.client && !c.over() && uint64(streams) > uint64(c.config.MaxStreams):
+		return fmt.Errorf("%d streams are open of %d that were allowed", streams, c.config.MaxStreams)
+	case c.phase == connected && c.loss.BytesInFlight() == 0 && c.loss.Outstanding(handshake.Application):
+		return fmt.Errorf("packets are in flight without bytes")
+	}
+	return nil
+}
+
+func (c *Conn) checkStream(s *stream) error {
+	out, in := &s.send, &s.recv
+	switch {
+	case c.streams[s.id] != s:
+		return fmt.Errorf("not in the table")
+	case s.aborted != nil:
+		if out.buffered() > 0 || in.Ready() > 0 || in.claim.Active() || s.links[byTurn].in {
+			return fmt.Errorf("aborted, and not empty")
+		}
+		return nil
+	case out.acked > out.next || out.next > out.end:
+		return fmt.Errorf("acknowledged %d, sent %d, written %d", out.acked, out.next, out.end)
+	case out.next > out.limit:
+		return fmt.Errorf("sent %d, and the peer allows %d", out.next, out.limit)
+	case in.Consumed() > in.read || in.read > in.parsed || in.parsed > in.Ready():
+		return fmt.Errorf("consumed %d, read %d, parsed %d, arrived %d", in.Consumed(), in.read, in.parsed, in.Ready())
+	case !in.window.Allows(in.Ready()):
+		return fmt.Errorf("%d bytes arrived, more than were allowed", in.Ready())
+	case !out.quiet() && !s.links[byTurn].in && !c.over():
+		return fmt.Errorf("it has something to send, and gets no turn")
+	case (in.window.Due() || in.limitDue || s.abortDue) && !s.links[byControl].in:
+		return fmt.Errorf("it owes the peer a frame, and is not in the list")
+	}
+	return nil
+}

@@ -1,0 +1,372 @@
+package conn
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/sessgen/sessgen/runtime/internal/endpoint"
+	"github.com/sessgen/sessgen/runtime/internal/handshake"
+	"github.com/sessgen/sessgen/runtime/internal/mono"
+	"github.com/sessgen/sessgen/runtime/internal/packet"
+)
+
+// The addresses of the two ends, and of somebody else.
+var (
+	clientAddr   = netip.MustParseAddrPort("192.0.2.1:1000")
+	serverAddr   = netip.MustParseAddrPort("192.0.2.2:2000")
+	strangerAddr = netip.MustParseAddrPort("192.0.2.3:3000")
+)
+
+// world is a dialing end and a listening one, joined by a link in memory whose
+// faults a test scripts, in virtual time. After every input it asks for all outputs, as
+// a driver does, and fails the test if a timer is then set in the past.
+type world struct {
+	t              testing.TB
+	now            mono.Time
+	latency        time.Duration
+	random         *rand.Rand
+	client, server *side
+	accepted       []*side // all connections of the listening end; server is the one that came up, or the last one
+	flying         []flying
+	// fate decides what becomes of a datagram: how many copies arrive, and how much later than the others. nil means one, at once.
+	fate func(d *flying) (copies int, late time.Duration)
+	sent int // datagrams, by both
+	log  []string
+}
+
+// side is one end, with the socket under it.
+type side struct {
+	w       *world
+	name    string
+	addr    netip.AddrPort
+	core    *Conn // nil where there is none yet
+	driver  handshake.Driver
+	route   *endpoint.Endpoint[*side]
+	config  Config
+	id      packet.ID
+	sent    int
+	started int // handshakes
+	events  []Event
+	closed  *Event // the last event
+	buried  bool   // the last datagram was sent, and the endpoint keeps the tombstone
+	buf     []byte
+}
+
+// flying is a datagram on its way.
+type flying struct {
+	at     mono.Time
+	number int // of this side's, from 0
+	from   *side
+	to     *side
+	addr   netip.AddrPort // where it seems to come from
+	data   []byte
+}
+
+func newWorld(t testing.TB, configs ...func(client, server *Config)) *world {
+	w := &world{t: t, now: mono.Time(time.Hour), latency: 10 * time.Millisecond, random: rand.New(rand.NewPCG(1, 2))}
+	w.client = &side{w: w, name: "client", addr: clientAddr}
+	w.server = &side{w: w, name: "server", addr: serverAddr}
+	w.client.config = Config{ClientID: packet.ID{0xc1, 1}, Nonce: [16]byte{0xab}}
+	for _, change := range configs {
+		change(&w.client.config, &w.server.config)
+	}
+	w.client.listen(false)
+	w.server.listen(true)
+	return w
+}
+
+func (s *side) listen(listening bool) {
+	s.route = endpoint.New[*side](s.w.now, endpoint.Config{Draw: s.w.draw, Version: packet.V1Plain, Listening: listening})
+}
+
+func (w *world) draw(b []byte) {
+	for i := range b {
+		b[i] = byte(w.random.Uint32())
+	}
+}
+
+// connected is a world whose handshake is done, and confirmed.
+func connectedWorld(t testing.TB, configs ...func(client, server *Config)) *world {
+	w := newWorld(t, configs...)
+	w.dial()
+	w.run(time.Second)
+	if w.client.core.phase != connected || w.server.core.phase != connected || !w.client.core.confirmed {
+		t.Fatalf("not connected:\n%s", w.story())
+	}
+	w.client.events, w.server.events = nil, nil
+	return w
+}
+
+func (w *world) dial() {
+	w.client.core = NewClient(w.now, w.client.config, serverAddr)
+	w.client.id = w.client.config.ClientID
+	w.client.route.Add(w.client.id, w.client)
+	w.client.after()
+}
+
+// after is what a driver does after every input and command.
+func (s *side) after() {
+	if s.core == nil || s.buried {
+		return
+	}
+	s.flush()
+	if s.core.NextTimeout() <= s.w.now { // it was due when the input came
+		s.core.HandleTimeout(s.w.now)
+		s.flush()
+	}
+	if at := s.core.NextTimeout(); at <= s.w.now {
+		s.w.t.Fatalf("%s: a timer is set for %v, and now is %v\n%s", s.name, at, s.w.now, s.w.story())
+	}
+	if s.closed != nil {
+		tombstone, until := s.core.Tombstone(s.w.now)
+		s.route.Remove(s.w.now, s.id, until, tombstone)
+		s.buried = true
+	}
+}
+
+// flush asks for all events and datagrams.
+func (s *side) flush() {
+	s.hear()
+	for n := 0; ; n++ {
+		if n > 20_000 {
+			s.w.t.Fatalf("%s sends without end", s.name)
+		}
+		b, to, ok := s.core.PollTransmit(s.w.now, s.buf[:0])
+		s.buf = b
+		if !ok {
+			break
+		}
+		s.w.send(s, to, b)
+	}
+	s.hear()
+}
+
+func (s *side) hear() {
+	for {
+		e, ok := s.core.PollEvent()
+		if !ok {
+			return
+		}
+		switch e.Kind {
+		case EventStart:
+			s.started++
+			var half [16]byte
+			s.w.draw(half[:])
+			if s == s.w.client {
+				s.driver = handshake.NewPlainClient(half)
+			} else {
+				s.driver = handshake.NewPlainServer(half)
+			}
+			s.core.HandleHandshake(s.w.now, s.driver.Start(bytes.Clone(e.Data)))
+		case EventHandshake:
+			s.core.HandleHandshake(s.w.now, s.driver.Handle(e.Level, e.Data))
+		default:
+			if s.closed != nil {
+				s.w.t.Fatalf("%s: event %v after the last one", s.name, e)
+			}
+			s.events = append(s.events, e)
+			switch {
+			case e.Kind == EventClosed:
+				s.closed = &e
+			case e.Kind == EventConnected && s != s.w.client:
+				s.w.server = s
+			}
+		}
+	}
+}
+
+// send lets a datagram go.
+func (w *world) send(from *side, to netip.AddrPort, data []byte) {
+	if len(data) > maxDatagram {
+		w.t.Fatalf("a datagram of %d bytes", len(data))
+	}
+	other := w.server
+	if from != w.client {
+		other = w.client
+	}
+	if to != other.addr {
+		w.t.Fatalf("%s sends to %v", from.name, to)
+	}
+	d := flying{number: from.sent, from: from, to: other, addr: from.addr, data: bytes.Clone(data)}
+	from.sent++
+	w.sent++
+	copies, late := 1, time.Duration(0)
+	if w.fate != nil {
+		copies, late = w.fate(&d)
+	}
+	w.note("%s sends %d: %s, %d copies", from.name, d.number, describe(data), copies)
+	for range copies {
+		d.at = w.now.Add(w.latency + late)
+		w.flying = append(w.flying, d)
+	}
+}
+
+func (w *world) note(format string, args ...any) {
+	w.log = append(w.log, fmt.Sprintf("%10v ", time.Duration(w.now)-time.Hour)+fmt.Sprintf(format, args...))
+}
+
+// story is what happened lately.
+func (w *world) story() string {
+	var b bytes.Buffer
+	for _, line := range w.log[max(0, len(w.log)-60):] {
+		b.WriteString(line)
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+// describe names the packets of a datagram.
+func describe(data []byte) (text string) {
+	for len(data) > 0 {
+		h, rest, err := packet.ParseHeader(data)
+		if err != nil {
+			return text + "garbage"
+		}
+		text += fmt.Sprintf("%v[%d]#%d ", h.Type, len(data)-len(rest), h.Number)
+		data = rest
+	}
+	return text
+}
+
+func (w *world) sides() []*side { return append([]*side{w.client}, w.accepted...) }
+
+// next is when something happens next.
+func (w *world) next() mono.Time {
+	at := mono.Never
+	for i := range w.flying {
+		at = min(at, w.flying[i].at)
+	}
+	for _, s := range w.sides() {
+		if s.core != nil && !s.buried {
+			at = min(at, s.core.NextTimeout())
+		}
+	}
+	return at
+}
+
+// step lets the next thing happen, if it does until then.
+func (w *world) step(until mono.Time) bool {
+	at := w.next()
+	if at > until {
+		w.now = max(w.now, until)
+		return false
+	}
+	w.now = max(w.now, at)
+	for i, d := range w.flying {
+		if d.at <= w.now {
+			w.flying = slices.Delete(w.flying, i, i+1)
+			d.to.arrive(d.addr, d.data)
+			return true
+		}
+	}
+	for _, s := range w.sides() {
+		if s.core != nil && !s.buried && s.core.NextTimeout() <= w.now {
+			w.note("%s: timer", s.name)
+			s.core.HandleTimeout(w.now)
+			s.after()
+			return true
+		}
+	}
+	return true
+}
+
+// run lets time pass.
+func (w *world) run(d time.Duration) {
+	until := w.now.Add(d)
+	for n := 0; w.step(until); n++ {
+		if n > 2_000_000 {
+			w.t.Fatalf("no end:\n%s", w.story())
+		}
+	}
+}
+
+// arrive is the socket's: a datagram came.
+func (s *side) arrive(from netip.AddrPort, data []byte) {
+	s.w.note("%s gets %s", s.name, describe(data))
+	switch r := s.route.Route(s.w.now, from, data, nil); r.Verdict {
+	case endpoint.Deliver:
+		r.Conn.core.HandleDatagram(s.w.now, from, data)
+		r.Conn.after()
+	case endpoint.Reply:
+		s.w.send(s, from, r.Reply)
+	case endpoint.Accept:
+		if s.core != nil { // a cookie that came later made the one before worthless
+			up := s.w.server.core.phase == connected
+			s = &side{w: s.w, name: s.name, addr: s.addr, route: s.route, config: s.config}
+			if !up {
+				s.w.server = s
+			}
+		}
+		s.w.accepted = append(s.w.accepted, s)
+		s.config.ResetToken = r.Accepted.ResetToken
+		s.core, s.id = NewServer(s.w.now, s.config, r.Accepted), r.Accepted.ServerID
+		s.route.Add(s.id, s)
+		s.core.HandleDatagram(s.w.now, from, data)
+		s.after()
+	}
+}
+
+// open opens a stream at the client.
+func (w *world) open(eager bool) StreamID {
+	w.t.Helper()
+	id, err := w.client.core.OpenStream(w.now, []byte("header"), eager)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.client.after()
+	return id
+}
+
+func (s *side) send(id StreamID, message string, last bool) {
+	s.w.t.Helper()
+	if err := s.core.Send(s.w.now, id, []byte(message), last); err != nil {
+		s.w.t.Fatalf("%s: %v\n%s", s.name, err, s.w.story())
+	}
+	s.after()
+}
+
+// recv returns all messages that are there, and why there is no further one.
+func (s *side) recv(id StreamID) (messages []string, err error) {
+	for {
+		message, _, err := s.core.Recv(s.w.now, id)
+		if err != nil {
+			s.after()
+			return messages, err
+		}
+		messages = append(messages, string(message))
+		s.after()
+	}
+}
+
+// got are the events of a kind.
+func (s *side) got(kind EventKind) (events []Event) {
+	for _, e := range s.events {
+		if e.Kind == kind {
+			events = append(events, e)
+		}
+	}
+	return events
+}
+
+// until lets time pass until done says so, at most an hour.
+func (w *world) until(done func() bool) {
+	w.t.Helper()
+	for end := w.now.Add(time.Hour); !done(); {
+		if !w.step(end) {
+			w.t.Fatalf("nothing more happens:\n%s", w.story())
+		}
+	}
+}
+
+// recvIf is recv, if the end knows of the stream.
+func (s *side) recvIf(id StreamID) (messages []string, err error) {
+	if s.core == nil || s.core.streams[id] == nil {
+		return nil, nil
+	}
+	return s.recv(id)
+}

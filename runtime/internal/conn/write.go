@@ -1,0 +1,178 @@
+package conn
+
+import (
+	"slices"
+
+	"github.com/sessgen/sessgen/runtime/internal/handshake"
+	"github.com/sessgen/sessgen/runtime/internal/packet"
+	"github.com/sessgen/sessgen/runtime/internal/recovery"
+)
+
+// appendFrames fills a packet with what there is to say that asks for an answer: the
+// handshake and control frames first, then the streams in turn.
+func (c *Conn) appendFrames(p *builder) {
+	c.appendPending(p)
+	if probes := c.probes[p.level]; probes > 0 && probes < recovery.ProbeCount && !p.eliciting {
+		c.loss.Repeat(p.level, (*fates)(c))
+		c.appendPending(p)
+	}
+	if !p.eliciting && (c.probes[p.level] > 0 || p.level == handshake.Application && c.pingDue) {
+		p.b = packet.AppendPing(p.b)
+		p.eliciting = true
+	}
+}
+
+func (c *Conn) appendPending(p *builder) {
+	c.appendCrypto(p)
+	if p.level == handshake.Application {
+		c.appendSingles(p)
+		c.appendControl(p)
+		c.appendStreams(p)
+	}
+}
+
+// appendCrypto appends the handshake's bytes.
+func (c *Conn) appendCrypto(p *builder) {
+	out := &c.crypto[p.level].out
+	for !out.blank(out.end) {
+		room := p.room() - packet.CryptoLen(out.end, p.room())
+		if room <= 0 {
+			return
+		}
+		offset, length := out.pending(out.end, room)
+		p.b = packet.AppendCryptoHead(p.b, offset, length)
+		p.b = out.appendTo(p.b, offset, length)
+		out.sent(offset, length)
+		c.carry(p, recovery.Ref{Kind: refCrypto, Offset: offset, Length: uint32(length)})
+	}
+}
+
+// singleLen is more than any frame of appendSingles has.
+const singleLen = 1 + 8 + 8
+
+// appendSingles appends the control frames that belong to no stream.
+func (c *Conn) appendSingles(p *builder) {
+	if c.handshakeDoneDue && p.room() > singleLen {
+		c.handshakeDoneDue = false
+		p.b = packet.AppendHandshakeDone(p.b)
+		c.carry(p, recovery.Ref{Kind: refHandshakeDone})
+	}
+	if !c.client && (c.maxStreamsDue || c.peerStreams.Due()) && p.room() > singleLen {
+		c.maxStreamsDue = false
+		p.b = packet.AppendValue(p.b, packet.MaxStreams, c.peerStreams.Advertise())
+		c.carry(p, recovery.Ref{Kind: refMaxStreams})
+	}
+	if threshold := c.ackThreshold(); threshold != c.askedThreshold && p.room() > singleLen {
+		c.askedThreshold = threshold
+		p.b = packet.AppendAckFrequency(p.b, uint64(threshold), uint64(recovery.MaxAckDelay.Microseconds()))
+		c.carry(p, recovery.Ref{Kind: refAckFrequency})
+	}
+	if c.closeDue && p.room() > singleLen {
+		c.closeDue = false
+		p.b = packet.AppendClose(p.b)
+		c.carry(p, recovery.Ref{Kind: refClose})
+	}
+	if c.closedDue && p.room() > singleLen {
+		c.closedDue = false
+		p.b = packet.AppendCloseOK(p.b)
+		p.urgent = true
+	}
+}
+
+// ackThreshold is how many bytes the peer should acknowledge together: a quarter of the window, once
+// start-up is over. It stays as it was asked for until it has doubled or halved.
+func (c *Conn) ackThreshold() int {
+	if c.askedThreshold == 0 && c.loss.Controller.SlowStart() {
+		return 0
+	}
+	target := min(c.loss.Controller.Window()/4, maxAckThreshold)
+	if target < 2*c.askedThreshold && 2*target > c.askedThreshold {
+		return c.askedThreshold
+	}
+	return target
+}
+
+// appendControl appends what streams owe the peer: the news of their abort, or their limit.
+func (c *Conn) appendControl(p *builder) {
+	control := &c.lists[byControl]
+	for s := control.first; s != nil; s = control.first {
+		switch r := &s.recv; {
+		case s.abortDue:
+			if p.room() < 1+3*8+len(s.aborted.Reason) {
+				return
+			}
+			s.abortDue = false
+			p.b = packet.AppendStreamAbort(p.b, uint64(s.id), s.aborted.Code, s.aborted.Reason)
+			c.carry(p, recovery.Ref{Kind: refAbort, Stream: uint64(s.id)})
+		case r.limitDue || r.window.Due():
+			if p.room() < singleLen {
+				return
+			}
+			r.limitDue = false
+			p.b = packet.AppendStreamValue(p.b, packet.MaxStreamData, uint64(s.id), r.window.Advertise())
+			c.carry(p, recovery.Ref{Kind: refMaxStreamData, Stream: uint64(s.id)})
+		}
+		control.remove(s)
+	}
+}
+
+// quantum is what a stream may send in its turn: a packet.
+const quantum = maxDatagram
+
+// appendStreams gives the streams their turns (deficit round robin): each sends up to a packet's
+// worth, then goes to the end; what one leaves of a packet the next one fills.
+func (c *Conn) appendStreams(p *builder) {
+	turn := &c.lists[byTurn]
+	for s := turn.first; s != nil; s = turn.first {
+		if s.send.deficit <= 0 {
+			s.send.deficit += quantum
+		}
+		before := len(p.b)
+		full := c.appendStream(p, s)
+		s.send.deficit -= len(p.b) - before
+		switch {
+		case s.send.quiet():
+			turn.remove(s)
+			s.send.deficit = 0
+		case s.send.deficit <= 0:
+			turn.remove(s)
+			turn.push(s)
+		}
+		c.readmit(s)
+		if full {
+			return
+		}
+	}
+}
+
+// minStream is the least room that is worth a STREAM frame with data.
+const minStream = 32
+
+// appendStream appends what the stream may send in its turn, and reports whether that filled the packet.
+func (c *Conn) appendStream(p *builder, s *stream) (full bool) {
+	for out := &s.send; !out.quiet() && out.deficit > 0; {
+		room := p.room() - packet.StreamLen(uint64(s.id), out.end, p.room())
+		if room < minStream {
+			return true
+		}
+		offset, length := out.pending(out.limit, min(room, out.deficit))
+		fin := out.fin && offset+uint64(length) == out.end
+		p.b = packet.AppendStreamHead(p.b, uint64(s.id), offset, length, fin)
+		p.b = out.appendTo(p.b, offset, length)
+		out.sent(offset, length)
+		if fin {
+			out.finSent, out.finLost = true, false
+		}
+		c.carry(p, recovery.Ref{Kind: refStream, Stream: uint64(s.id), Offset: offset, Length: uint32(length), Fin: fin})
+		out.deficit -= length
+	}
+	return false
+}
+
+// appendTo appends the bytes from offset on to b.
+func (o *outgoing) appendTo(b []byte, offset uint64, length int) []byte {
+	n := len(b)
+	b = slices.Grow(b, length)[:n+length]
+	o.copyTo(b[n:], offset)
+	return b
+}
