@@ -42,6 +42,8 @@ type Import struct {
 	Path string
 	// Explicit is set if the file gave the name.
 	Explicit bool
+
+	pkg *types.Package // nil if it could not be had
 }
 
 // Const is a constant. Text is its expression, and Type its type's text or empty, as the schema has them.
@@ -99,6 +101,8 @@ type Named struct {
 	// Path and GoName name the Go type of an extern; Proto says that it is a proto.Message.
 	Path, GoName string
 	Proto        bool
+
+	goType types.Type
 }
 
 // Field is a field of a struct, with its protobuf number.
@@ -115,11 +119,13 @@ type Member struct {
 	Struct *Named // of a union
 }
 
-// Var is a variable of a protocol: a parameter of a message or of a rec.
+// Var is a variable of a protocol: a parameter of a message or of a rec. Depth is how many variables
+// of the protocol are visible where it is bound.
 type Var struct {
-	Name string
-	Type *Type
-	Pos  token.Position
+	Name  string
+	Type  *Type
+	Pos   token.Position
+	Depth int
 }
 
 // Expr is a checked Go expression: a predicate, a condition, an initialiser or an argument.
@@ -183,12 +189,14 @@ type (
 		Then, Else []Stmt
 		Pos        token.Position
 	}
-	// Do runs Protocol here. Swapped says that its first role is our second.
+	// Do runs Protocol here. Swapped says that its first role is our second. Depth is
+	// how many variables are visible around it.
 	Do struct {
 		Protocol *Protocol
 		Swapped  bool
 		As       string
 		Pos      token.Position
+		Depth    int
 	}
 	// End ends the protocol.
 	End struct{ Pos token.Position }

@@ -1,11 +1,17 @@
 package diag
 
+import "strings"
+
 // Closest returns the candidate that name is most likely a misspelling of, or ""
-// if none is near: within a third of its length, and 1 for the shortest.
+// if none is near: within a third of its length, and 1 for the shortest. Case hardly counts.
 func Closest(name string, candidates []string) string {
 	best, bestDistance := "", max(1, len(name)/3)+1
 	for _, c := range candidates {
-		if d := distance(name, c); d < bestDistance && d > 0 {
+		d := 1
+		if !strings.EqualFold(name, c) {
+			d = distance(name, c)
+		}
+		if d < bestDistance && c != name && c != "" {
 			best, bestDistance = c, d
 		}
 	}

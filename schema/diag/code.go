@@ -1,15 +1,35 @@
 package diag
 
+import (
+	"cmp"
+	"slices"
+)
+
 // Code is the stable name of a rule: it never changes its meaning.
 type Code string
 
-// The rules of lexis and grammar.
-const (
-	BadFile     Code = "file"       // not UTF-8, a NUL byte, too large
-	BadToken    Code = "token"      // a character or literal that Go's scanner refuses
-	Syntax      Code = "syntax"     // something else was expected here
-	BadExpr     Code = "expression" // not a Go expression, or one that is refused
-	BadDuration Code = "duration"   // not a duration, or not a positive one
-	TooDeep     Code = "nesting"    // blocks in blocks in blocks
-	BadName     Code = "name"       // a name in the wrong case, with an underscore, or a keyword
-)
+// Rule is what a code stands for.
+type Rule struct {
+	Code Code
+	// Text is the rule, in a few sentences.
+	Text string
+	// Example is the smallest schema that breaks it, and no other; empty where it would not be small.
+	Example string
+}
+
+// Rules are all rules, by code.
+func Rules() []Rule {
+	rules := slices.Concat(syntaxRules, staticRules)
+	slices.SortFunc(rules, func(a, b Rule) int { return cmp.Compare(a.Code, b.Code) })
+	return rules
+}
+
+// Explain finds the rule that a code stands for.
+func Explain(code Code) (Rule, bool) {
+	for _, r := range Rules() {
+		if r.Code == code {
+			return r, true
+		}
+	}
+	return Rule{}, false
+}

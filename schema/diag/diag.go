@@ -1,12 +1,9 @@
 // Package diag holds what sessgen says about a schema: diagnostics with a stable
-// code, a tight place, and the words of the language's user.
+// code, a tight place, and the words of the language's user; how they are collected in one
+// run, and how they are printed.
 package diag
 
-import (
-	"cmp"
-	"go/token"
-	"slices"
-)
+import "go/token"
 
 // Severity is how bad it is.
 type Severity uint8
@@ -29,13 +26,14 @@ type Diagnostic struct {
 	// Code names the rule that was broken; Explain tells about it.
 	Code     Code
 	Severity Severity
-	// Pos and End delimit what is wrong, for the caret.
+	// Pos and End delimit what is wrong, for the caret. Without an End it is one character.
 	Pos, End token.Pos
 	// Message is one sentence, lower case, without a full stop.
 	Message string
 	// Related are other places that matter.
 	Related []Related
-	// Suggestion is what to do, if there is something to suggest.
+	// Suggestion is what to do, if there is something to suggest. It is printed behind
+	// the message and a semicolon.
 	Suggestion string
 }
 
@@ -45,34 +43,16 @@ type Related struct {
 	Message string
 }
 
-// List collects diagnostics. The zero value is ready.
-type List struct {
-	all []Diagnostic
+// Relate adds another place that matters, and returns d.
+func (d *Diagnostic) Relate(pos token.Pos, message string) *Diagnostic {
+	d.Related = append(d.Related, Related{pos, message})
+	return d
 }
 
-// Add adds d, unless one with the same code is there at the same place already.
-func (l *List) Add(d Diagnostic) {
-	for _, have := range l.all {
-		if have.Pos == d.Pos && have.Code == d.Code {
-			return
-		}
+// Text is the message with the suggestion.
+func (d *Diagnostic) Text() string {
+	if d.Suggestion == "" {
+		return d.Message
 	}
-	l.all = append(l.all, d)
-}
-
-// HasErrors reports whether an error is among the diagnostics.
-func (l *List) HasErrors() bool {
-	return slices.ContainsFunc(l.all, func(d Diagnostic) bool { return d.Severity == Error })
-}
-
-// Len is the number of diagnostics.
-func (l *List) Len() int { return len(l.all) }
-
-// Sorted returns the diagnostics in the order of their places.
-func (l *List) Sorted() []Diagnostic {
-	all := slices.Clone(l.all)
-	slices.SortStableFunc(all, func(a, b Diagnostic) int {
-		return cmp.Or(cmp.Compare(a.Pos, b.Pos), cmp.Compare(a.Code, b.Code))
-	})
-	return all
+	return d.Message + "; " + d.Suggestion
 }

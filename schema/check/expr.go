@@ -1,0 +1,223 @@
+package check
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	goast "go/ast"
+	"go/printer"
+	"go/token"
+	"go/types"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/sessgen/sessgen/schema/ast"
+	"github.com/sessgen/sessgen/schema/diag"
+)
+
+// exprScope is what an expression sees: the package's constants and types, the
+// imports of its file, time, and variables.
+type exprScope struct {
+	c    *checker
+	file *ast.File
+	pkg  *types.Package
+	vars []*Var
+	// objects are the variables as go/types knows them; imports likewise.
+	objects map[types.Object]*Var
+	imports map[types.Object]*Import
+	wants   int // how many types have got a name in pkg
+}
+
+func (c *checker) scope(f *ast.File, vars []*Var) *exprScope {
+	sc := &exprScope{
+		c: c, file: f, vars: vars,
+		pkg:     types.NewPackage(c.schema.Package, c.schema.Package),
+		objects: map[types.Object]*Var{},
+		imports: map[types.Object]*Import{},
+	}
+	s := sc.pkg.Scope()
+	for _, n := range c.schema.Go.Scope().Names() {
+		s.Insert(c.schema.Go.Scope().Lookup(n))
+	}
+	s.Insert(types.NewPkgName(token.NoPos, sc.pkg, "time", c.packages["time"]))
+	for _, im := range c.schema.Imports {
+		if im.File == f.Name && im.pkg != nil {
+			o := types.NewPkgName(token.NoPos, sc.pkg, im.Name, im.pkg)
+			s.Insert(o)
+			sc.imports[o] = im
+		}
+	}
+	for _, v := range vars {
+		o := types.NewVar(token.NoPos, sc.pkg, v.Name, v.Type.Go)
+		s.Insert(o)
+		sc.objects[o] = v
+	}
+	return sc
+}
+
+// check has go/types check a tree, and reports its first error at its place.
+func (sc *exprScope) check(e *ast.Expr, tree goast.Expr, code diag.Code) (*types.Info, bool) {
+	info := &types.Info{
+		Types:      map[goast.Expr]types.TypeAndValue{},
+		Uses:       map[*goast.Ident]types.Object{},
+		Selections: map[*goast.SelectorExpr]*types.Selection{},
+	}
+	err := types.CheckExpr(sc.c.fset, sc.pkg, token.NoPos, tree, info)
+	if err == nil {
+		return info, true
+	}
+	from, to, message := e.Pos(), e.End(), err.Error()
+	var te types.Error
+	if errors.As(err, &te) {
+		message = te.Msg
+		if e.Pos() <= te.Pos && te.Pos < e.End() {
+			from, to = te.Pos, nodeEnd(e.Tree, te.Pos)
+		}
+	}
+	undefined, isUndefined := strings.CutPrefix(message, "undefined: ")
+	if isUndefined {
+		code = diag.Unknown
+		message = "unknown name " + undefined
+	}
+	d := sc.c.reportSpan(code, from, to, "%s", plainWords(message))
+	if isUndefined {
+		suggest(d, undefined, sc.candidates())
+	}
+	return info, false
+}
+
+// candidates are the names that an expression may have meant.
+func (sc *exprScope) candidates() []string {
+	return append(sc.pkg.Scope().Names(), "len", "min", "max", "true", "false")
+}
+
+// nodeEnd is the end of the smallest node that begins at pos.
+func nodeEnd(tree goast.Expr, pos token.Pos) token.Pos {
+	end := pos + 1
+	goast.Inspect(tree, func(n goast.Node) bool {
+		if n != nil && n.Pos() == pos {
+			end = n.End()
+		}
+		return n != nil
+	})
+	return end
+}
+
+// plainWords takes out what go/types says about the places that we invented.
+func plainWords(message string) string {
+	for _, tail := range []string{" in return statement", " in variable declaration", " in constant declaration"} {
+		message = strings.Replace(message, tail, "", 1)
+	}
+	return wantName.ReplaceAllString(message, "that type")
+}
+
+// wantName is how the type that a value must have is known to go/types. No schema can spell it.
+var wantName = regexp.MustCompile(`·want[0-9]+`)
+
+// assign checks that the expression is a value of type want, as if it were returned by a function.
+func (sc *exprScope) assign(e *ast.Expr, want types.Type, code diag.Code) (*types.Info, bool) {
+	sc.wants++
+	name := fmt.Sprintf("·want%d", sc.wants)
+	sc.pkg.Scope().Insert(types.NewTypeName(token.NoPos, sc.pkg, name, want))
+	at := e.Pos()
+	literal := &goast.FuncLit{
+		Type: &goast.FuncType{
+			Func:    at,
+			Params:  &goast.FieldList{},
+			Results: &goast.FieldList{List: []*goast.Field{{Type: &goast.Ident{NamePos: at, Name: name}}}},
+		},
+		Body: &goast.BlockStmt{
+			Lbrace: at, Rbrace: e.End(),
+			List: []goast.Stmt{&goast.ReturnStmt{Return: at, Results: []goast.Expr{e.Tree}}},
+		},
+	}
+	return sc.check(e, literal, code)
+}
+
+// condition checks a predicate.
+func (sc *exprScope) condition(e *ast.Expr) *Expr {
+	if broken(e.Tree) || !sc.c.allowed(e) {
+		return nil
+	}
+	info, ok := sc.check(e, e.Tree, diag.BadPredicate)
+	if !ok {
+		return nil
+	}
+	t := info.TypeOf(e.Tree)
+	if b, basic := t.Underlying().(*types.Basic); !basic || b.Info()&types.IsBoolean == 0 {
+		sc.c.report(diag.BadPredicate, e, "a condition is true or false, and this is of type %s", typeName(t))
+		return nil
+	}
+	return sc.made(e, info)
+}
+
+// value checks an initialiser or an argument for a variable.
+func (sc *exprScope) value(e *ast.Expr, want *Type) *Expr {
+	if broken(e.Tree) || !sc.c.allowed(e) || want == nil || want.Go == nil {
+		return nil
+	}
+	info, ok := sc.assign(e, want.Go, diag.BadValue)
+	if !ok {
+		return nil
+	}
+	made := sc.made(e, info)
+	sc.c.noFloats(e, info)
+	return made
+}
+
+// made is the checked expression.
+func (sc *exprScope) made(e *ast.Expr, info *types.Info) *Expr {
+	made := &Expr{Text: oneLine(e), Tree: e.Tree, Info: info, Pos: sc.c.position(e.Pos()), MayPanic: mayPanic(e.Tree, info)}
+	used := map[*Var]bool{}
+	goast.Inspect(e.Tree, func(n goast.Node) bool {
+		id, ok := n.(*goast.Ident)
+		if !ok {
+			return true
+		}
+		o := info.Uses[id]
+		if v := sc.objects[o]; v != nil {
+			used[v] = true
+		}
+		if p, isImport := o.(*types.PkgName); isImport {
+			im := sc.imports[o]
+			if im == nil {
+				im = &Import{Path: p.Imported().Path(), pkg: p.Imported()}
+				im.Name = p.Name()
+			}
+			if !slices.ContainsFunc(made.Imports, func(i *Import) bool { return i.Path == im.Path && i.Name == im.Name }) {
+				made.Imports = append(made.Imports, im)
+			}
+		}
+		return true
+	})
+	for _, v := range sc.vars {
+		if used[v] {
+			made.Vars = append(made.Vars, v)
+		}
+	}
+	sc.c.comparisons(e, info)
+	return made
+}
+
+// oneLine is the text of an expression as it stands, or as gofmt would write it if it has several lines.
+func oneLine(e *ast.Expr) string {
+	if !strings.Contains(e.Text, "\n") {
+		return e.Text
+	}
+	var b bytes.Buffer
+	if err := printer.Fprint(&b, token.NewFileSet(), e.Tree); err != nil {
+		return e.Text
+	}
+	return strings.Join(strings.Fields(b.String()), " ")
+}
+
+// typeName is a type in the words of the schema.
+func typeName(t types.Type) string {
+	return types.TypeString(t, func(p *types.Package) string {
+		if p.Path() == "time" {
+			return "time"
+		}
+		return ""
+	})
+}

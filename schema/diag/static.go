@@ -1,0 +1,4 @@
+package diag
+
+// staticRules are the rules about meaning, which the checker reports.
+var staticRules []Rule
