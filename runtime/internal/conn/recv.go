@@ -123,11 +123,10 @@ func (c *Conn) parse(now mono.Time, s *stream) {
 	}
 	c.reserve(s)
 	c.granted()
-	if r.wanting && (whole || r.done()) {
+	if !c.finishIfDone(s) && r.wanting && (whole || r.done()) {
 		r.wanting = false
 		c.events.push(Event{Kind: EventReadable, Stream: s.id})
 	}
-	c.finishIfDone(s)
 }
 
 // reserve asks the pool for the whole of the message that is under way, if the

@@ -1,0 +1,50 @@
+// Package simnet runs programs that talk over sessions on a network that is bad
+// in a reproducible way, in virtual time: an hour of time-outs takes milliseconds,
+// and the same seed always gives the same run.
+//
+//	func TestTeller(t *testing.T) {
+//		simnet.Test(t, simnet.Swarm(1), func(t *testing.T, n *simnet.Net) {
+//			bank.RegisterBankTeller(n.Server("teller"), teller)
+//			conn, err := n.Dial(t.Context(), "teller")
+//			require.NoError(t, err)
+//			require.NoError(t, bank.RunBankClient(t.Context(), conn, customer))
+//		})
+//	}
+//
+// What runs is the transport itself, without its sockets: the handshake,
+// retransmission and flow control are those of production. The network drops,
+// delays, duplicates and corrupts datagrams as Options say; a script may cut it in
+// two, block one direction, look at each datagram and make up others.
+//
+// # Time and order
+//
+// The function that is given to Test, and every goroutine that it starts, runs in a
+// bubble of [testing/synctest]: time.Now, timers and contexts with deadlines tell
+// virtual time, which moves on when everybody waits. One thing happens at a time.
+// When a datagram has arrived or a timer has fired, the programs run until all of
+// them wait again; the calls that they make meanwhile take effect in the order of
+// their sessions, whichever goroutine was faster. So a run depends on its seed
+// alone, as long as the programs do: on no map's order, and on no real clock.
+//
+// synctest.Wait is the simulation's to call, nobody else's.
+//
+// Goroutines that open sessions at the same moment need an order too. Those that
+// [Net.Go] starts have one, and so have the bodies of served sessions: it travels in
+// their context. Among others, who opens first is the Go scheduler's choice.
+//
+// # What is checked
+//
+// After every event, for every session and each of its directions: what one program
+// has received is a prefix of what the other has sent; everything sent and not yet
+// received is held by one end or the other, unaltered; nothing is acknowledged that
+// has not arrived. A session that ends well has delivered everything, both ways.
+// Sessions of generated protocols take the same way through the protocol at both
+// ends. A run that comes to a standstill fails, and says who waits for what: that
+// is when the programs have called nothing for 24 hours of virtual time.
+//
+// # Replaying
+//
+// The first line of a failure is the command that runs the failing seed again.
+// The package adds flags to the test binary: -sim.seed runs that seed alone,
+// -sim.seeds says how many seeds TestSeeds runs, -sim.trace logs every event.
+package simnet
