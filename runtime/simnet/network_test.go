@@ -40,7 +40,10 @@ func TestGoodNetworkKeepsOrderAndTime(t *testing.T) {
 func TestFaultsAreIndependent(t *testing.T) {
 	const count = 20_000
 	for _, o := range []Options{
-		{Drop: 0.3}, {Delay: 0.6}, {Duplicate: 0.1}, {Corrupt: 0.2},
+		{Drop: 0.3},
+		{Delay: 0.6},
+		{Duplicate: 0.1},
+		{Corrupt: 0.2},
 		{Drop: 0.3, Delay: 0.6, Duplicate: 0.1},
 	} {
 		o.Seed, o.Latency, o.DelayMax = 1, time.Millisecond, 50*time.Millisecond

@@ -72,6 +72,9 @@ func (n *Net) hear(p *peer) {
 		case conn.EventHandshake:
 			p.core.HandleHandshake(n.now, p.driver.Handle(e.Level, e.Data))
 		case conn.EventConnected:
+			if token, ok := p.core.ResetToken(); ok {
+				p.host.site.table.AddReset(token, p)
+			}
 			if p.partner != nil && !p.dials {
 				p.partner.partner = p
 			}
@@ -139,6 +142,9 @@ func (n *Net) transmit(p *peer) {
 	p.timeout = p.core.NextTimeout()
 	if p.gone {
 		p.removed, p.timeout = true, mono.Never
+		if token, ok := p.core.ResetToken(); ok {
+			p.host.site.table.RemoveReset(token)
+		}
 		tombstone, until := p.core.Tombstone(n.now)
 		p.host.site.table.Remove(n.now, p.id, until, tombstone)
 	}

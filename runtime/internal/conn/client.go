@@ -3,6 +3,7 @@ package conn
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 	"time"
 
 	"github.com/sessgen/sessgen/runtime/internal/handshake"
@@ -36,15 +37,21 @@ func (c *Conn) cookiePatience(now mono.Time) time.Duration {
 	return max(initBackOff, min(3*now.Sub(c.begun), maxPatience))
 }
 
+// maxTried is how many COOKIEs are taken for one INIT, so that forged ones cost no memory.
+const maxTried = 8
+
 // takeCookie begins the handshake with the server id that a COOKIE offers. The latest COOKIE counts until an
 // ACCEPT is authentic; so one that is forged by somebody who saw the INIT delays, and does no more.
+// A late copy of a COOKIE from before the current one does not count: its server may have had the first message of
+// a handshake that is forgotten here, and would answer that for ever.
 func (c *Conn) takeCookie(now mono.Time, h *packet.Header) bool {
 	if !c.client || c.authentic || h.Dst != c.ids.own || h.Version != version || !bytes.Equal(h.Nonce, c.config.Nonce[:]) {
 		return false
 	}
-	if c.phase == connecting && h.Src == c.ids.peer {
-		return true // the same one again
+	if slices.Contains(c.tried, h.Src) || len(c.tried) >= maxTried*c.initsSent {
+		return true
 	}
+	c.tried = append(c.tried, h.Src)
 	c.phase = connecting
 	c.ids.peer = h.Src
 	c.resetLevel(handshake.Initial)

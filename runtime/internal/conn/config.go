@@ -21,8 +21,6 @@ type Config struct {
 	// ClientID and Nonce are the dialing end's, drawn at random.
 	ClientID endpoint.ID
 	Nonce    [16]byte
-	// ResetToken is the listening end's, which its endpoint can make again after it has lost all memory.
-	ResetToken [16]byte
 
 	// IdleTimeout ends a connection on which nothing comes; the smaller one of both
 	// ends counts, and at least 3 PTO. 60 s.
@@ -104,6 +102,7 @@ func NewServer(now mono.Time, config Config, accepted endpoint.Accepted) *Conn {
 	// RFC 9000 §8.1: an address is validated by a token that came back from it.
 	c.path = path{addr: accepted.From, validated: true}
 	c.ids = ids{own: accepted.ServerID, peer: accepted.ClientID}
+	c.resetToken = accepted.ResetToken
 	c.phase = connecting
 	c.begin(accepted.Cookie)
 	return c
@@ -141,7 +140,6 @@ type peer struct {
 	// floor is how much may be sent on each stream before its limit is raised.
 	floor      uint64
 	maxMessage uint64
-	resetToken [packet.TokenLen]byte
 }
 
 // seen is what this end saw of the first flights, as it tells the peer.
@@ -162,7 +160,7 @@ const version = packet.V1Plain
 func (c *Conn) params() []byte {
 	p := c.seen()
 	if !c.client {
-		p.ResetToken = c.config.ResetToken
+		p.ResetToken = c.resetToken
 		p.MaxStreams = uint64(c.config.MaxStreams)
 	}
 	p.MaxAckDelay = recovery.MaxAckDelay
@@ -196,7 +194,9 @@ func (c *Conn) learn() *CloseError {
 		streams:     p.MaxStreams,
 		floor:       p.Floor,
 		maxMessage:  min(p.MaxMessage, math.MaxInt32),
-		resetToken:  p.ResetToken,
+	}
+	if c.client {
+		c.resetToken = p.ResetToken
 	}
 	if c.peer.idleTimeout == 0 {
 		c.peer.idleTimeout = c.config.IdleTimeout

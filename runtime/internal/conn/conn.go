@@ -76,17 +76,20 @@ type Conn struct {
 	path   path
 	ids    ids
 	peer   peer
+	// resetToken is the listening end's: what a stateless reset of the connection ends with.
+	resetToken [packet.TokenLen]byte
 
 	// The handshake: see handshake.go and client.go.
 	keys         [handshake.Levels]keys
 	crypto       [handshake.Levels]cryptoStream
 	parked       [][]byte // packets whose keys are not there yet
 	peerParams   []byte
-	token        []byte // the cookie
-	complete     bool   // the handshake is done, as this end sees it
-	proven       bool   // the peer has the keys of a level above Initial
-	confirmed    bool   // RFC 9001 §4.1.2
-	authentic    bool   // the dialing end opened an ACCEPT
+	token        []byte      // the cookie
+	tried        []packet.ID // the server ids of the cookies that were taken
+	complete     bool        // the handshake is done, as this end sees it
+	proven       bool        // the peer has the keys of a level above Initial
+	confirmed    bool        // RFC 9001 §4.1.2
+	authentic    bool        // the dialing end opened an ACCEPT
 	initDue      bool
 	initAt       mono.Time
 	initsSent    int

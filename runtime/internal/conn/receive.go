@@ -52,12 +52,18 @@ func (c *Conn) HandleDatagram(now mono.Time, from netip.AddrPort, datagram []byt
 // tokens associated with connection IDs it has not used", and compares "in constant time".
 func (c *Conn) checkReset(datagram []byte) {
 	token, ok := packet.ResetToken(datagram)
-	if !ok || c.peer.resetToken == ([packet.TokenLen]byte{}) {
+	if !ok || !c.client || c.resetToken == ([packet.TokenLen]byte{}) {
 		return
 	}
-	if subtle.ConstantTimeCompare(token[:], c.peer.resetToken[:]) == 1 {
+	if subtle.ConstantTimeCompare(token[:], c.resetToken[:]) == 1 {
 		c.suspect(&CloseError{Cause: Reset, Remote: true})
 	}
+}
+
+// ResetToken is what the peer's endpoint ends a stateless reset of this connection with; ok is
+// false where there is none. The driver of a dialing end tells it to its endpoint on EventConnected.
+func (c *Conn) ResetToken() (token [packet.TokenLen]byte, ok bool) {
+	return c.resetToken, c.client && c.resetToken != [packet.TokenLen]byte{}
 }
 
 // handlePacket takes in one packet, and reports whether it was for this connection:
@@ -145,7 +151,7 @@ func (c *Conn) number(level handshake.Level, h *packet.Header) uint64 {
 func (c *Conn) authenticated(now mono.Time, level handshake.Level) {
 	c.heard(now)
 	if c.client && !c.authentic {
-		c.authentic = true
+		c.authentic, c.tried = true, nil
 		c.initDue, c.initAt = false, mono.Never
 	}
 	if level > handshake.Initial && !c.proven {

@@ -175,6 +175,10 @@ func (s *side) hear() {
 				s.closed = &e
 			case e.Kind == EventConnected && s != s.w.client:
 				s.w.server = s
+			case e.Kind == EventConnected:
+				if token, ok := s.core.ResetToken(); ok {
+					s.route.AddReset(token, s)
+				}
 			}
 		}
 	}
@@ -303,7 +307,6 @@ func (s *side) arrive(from netip.AddrPort, data []byte) {
 			}
 		}
 		s.w.accepted = append(s.w.accepted, s)
-		s.config.ResetToken = r.Accepted.ResetToken
 		s.core, s.id = NewServer(s.w.now, s.config, r.Accepted), r.Accepted.ServerID
 		s.route.Add(s.id, s)
 		s.core.HandleDatagram(s.w.now, from, data)
