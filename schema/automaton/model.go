@@ -54,14 +54,19 @@ type Place struct {
 	Cond       *check.Expr
 	Then, Else Target
 	// Vars are the variables that live here, in the order of their binding: those that something later uses, and a
-	// rec's own at its head.
-	Vars []*check.Var
+	// rec's own at its head. Outer live too, but are out of sight: a protocol that does this one has them.
+	Vars, Outer []*check.Var
 	// Rec is the rec whose head this is, nil elsewhere.
 	Rec *check.Rec
 	// Behind is the message that this place stands directly behind, nil if there is none or several.
 	Behind *Message
 	// Pos is the position of what the place offers.
 	Pos token.Position
+
+	frame  *frame
+	naming naming
+	heads  []heading // the recs whose heads this is, the innermost last
+	first  string    // the first label in source order from here on
 }
 
 // Message is one message that leaves a place.
@@ -75,6 +80,8 @@ type Message struct {
 	Where  *check.Expr
 	From   *Place
 	Target
+
+	frame *frame
 }
 
 // Target is the place that a step leads to, and how the variables that live there get their values.
@@ -88,4 +95,6 @@ type Target struct {
 type Let struct {
 	Vars  []*check.Var
 	Exprs []*check.Expr
+
+	frame *frame
 }

@@ -22,6 +22,7 @@ const (
 	BranchLabel    Code = "branch-label"       // labels of a choice are distinct
 	BadAs          Code = "as"                 // a name for a place that has one
 	AfterJump      Code = "unreachable"        // statements that nothing leads to
+	TooManyPlaces  Code = "too-many-states"    // protocols that do each other into thousands of states
 	EmptyBlock     Code = "empty-if"           // an if that decides nothing
 	Unguarded      Code = "unguarded"          // a loop without a message
 	BadContinue    Code = "continue"           // a rec that is not around, or wrong arguments
