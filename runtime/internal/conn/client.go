@@ -37,8 +37,8 @@ func (c *Conn) cookiePatience(now mono.Time) time.Duration {
 	return max(initBackOff, min(3*now.Sub(c.begun), maxPatience))
 }
 
-// maxTried is how many COOKIEs are taken for one INIT, so that forged ones cost no memory.
-const maxTried = 8
+// maxTried is how many COOKIEs are remembered, so that forged ones cost no memory.
+const maxTried = 16
 
 // takeCookie begins the handshake with the server id that a COOKIE offers. The latest COOKIE counts until an
 // ACCEPT is authentic; so one that is forged by somebody who saw the INIT delays, and does no more.
@@ -48,10 +48,14 @@ func (c *Conn) takeCookie(now mono.Time, h *packet.Header) bool {
 	if !c.client || c.authentic || h.Dst != c.ids.own || h.Version != version || !bytes.Equal(h.Nonce, c.config.Nonce[:]) {
 		return false
 	}
-	if slices.Contains(c.tried, h.Src) || len(c.tried) >= maxTried*c.initsSent {
+	cookie := string(h.Src[:]) + string(h.Token)
+	if slices.Contains(c.tried, cookie) {
 		return true
 	}
-	c.tried = append(c.tried, h.Src)
+	if len(c.tried) == maxTried {
+		c.tried = slices.Delete(c.tried, 0, 1)
+	}
+	c.tried = append(c.tried, cookie)
 	c.phase = connecting
 	c.ids.peer = h.Src
 	c.resetLevel(handshake.Initial)

@@ -64,8 +64,8 @@ const (
 )
 
 var causes = [...]string{
-	Aborted: "aborted", Violated: "protocol violated", Refused: "handshake refused", Reset: "reset by the peer",
-	Gone: "peer gone", Idle: "idle for too long", HandshakeTimeout: "handshake timed out",
+	Aborted: "aborted", Violated: "broken rule found", Refused: "handshake refused", Reset: "the peer has forgotten the connection",
+	Gone: "the peer answers nothing", Idle: "idle for too long", HandshakeTimeout: "handshake timed out",
 }
 
 func (c Cause) String() string { return causes[c] }
@@ -82,7 +82,10 @@ type CloseError struct {
 }
 
 func (e *CloseError) Error() string {
-	text := fmt.Sprintf("conn: %s %s", e.Cause, end(e.Remote))
+	text := "conn: " + e.Cause.String()
+	if e.Cause <= Refused {
+		text += " " + end(e.Remote)
+	}
 	if e.Code != 0 || e.Reason != "" {
 		text += fmt.Sprintf(": code %d %q", e.Code, e.Reason)
 	}

@@ -86,12 +86,16 @@ func (c *Conn) receive(now mono.Time, s *stream, offset uint64, data []byte, fin
 	return nil
 }
 
+// maxLength is how many bytes are looked at for a message's length: one more than the longest has, which tells
+// one without end from one that is not whole.
+const maxLength = binary.MaxVarintLen64 + 1
+
 // parse looks for the messages that have become whole.
 func (c *Conn) parse(now mono.Time, s *stream) {
 	r := &s.recv
 	whole := false
 	for r.parsed < r.Ready() {
-		window := r.Peek(r.parsed, min(r.Ready(), r.parsed+binary.MaxVarintLen64))
+		window := r.Peek(r.parsed, min(r.Ready(), r.parsed+maxLength))
 		length, prefix := binary.Uvarint(window)
 		limit := uint64(c.config.MaxMessage)
 		if r.header {
@@ -137,7 +141,7 @@ func (c *Conn) reserve(s *stream) {
 	if r.claim.Active() || r.parsed == r.Ready() {
 		return
 	}
-	length, prefix := binary.Uvarint(r.Peek(r.parsed, min(r.Ready(), r.parsed+binary.MaxVarintLen64)))
+	length, prefix := binary.Uvarint(r.Peek(r.parsed, min(r.Ready(), r.parsed+maxLength)))
 	end := r.parsed + uint64(prefix) + length
 	if prefix > 0 && end > r.window.Limit() {
 		r.claimEnd = end

@@ -75,13 +75,13 @@ func newWorld(t testing.TB, configs ...func(client, server *Config)) *world {
 	for _, change := range configs {
 		change(&w.client.config, &w.server.config)
 	}
-	w.client.listen(false)
-	w.server.listen(true)
+	w.client.route = endpoint.New[*side](w.now, endpoint.Config{Draw: w.draw, Version: packet.V1Plain})
+	w.server.route = endpoint.New[*side](w.now, w.serverEndpoint())
 	return w
 }
 
-func (s *side) listen(listening bool) {
-	s.route = endpoint.New[*side](s.w.now, endpoint.Config{Draw: s.w.draw, Version: packet.V1Plain, Listening: listening})
+func (w *world) serverEndpoint() endpoint.Config {
+	return endpoint.Config{Draw: w.draw, Version: packet.V1Plain, Listening: true, ResetKey: [32]byte{1}}
 }
 
 func (w *world) draw(b []byte) {
