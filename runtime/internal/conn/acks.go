@@ -60,6 +60,9 @@ func (c *Conn) streamAcked(s *stream, ref recovery.Ref) {
 	if s.send.quiet() {
 		c.lists[byTurn].remove(s)
 	}
+	if s.links[byAdmission].in && s.send.onFloor(s.send.wanted) {
+		c.call(s)
+	}
 	c.finishIfDone(s)
 }
 

@@ -3,6 +3,7 @@ package conn
 import (
 	"encoding/binary"
 
+	"github.com/sessgen/sessgen/runtime/internal/flow"
 	"github.com/sessgen/sessgen/runtime/internal/mono"
 	"github.com/sessgen/sessgen/runtime/internal/packet"
 )
@@ -13,6 +14,9 @@ const (
 	streamBudget = 256 << 10
 	// connBudget is how many bytes the send buffers of all streams may hold before Send refuses.
 	connBudget = 8 << 20
+	// sendFloor is how many bytes of its own a stream may always hold: so streams whose peer
+	// does not read take nothing from those whose peer does.
+	sendFloor = flow.Floor
 )
 
 // OpenStream opens a stream with a header that the peer's EventAccepted shows, of
@@ -58,7 +62,7 @@ func (c *Conn) Send(now mono.Time, id StreamID, message []byte, last bool) error
 	case !s.send.hasRoom(len(message)):
 		s.send.wanted, s.send.refused = len(message), true
 		return ErrBlocked
-	case c.buffered >= connBudget || c.lists[byAdmission].n > 0 && !s.send.called:
+	case !s.send.onFloor(len(message)) && (c.buffered >= connBudget || c.lists[byAdmission].n > 0 && !s.send.called):
 		s.send.wanted, s.send.called = len(message), false
 		c.lists[byAdmission].push(s)
 		return ErrBlocked
@@ -93,6 +97,9 @@ func (s *sending) hasRoom(size int) bool {
 	return waiting < streamBudget
 }
 
+// onFloor reports whether a message of this size needs nothing of what the streams share.
+func (s *sending) onFloor(size int) bool { return s.buffered()+size <= sendFloor }
+
 // readmit tells a stream that was refused for want of room of its own that it has some now.
 func (c *Conn) readmit(s *stream) {
 	if !s.send.refused || !s.send.hasRoom(s.send.wanted) {
@@ -109,11 +116,16 @@ func (c *Conn) readmitAll() {
 	waiting := &c.lists[byAdmission]
 	for room := connBudget - c.buffered; waiting.n > 0 && room > 0; {
 		s := waiting.first
-		waiting.remove(s)
 		room -= s.send.wanted
-		s.send.called = true
-		c.events.push(Event{Kind: EventWritable, Stream: s.id})
+		c.call(s)
 	}
+}
+
+// call tells a stream that it is its turn.
+func (c *Conn) call(s *stream) {
+	c.lists[byAdmission].remove(s)
+	s.send.called = true
+	c.events.push(Event{Kind: EventWritable, Stream: s.id})
 }
 
 // write appends a length and p to what s sends.

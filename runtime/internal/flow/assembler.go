@@ -136,7 +136,8 @@ func (a *Assembler) makeRoom(b *Buffers, end uint64) {
 	}
 	size := 2 * need
 	if size > largestClass {
-		size = max(need, min(size, int(max(a.expected, end)-a.consumed)))
+		// A long message gets its whole buffer at once: doubling would copy it again and again.
+		size = int(max(a.expected, end) - a.consumed)
 	}
 	grown := b.Get(size)
 	copy(grown, unread)

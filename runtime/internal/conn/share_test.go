@@ -1,0 +1,117 @@
+package conn
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Messages that together are 32 times what the pool holds all arrive: what is reserved can complete.
+func TestLongMessagesOnManyStreams(t *testing.T) {
+	const streams, size = 64, 256 << 10
+	w := connectedWorld(t, func(client, server *Config) { server.MaxMessage, server.Pool = size, 2*size })
+	message := strings.Repeat("x", size)
+	for range streams {
+		if w.client.core.Send(w.now, w.open(false), []byte(message), true) == nil {
+			w.client.after()
+		}
+	}
+	finished, called := map[StreamID]bool{}, 0
+	w.until(func() bool {
+		for writable := w.client.got(EventWritable); called < len(writable); called++ {
+			w.client.send(writable[called].Stream, message, true)
+		}
+		require.NoError(t, w.server.core.CheckInvariants())
+		for _, e := range w.server.got(EventAccepted) {
+			if messages, _ := w.server.recvIf(e.Stream); len(messages) > 0 {
+				require.Len(t, messages[0], size)
+				finished[e.Stream] = true
+			}
+		}
+		return len(finished) == streams
+	})
+	w.run(time.Second)
+	require.Zero(t, w.client.core.buffered)
+}
+
+// rounds is how many exchanges one session makes in ten seconds.
+func rounds(w *world, id StreamID) (n int) {
+	for end := w.now.Add(10 * time.Second); w.now < end; n++ {
+		w.client.send(id, "small", false)
+		w.until(func() bool { m, _ := w.server.recvIf(id); return m != nil })
+		w.server.send(id, "small", false)
+		w.until(func() bool { m, _ := w.client.recvIf(id); return m != nil })
+	}
+	return n
+}
+
+// Of a hundred sessions 99 never read what is sent to them; the last one is as fast as alone.
+func TestSessionsThatNeverRead(t *testing.T) {
+	alone := connectedWorld(t)
+	want := rounds(alone, alone.open(true))
+
+	w := connectedWorld(t, func(client, server *Config) { server.MaxMessage, server.Pool = 256<<10, 512<<10 })
+	id := w.open(true)
+	var stuck []StreamID
+	for range 99 {
+		stuck = append(stuck, w.open(true))
+	}
+	for _, size := range []int{10_000, 120_000, 120_000, 120_000, 5} {
+		for _, id := range stuck {
+			_ = w.client.core.Send(w.now, id, make([]byte, size), false)
+			w.client.after()
+		}
+		w.run(time.Second)
+	}
+	got := rounds(w, id)
+	require.GreaterOrEqual(t, got, want*9/10, "alone: %d", want)
+	require.GreaterOrEqual(t, w.client.core.buffered, connBudget)
+	require.Nil(t, w.client.closed)
+}
+
+// A stream with a long message that cannot go on does not hold up small ones beside it.
+func TestSmallCallsBesideAStalledMessage(t *testing.T) {
+	w := connectedWorld(t, func(client, server *Config) { server.MaxMessage, server.Pool = 4<<20, 8<<20 })
+	id := w.open(true)
+	for range 3 { // the third one waits for the pool
+		w.client.send(w.open(false), strings.Repeat("x", 4<<20), true)
+		w.run(20 * time.Second)
+	}
+	require.Greater(t, w.client.core.buffered, 4<<20-32<<10)
+	require.GreaterOrEqual(t, rounds(w, id), 400)
+}
+
+// More than the connection's budget is not taken, whatever the streams; who was refused is
+// called in order.
+func TestSendBudget(t *testing.T) {
+	w := connectedWorld(t)
+	message := strings.Repeat("x", 4<<20)
+	var ids []StreamID
+	for range 6 {
+		ids = append(ids, w.open(false))
+	}
+	for i, id := range ids {
+		err := w.client.core.Send(w.now, id, []byte(message), true)
+		if i < 2 {
+			require.NoError(t, err)
+		} else {
+			require.ErrorIs(t, err, ErrBlocked)
+		}
+	}
+	w.client.after()
+	sent, called := 2, 0
+	w.until(func() bool {
+		for _, e := range w.server.got(EventAccepted) {
+			w.server.recvIf(e.Stream)
+		}
+		if events := w.client.got(EventWritable); called < len(events) {
+			require.Equal(t, ids[2+called], events[called].Stream)
+			called++
+			w.client.send(ids[1+called], message, true)
+			sent++
+		}
+		return sent == len(ids) && w.client.core.buffered == 0
+	})
+}
