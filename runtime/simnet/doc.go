@@ -44,7 +44,7 @@
 //
 // # Replaying
 //
-// The first line of a failure is the command that runs the failing seed again.
+// The last line of a failure is the command that runs the failing seed again.
 // The package adds flags to the test binary: -sim.seed runs that seed alone,
 // -sim.seeds says how many seeds TestSeeds runs, -sim.trace logs every event.
 package simnet

@@ -58,12 +58,14 @@ func run(t *testing.T, name string, options Options, f func(t *testing.T, n *Net
 	outside := time.Now().Unix()
 	synctest.Test(t, func(t *testing.T) {
 		n := newNet(t, options, outside)
-		t.Logf("%s\n%s", replay(name, options.Seed), options)
 		go n.loop()
 		returned := false
 		defer func() {
 			n.shutdown(returned)
 			tr = n.trace.Trace
+			if t.Failed() {
+				t.Logf("again: %s\n%s", replay(name, options.Seed), options)
+			}
 		}()
 		f(t, n)
 		returned = true
