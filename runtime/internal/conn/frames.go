@@ -123,6 +123,7 @@ func (c *Conn) peerStream(id StreamID) (*stream, error) {
 	if !c.peerStreams.Allows(uint64(id) + 1) {
 		return nil, violation(packet.StreamLimitError, "too many streams")
 	}
+	c.peerStreams.Open(uint64(id) + 1)
 	for ; c.nextStream <= id; c.nextStream++ {
 		s := c.newStream(c.nextStream)
 		if c.closing {

@@ -115,3 +115,20 @@ func TestSendBudget(t *testing.T) {
 		return sent == len(ids) && w.client.core.buffered == 0
 	})
 }
+
+// Who keeps its streams open may have as many as are allowed, whatever ended before.
+func TestAllStreamsMayBeOpen(t *testing.T) {
+	w := connectedWorld(t, func(client, server *Config) { server.MaxStreams = 100 })
+	for range 7 {
+		w.client.core.AbortStream(w.now, w.open(true), 0, "")
+		w.client.after()
+		w.run(time.Second)
+	}
+	for range 100 {
+		w.open(true)
+		w.run(time.Second)
+	}
+	_, err := w.client.core.OpenStream(w.now, nil, true)
+	require.ErrorIs(t, err, ErrBlocked)
+	require.Len(t, w.server.core.streams, 100)
+}

@@ -40,8 +40,8 @@ func (w *Window) Advertise() uint64 {
 // the connection's life. It grows as streams come to their end, so that the
 // floors of those that are open always fit.
 type Streams struct {
-	concurrent, ended uint64
-	advertised        uint64
+	concurrent, opened, ended uint64
+	advertised                uint64
 }
 
 // NewStreams allows concurrent streams at once. The peer knows so from the transport parameters.
@@ -52,12 +52,17 @@ func NewStreams(concurrent uint64) Streams {
 // Allows reports whether the peer was told that it may open count streams.
 func (s *Streams) Allows(count uint64) bool { return count <= s.advertised }
 
+// Open says that the peer has opened count streams by now.
+func (s *Streams) Open(count uint64) { s.opened = max(s.opened, count) }
+
 // End says that one more stream is gone.
 func (s *Streams) End() { s.ended++ }
 
-// Due reports whether the peer should be told a new count.
+// Due reports whether the peer should be told a new count: many have ended since, or
+// it has not many left. One that keeps its streams open may have all of them.
 func (s *Streams) Due() bool {
-	return s.ended+s.concurrent >= s.advertised+max(1, s.concurrent/4)
+	fresh := s.ended + s.concurrent - s.advertised
+	return fresh >= max(1, s.concurrent/4) || fresh > 0 && s.advertised-s.opened <= s.concurrent/4
 }
 
 // Advertise returns the count for a frame that tells it.
