@@ -13,6 +13,7 @@ type Outbound struct {
 	s       *Session
 	index   int
 	message *Message
+	reread  bool // Sent was called
 }
 
 // keptMax bounds the memory for messages that a session keeps between two of them, in bytes.
@@ -20,15 +21,46 @@ const keptMax = 4 << 10
 
 // begin starts the message: the label's number, then come the parameters.
 func (o *Outbound) begin(index int, m *Message) {
-	o.index, o.message = index, m
+	o.index, o.message, o.reread = index, m, false
 	o.reset()
 	o.buf = binary.AppendUvarint(o.buf, m.Number)
+}
+
+// Sent is a decoder of what has been encoded, for values whose encoding decodes to
+// something else than they are: what the peer gets is what a predicate is about. If the
+// payload cannot be encoded, the step is as it was.
+func (o *Outbound) Sent() (*Decoder, error) {
+	if o.err != nil {
+		return nil, o.giveBack(o.unencodable(o.err))
+	}
+	_, payload, _ := cutNumber(o.buf)
+	o.reread = true
+	o.s.in.reset(payload)
+	return &o.s.in.Decoder, nil
+}
+
+// lost is what is wrong with an encoding that does not decode: nil if nothing is.
+func (o *Outbound) lost() error {
+	if !o.reread {
+		return nil
+	}
+	if fault := o.s.in.finish(); fault != "" {
+		return o.unencodable(errors.New("it does not decode again: " + fault))
+	}
+	return nil
+}
+
+func (o *Outbound) unencodable(err error) error {
+	return &EncodeError{Label: o.message.Label, Param: o.param(), Err: err}
 }
 
 // Refuse gives the step back, unconsumed, because the message's predicate is
 // false, and returns the *ContractError that says so. values are pairs of name and value.
 func (o *Outbound) Refuse(values ...any) error {
 	s, m := o.s, o.message
+	if err := o.lost(); err != nil {
+		return o.giveBack(err)
+	}
 	err := &ContractError{
 		Protocol: s.protocol.Name, Role: s.protocol.Roles[s.role], Label: m.Label,
 		Where: m.Where, Pos: m.Pos, Values: pairs(values),
@@ -41,7 +73,10 @@ func (o *Outbound) Refuse(values ...any) error {
 func (o *Outbound) Send(ctx context.Context) (Step, error) {
 	s, m := o.s, o.message
 	if o.err != nil {
-		return Step{}, o.giveBack(&EncodeError{Label: m.Label, Param: o.param(), Err: o.err})
+		return Step{}, o.giveBack(o.unencodable(o.err))
+	}
+	if err := o.lost(); err != nil {
+		return Step{}, o.giveBack(err)
 	}
 	if err := ctx.Err(); err != nil {
 		return Step{}, o.giveBack(s.failed(ctx, err))

@@ -279,4 +279,3 @@ func labelIn(st check.Stmt) string {
 	}
 	return ""
 }
-

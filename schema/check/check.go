@@ -136,10 +136,7 @@ func (c *checker) collect() {
 			switch d := d.(type) {
 			case *ast.Const:
 				if c.declare("const", d.Name, f, true) {
-					made := &Const{Decl: c.decl(d.Name, d.Doc, f), Text: oneLine(d.Value)}
-					if d.Type != nil {
-						made.Type = d.Type.Text
-					}
+					made := &Const{Decl: c.decl(d.Name, d.Doc, f)}
 					c.schema.Consts = append(c.schema.Consts, made)
 					c.consts = append(c.consts, &constSource{decl: d, file: f, made: made})
 				}

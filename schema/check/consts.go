@@ -58,6 +58,7 @@ func (c *checker) constant(s *constSource, byName map[string]*constSource) {
 			c.report(diag.BadConst, s.decl.Type, "%s is not a type", s.decl.Type.Text)
 			return
 		}
+		s.made.Type = sc.made(s.decl.Type, info)
 		want = info.TypeOf(s.decl.Type.Tree)
 		if b, basic := want.Underlying().(*types.Basic); !basic || b.Info()&types.IsConstType == 0 {
 			c.report(diag.BadConst, s.decl.Type, "there are no constants of type %s", s.decl.Type.Text)
@@ -73,6 +74,7 @@ func (c *checker) constant(s *constSource, byName map[string]*constSource) {
 		c.report(diag.BadConst, value, "%s is not a constant", value.Text)
 		return
 	}
+	s.made.Expr = sc.made(value, info)
 	typ, val := tv.Type, tv.Value
 	if want != nil {
 		if _, ok := sc.assign(value, want, diag.BadConst); !ok {

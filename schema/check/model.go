@@ -46,10 +46,10 @@ type Import struct {
 	pkg *types.Package // nil if it could not be had
 }
 
-// Const is a constant. Text is its expression, and Type its type's text or empty, as the schema has them.
+// Const is a constant: its type, nil if none is written, and its value, as an expression and as what that comes to.
 type Const struct {
 	Decl
-	Type, Text string
+	Type, Expr *Expr
 	Value      *types.Const
 }
 

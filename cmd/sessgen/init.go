@@ -1,0 +1,134 @@
+package main
+
+import (
+	"bytes"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"text/template"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sessgen/sessgen/schema/diag"
+)
+
+//go:embed templates
+var templates embed.FS
+
+func initCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "init [folder]",
+		Short: "make a first protocol, with a server, a client and a test",
+		Long: `Init makes a folder with a first protocol, the Go that sessgen makes of it, a
+server, a client and a test that run at once. The folder's name is the package's;
+without an argument it is hello. Nothing that exists is touched.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			dir := "hello"
+			switch len(args) {
+			case 0:
+			case 1:
+				dir = args[0]
+			default:
+				return usageError{errors.New("init takes one folder")}
+			}
+			return makeFirst(cmd, dir)
+		},
+	}
+}
+
+// makeFirst makes the first protocol in dir.
+func makeFirst(cmd *cobra.Command, dir string) error {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	name := filepath.Base(abs)
+	if !regexp.MustCompile(`^[a-z][a-z0-9]*$`).MatchString(name) {
+		return usageError{fmt.Errorf("%q is no name for a package: lower-case letters and digits, a letter first", name)}
+	}
+	importPath, err := importPathOf(abs)
+	if err != nil {
+		return err
+	}
+
+	data := struct{ Package, Import string }{name, importPath}
+	files := map[string][]byte{}
+	var order []string
+	err = fs.WalkDir(templates, "templates", func(p string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		t, err := template.ParseFS(templates, p)
+		if err != nil {
+			return err
+		}
+		var text bytes.Buffer
+		if err := t.Execute(&text, data); err != nil {
+			return err
+		}
+		to := strings.TrimSuffix(strings.TrimPrefix(p, "templates/"), ".tmpl")
+		if to == "schema.sess" {
+			to = name + ".sess"
+		}
+		target := filepath.Join(dir, filepath.FromSlash(to))
+		if _, err := os.Lstat(target); !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%s exists already", target)
+		}
+		files[target] = text.Bytes()
+		order = append(order, target)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, target := range order {
+		if err := os.MkdirAll(filepath.Dir(target), 0o777); err != nil {
+			return err
+		}
+		if err := os.WriteFile(target, files[target], 0o666); err != nil {
+			return err
+		}
+	}
+	if err := generate(cmd, []string{dir}, false, diag.Text); err != nil {
+		return err
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), `made %[1]s
+
+  go test ./%[1]s                                    both roles, in memory
+  go run ./%[1]s/server                              serves on 127.0.0.1:7009
+  go run ./%[1]s/client 127.0.0.1:7009 Ada Grace     in another terminal
+
+Then change %[1]s/%[2]s.sess, and run go generate ./%[1]s.
+`, filepath.ToSlash(filepath.Clean(dir)), name)
+	return nil
+}
+
+// importPathOf is the import path of the folder, which may not exist yet, in the module around it.
+func importPathOf(abs string) (string, error) {
+	around := abs
+	for {
+		if info, err := os.Stat(around); err == nil && info.IsDir() {
+			break
+		}
+		around = filepath.Dir(around)
+	}
+	list := exec.Command("go", "list", "-m", "-f", "{{.Path}}\n{{.Dir}}")
+	list.Dir = around
+	out, err := list.Output()
+	if err != nil {
+		return "", errors.New("init makes a package of a module: run go mod init first")
+	}
+	module, root, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+	below, err := filepath.Rel(root, abs)
+	if err != nil || !filepath.IsLocal(below) {
+		return "", fmt.Errorf("%s is outside the module at %s", abs, root)
+	}
+	return path.Join(module, filepath.ToSlash(below)), nil
+}

@@ -1,0 +1,73 @@
+package emit
+
+import (
+	"go/token"
+
+	"github.com/sessgen/sessgen/gen/internal/names"
+	"github.com/sessgen/sessgen/schema"
+	"github.com/sessgen/sessgen/schema/automaton"
+	"github.com/sessgen/sessgen/schema/check"
+)
+
+// Name is an exported package-level name, and what it is for.
+type Name struct {
+	Name, What string
+	Pos        token.Position
+	// Length is that of what stands at Pos.
+	Length int
+}
+
+// Exported are the package-level names that are made for what the schema declares, beside the
+// declared names themselves, in the order of the protocols.
+func Exported(p *schema.Package) []Name {
+	var all []Name
+	for _, t := range p.Types {
+		for _, m := range t.Members {
+			if t.Kind == check.Enum {
+				all = append(all, Name{t.Name + m.Name, "a member of enum " + t.Name, m.Pos, len(m.Name)})
+			}
+		}
+	}
+	for _, a := range p.Automata {
+		of := a.Protocol
+		add := func(name, what string) { all = append(all, Name{name, what, of.Pos, len(of.Name)}) }
+		first, second := of.Name+of.Roles[0], of.Name+of.Roles[1]
+		add(of.Name+"Protocol", "the protocol "+of.Name)
+		add("Run"+first, "a function of protocol "+of.Name)
+		add("Open"+first, "a function of protocol "+of.Name)
+		add("Register"+second, "a function of protocol "+of.Name)
+		for i, prefix := range []string{first, second} {
+			for _, place := range a.Places {
+				all = append(all, ofPlace(prefix, i, place, of)...)
+			}
+		}
+	}
+	return all
+}
+
+func ofPlace(prefix string, role int, p *automaton.Place, of *check.Protocol) []Name {
+	pos, length := p.Pos, 1
+	switch {
+	case p.Rec != nil:
+		pos, length = p.Rec.Pos, len(p.Rec.Name)
+	case p.Behind != nil:
+		pos, length = p.Behind.Source.LabelPos, len(p.Behind.Label)
+	case p.Kind == automaton.Final:
+		pos, length = of.Pos, len(of.Name)
+	}
+	typ := prefix + p.Name
+	all := []Name{{typ, "a state of " + of.Name, pos, length}}
+	for _, alias := range p.Aliases {
+		all = append(all, Name{prefix + alias, "a state of " + of.Name, pos, length})
+	}
+	if p.Kind == automaton.Communication && p.Sender != role && len(p.Messages) > 1 {
+		all = append(all, Name{typ + "Branch", "the branches of " + typ, pos, length}, Name{"Match" + typ, "the match of " + typ, pos, length})
+		for _, m := range p.Messages {
+			all = append(all, Name{typ + m.Label, "a branch of " + typ, m.Source.LabelPos, len(m.Label)})
+		}
+	}
+	return all
+}
+
+// fieldName is a variable as a field.
+func fieldName(v *check.Var) string { return names.Exported(v.Name) }
