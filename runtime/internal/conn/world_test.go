@@ -36,7 +36,7 @@ type world struct {
 	// fate decides what becomes of a datagram: how many copies arrive, and how much later than the others. nil means one, at once.
 	fate func(d *flying) (copies int, late time.Duration)
 	sent int // datagrams, by both
-	log  []string
+	log  []note
 }
 
 // side is one end, with the socket under it.
@@ -203,22 +203,40 @@ func (w *world) send(from *side, to netip.AddrPort, data []byte) {
 	if w.fate != nil {
 		copies, late = w.fate(&d)
 	}
-	w.note("%s sends %d: %s, %d copies", from.name, d.number, describe(data), copies)
+	w.note(note{who: from.name, does: "sends", data: d.data, copies: copies})
 	for range copies {
 		d.at = w.now.Add(w.latency + late)
 		w.flying = append(w.flying, d)
 	}
 }
 
-func (w *world) note(format string, args ...any) {
-	w.log = append(w.log, fmt.Sprintf("%10v ", time.Duration(w.now)-time.Hour)+fmt.Sprintf(format, args...))
+// note is something that happened. It is put into words when somebody asks.
+type note struct {
+	at        mono.Time
+	who, does string
+	data      []byte
+	copies    int
+}
+
+// kept is how many notes a story has.
+const kept = 60
+
+func (w *world) note(n note) {
+	n.at = w.now
+	if len(w.log) == 2*kept {
+		w.log = append(w.log[:0], w.log[kept:]...)
+	}
+	w.log = append(w.log, n)
 }
 
 // story is what happened lately.
 func (w *world) story() string {
 	var b bytes.Buffer
-	for _, line := range w.log[max(0, len(w.log)-60):] {
-		b.WriteString(line)
+	for _, n := range w.log[max(0, len(w.log)-kept):] {
+		fmt.Fprintf(&b, "%10v %s %s %s", time.Duration(n.at)-time.Hour, n.who, n.does, describe(n.data))
+		if n.data != nil && n.copies != 1 {
+			fmt.Fprintf(&b, "(%d copies)", n.copies)
+		}
 		b.WriteByte('\n')
 	}
 	return b.String()
@@ -270,7 +288,7 @@ func (w *world) step(until mono.Time) bool {
 	}
 	for _, s := range w.sides() {
 		if s.core != nil && !s.buried && s.core.NextTimeout() <= w.now {
-			w.note("%s: timer", s.name)
+			w.note(note{who: s.name, does: "hears its timer"})
 			s.core.HandleTimeout(w.now)
 			s.after()
 			return true
@@ -291,7 +309,7 @@ func (w *world) run(d time.Duration) {
 
 // arrive is the socket's: a datagram came.
 func (s *side) arrive(from netip.AddrPort, data []byte) {
-	s.w.note("%s gets %s", s.name, describe(data))
+	s.w.note(note{who: s.name, does: "gets", data: data, copies: 1})
 	switch r := s.route.Route(s.w.now, from, data, nil); r.Verdict {
 	case endpoint.Deliver:
 		r.Conn.core.HandleDatagram(s.w.now, from, data)
