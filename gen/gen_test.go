@@ -43,11 +43,11 @@ func TestGolden(t *testing.T) {
 // TestSame: a hundred generations are the same to the byte.
 func TestSame(t *testing.T) {
 	generate := func() string {
-		p, err := schema.Load("../examples/bank/bank", []string{"bank.sess"})
+		p, err := schema.Load("../examples/echo/echo", []string{"echo.sess"})
 		require.NoError(t, err)
 		files, err := gen.Generate(p)
 		require.NoError(t, err)
-		return string(files["bank.sess.go"])
+		return string(files["echo.sess.go"])
 	}
 	first := generate()
 	for range 100 {

@@ -31,7 +31,7 @@ func (g *generator) raw(e *check.Expr) *jen.Statement {
 			return true
 		}
 		// Positions of ParseExpr count from 1.
-		code.Id(e.Text[done : s.Pos()-1]).Qual(e.Imports[i].Path, s.Sel.Name)
+		code.Id(e.Text[done:s.Pos()-1]).Qual(e.Imports[i].Path, s.Sel.Name)
 		done = int(s.End()) - 1
 		return false
 	})

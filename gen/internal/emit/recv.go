@@ -252,4 +252,3 @@ func (r *role) branchAccept(p *automaton.Place, m *automaton.Message) {
 	r.f.Line().Func().Params(jen.Id(s).Id(typ)).Id("accept"+m.Label).Params(jen.Id(in).Op("*").Qual(sessionPath, "Inbound")).
 		Params(jen.Id(name), jen.Error()).Block(append(body, jen.Return(literal, jen.Nil()))...)
 }
-

@@ -77,7 +77,9 @@ func (r *role) send(p *automaton.Place, m *automaton.Message) {
 	pulled := r.pull(p, s, env, uses, m.Params)
 
 	refuse := one(jen.Return(failed.Clone(), jen.Id(out).Dot("Refuse").Call(r.values(env, m)...)))
-	give := func() jen.Code { return jen.If(jen.Id(err).Op("!=").Nil()).Block(jen.Return(failed.Clone(), jen.Id(err))) }
+	give := func() jen.Code {
+		return jen.If(jen.Id(err).Op("!=").Nil()).Block(jen.Return(failed.Clone(), jen.Id(err)))
+	}
 	body := []jen.Code{
 		jen.List(jen.Id(out), jen.Id(err)).Op(":=").Id(s).Dot(r.held[p].step).Dot("BeginSend").Call(jen.Id(r.moves[m])),
 		give(),
@@ -122,7 +124,7 @@ func (r *role) send(p *automaton.Place, m *automaton.Message) {
 	)
 
 	r.f.Line().Add(r.sendDoc(m))
-	r.f.Func().Params(jen.Id(s).Id(typ)).Id("Send" + m.Label).
+	r.f.Func().Params(jen.Id(s).Id(typ)).Id("Send"+m.Label).
 		Params(append([]jen.Code{jen.Id(ctx).Qual("context", "Context")}, r.params(m.Params)...)...).
 		Params(jen.Id(next), jen.Error()).Block(body...)
 }
