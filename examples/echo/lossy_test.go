@@ -7,11 +7,12 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"time"
 )
 
 // lossy relays datagrams between its clients and the server at address, each
 // client through a socket of its own. Of those that pass, either way, it drops a fifth, and
-// holds back a fifth until another has gone by. It prints its address and never returns but with an error.
+// holds back a fifth for a while, so that others overtake it. It prints its address and never returns but with an error.
 func lossy(out io.Writer, address string, seed uint64) error {
 	server, err := netip.ParseAddrPort(address)
 	if err != nil {
@@ -59,23 +60,22 @@ func lossy(out io.Writer, address string, seed uint64) error {
 type link struct {
 	mu     sync.Mutex
 	random *rand.Rand
-	held   [][]byte
 	send   func([]byte)
 }
 
+// lateness is how long a datagram is held back.
+const lateness = 5 * time.Millisecond
+
 func (l *link) pass(datagram []byte) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	switch draw := l.random.IntN(5); {
-	case draw == 0: // dropped
-	case draw == 1 && len(l.held) < 8:
-		l.held = append(l.held, append([]byte(nil), datagram...))
-		return
+	draw := l.random.IntN(5)
+	l.mu.Unlock()
+	switch draw {
+	case 0: // dropped
+	case 1:
+		late := append([]byte(nil), datagram...)
+		time.AfterFunc(lateness, func() { l.send(late) })
 	default:
 		l.send(datagram)
 	}
-	for _, held := range l.held {
-		l.send(held)
-	}
-	l.held = l.held[:0]
 }

@@ -35,33 +35,38 @@ func Register(srv Registrar, p *Protocol, body func(context.Context, Step) (Step
 }
 
 // run runs body from the session's first step, and closes or aborts the session.
-func (s *Session) run(ctx context.Context, body func(context.Context, Step) (Step, error)) error {
+func (s *Session) run(ctx context.Context, body func(context.Context, Step) (Step, error)) (err error) {
 	inner, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
 	stop := context.AfterFunc(s.stream.Context(), func() { cancel(s.whyEnded()) })
-	defer stop()
-
 	returned := false
 	defer func() {
+		stop()
 		if !returned { // a panic, or runtime.Goexit: it goes on from here
-			s.abort(errPanicked, Abort{Code: AbortPanicked})
+			err = errPanicked
+			s.abort(err, Abort{Code: AbortPanicked})
 		}
+		cancel(err)
 	}()
 	end, err := body(inner, Step{s: s})
 	returned = true
-
+	stop() // what follows is told by what run returns
 	if err == nil {
-		if end.s != s {
-			return s.unfinished()
-		}
-		// Not inner: that ends as soon as both ends have finished.
-		err = end.Close(ctx)
-		if errors.Is(err, ErrStateUsed) || errors.Is(err, ErrNoSession) {
-			return s.unfinished()
-		}
+		err = s.close(ctx, end)
 	}
 	if err != nil {
 		s.abort(err, AbortFor(err))
+	}
+	return err
+}
+
+// close closes the session at the end that its body returned, if it is its end.
+func (s *Session) close(ctx context.Context, end Step) error {
+	if end.s != s {
+		return s.unfinished()
+	}
+	err := end.Close(ctx)
+	if errors.Is(err, ErrStateUsed) || errors.Is(err, ErrNoSession) {
+		return s.unfinished()
 	}
 	return err
 }

@@ -65,7 +65,6 @@ type call struct {
 	// The answer.
 	result  error
 	arrived mono.Time
-	ok      bool
 	opened  *stream
 }
 

@@ -141,7 +141,7 @@ func (n *Net) release() {
 		n.serve(s)
 	}
 	for _, s := range n.ended {
-		s.cancel(s.over)
+		s.cancel(s.cause())
 	}
 	for _, c := range n.answers {
 		if c.done != nil {

@@ -70,7 +70,6 @@ type generator struct {
 // file is one Go file as it grows.
 type file struct {
 	*jen.File
-	consts *jen.Group // constants, first in the file
 	source string
 }
 

@@ -104,7 +104,11 @@ func (r *role) send(p *automaton.Place, m *automaton.Message) {
 		sent := env.scope.Pick("sent")
 		var params []jen.Code
 		for _, v := range m.Params {
-			params = append(params, jen.Id(v.Name))
+			if slices.Contains(uses, v) || m.Where == nil && len(m.Target.Lets) > 0 {
+				params = append(params, jen.Id(v.Name))
+			} else {
+				params = append(params, jen.Id("_"))
+			}
 		}
 		body = append(append(body, encode...),
 			jen.List(jen.Id(sent), jen.Id(err)).Op(":=").Id(out).Dot("Sent").Call(),

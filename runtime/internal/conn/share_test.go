@@ -132,3 +132,24 @@ func TestAllStreamsMayBeOpen(t *testing.T) {
 	require.ErrorIs(t, err, ErrBlocked)
 	require.Len(t, w.server.core.streams, 100)
 }
+
+// S16: what is sent before the first acknowledgement stays within the window, and within memory.
+func TestS16ManySendsBeforeTheFirstAck(t *testing.T) {
+	w := connectedWorld(t)
+	id := w.open(true)
+	w.fate = func(d *flying) (int, time.Duration) { return 0, 0 }
+	sent := 0
+	for ; w.client.core.Send(w.now, id, []byte("0123456789"), false) == nil; sent++ {
+		w.client.after()
+		stats := w.client.core.Stats()
+		require.LessOrEqual(t, stats.BytesInFlight, stats.CongestionWindow)
+	}
+	require.InDelta(t, streamBudget/11, sent, 2000)
+	w.fate = nil
+	received := 0
+	w.until(func() bool {
+		messages, _ := w.server.recvIf(id)
+		received += len(messages)
+		return received == sent
+	})
+}

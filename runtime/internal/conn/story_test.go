@@ -44,7 +44,6 @@ type story struct {
 	*world
 	t      *testing.T
 	out    strings.Builder
-	begun  bool
 	cut    map[string]bool
 	fates  map[string]string // of datagrams by number: "client 0"
 	seen   map[*side]int     // events that were told

@@ -1,0 +1,96 @@
+package transport
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sessgen/sessgen/runtime/internal/conn"
+)
+
+// Option says how Listen or Dial is to do it.
+type Option func(*config) error
+
+// config is what the options say.
+type config struct {
+	plaintext bool
+	conn      conn.Config
+}
+
+var errNoMode = errors.New("it is not said how packets are protected: on a network that is private or encrypts already, " +
+	"pass transport.WithPlaintext() to Listen and to Dial")
+
+func newConfig(opts []Option) (config, error) {
+	var c config
+	for _, set := range opts {
+		if err := set(&c); err != nil {
+			return c, err
+		}
+	}
+	if !c.plaintext {
+		return c, errNoMode
+	}
+	return c, nil
+}
+
+// WithPlaintext leaves packets unencrypted, for networks that encrypt already or
+// are private. Both ends must say so. Each packet has a short tag, under a key that
+// is sent in the clear: it catches corruption, and forgery by those who cannot
+// see the packets. Who sees them can read and forge them.
+func WithPlaintext() Option {
+	return func(c *config) error {
+		c.plaintext = true
+		return nil
+	}
+}
+
+// WithIdleTimeout ends a connection on which nothing has come for d: 60 s where it
+// is not given. The shorter one of both ends counts, but at least three probe
+// timeouts. A dialing end sends something every 20 s, so that only a peer that is gone is idle.
+func WithIdleTimeout(d time.Duration) Option {
+	return duration("WithIdleTimeout", d, func(c *config) *time.Duration { return &c.conn.IdleTimeout })
+}
+
+// WithDeathTimeout ends a connection whose peer has answered nothing of what was
+// sent for d: 5 s, or six probe timeouts if that is longer, where it is not given; never
+// longer than the idle timeout.
+func WithDeathTimeout(d time.Duration) Option {
+	return duration("WithDeathTimeout", d, func(c *config) *time.Duration { return &c.conn.DeathTimeout })
+}
+
+// WithHandshakeTimeout ends a connection that is not established within d: 10 s
+// where it is not given. The context of Dial may be shorter.
+func WithHandshakeTimeout(d time.Duration) Option {
+	return duration("WithHandshakeTimeout", d, func(c *config) *time.Duration { return &c.conn.HandshakeTimeout })
+}
+
+func duration(name string, d time.Duration, field func(*config) *time.Duration) Option {
+	return func(c *config) error {
+		if d <= 0 {
+			return fmt.Errorf("%s(%v): not a positive time", name, d)
+		}
+		*field(c) = d
+		return nil
+	}
+}
+
+// WithMaxMessage lets peers send messages of up to this many bytes: 4 MiB where it
+// is not given. What a message is depends on who sends it: for generated code, a
+// label's number and its parameters as they are encoded.
+func WithMaxMessage(bytes int) Option {
+	return func(c *config) error {
+		if bytes <= 0 || bytes > messageMax {
+			return fmt.Errorf("WithMaxMessage(%d): not from 1 to %d bytes", bytes, messageMax)
+		}
+		c.conn.MaxMessage = bytes
+		c.conn.Pool = max(poolBytes, 2*bytes)
+		return nil
+	}
+}
+
+const (
+	messageMax = 1 << 30
+	// poolBytes is what may wait to be read beyond the streams' floors. It has
+	// room for two messages at least, so that one that is read slowly does not stop the others.
+	poolBytes = 16 << 20
+)

@@ -1,0 +1,119 @@
+package transport
+
+import (
+	"context"
+	"net"
+
+	"github.com/sessgen/sessgen/runtime/internal/conn"
+	"github.com/sessgen/sessgen/runtime/internal/registry"
+	"github.com/sessgen/sessgen/runtime/session"
+)
+
+// Conn is the dialing end of a connection, on which generated code opens any number
+// of sessions at once. It may be used from any number of goroutines.
+type Conn struct{ link *link }
+
+var _ session.Conn = (*Conn)(nil)
+
+// OpenStream implements session.Conn; generated code calls it. It waits, until ctx
+// ends, only while as many sessions are under way as the peer allows.
+func (c *Conn) OpenStream(ctx context.Context, p *session.Protocol) (session.Stream, error) {
+	var space [registry.HeaderMax]byte
+	header, err := registry.AppendHeader(space[:0], p.Name, string(p.Fingerprint))
+	if err != nil {
+		return nil, err
+	}
+	s, err := c.link.open(ctx, header, !p.DialerSendsFirst())
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// open opens a stream. Who has to wait is served in turn.
+func (l *link) open(ctx context.Context, header []byte, eager bool) (*stream, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	idle := l.machine.Idle()
+	s, err := l.tryOpen(header, eager)
+	if err == conn.ErrBlocked || len(l.openers) > 0 {
+		waited := l.await(ctx, &l.openers, func(w *waiter) bool {
+			if l.openers[0] == w || l.over {
+				s, err = l.tryOpen(header, eager)
+			}
+			return err != conn.ErrBlocked
+		})
+		if waited != nil {
+			err = waited
+		}
+	}
+	l.push(idle && eager)
+	return s, err
+}
+
+// tryOpen opens a stream now, or returns conn.ErrBlocked. l.mu is held.
+func (l *link) tryOpen(header []byte, eager bool) (*stream, error) {
+	if l.over {
+		return nil, l.ended()
+	}
+	id, err := l.machine.OpenStream(now(), header, eager)
+	if err == conn.ErrClosing {
+		return nil, closedError{}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return newStream(l, id, context.Background()), nil
+}
+
+// Close ends the connection once its sessions have finished, and returns nil if
+// each of them did and everything has arrived. From the beginning of Close no new
+// session can be opened. If ctx ends first, what is still under way is aborted,
+// and ctx's error returned. What ended the connection before is returned as it was.
+//
+// After Close nothing of the connection is left: no goroutine, no timer, and no
+// socket if it was the last one of the process that was dialed. What the peer still asks then
+// stays without an answer, so a peer that an Abort did not reach finds out by its own timeout.
+func (c *Conn) Close(ctx context.Context) error {
+	c.link.close()
+	err := c.link.awaitRemoved(ctx)
+	if err != nil {
+		c.link.abort(err, session.Abort{Code: session.AbortCanceled})
+		_ = c.link.awaitRemoved(context.Background()) // the last datagram is written, no answer awaited
+	}
+	c.link.shard.awaitStopped()
+	if err != nil {
+		return err
+	}
+	return c.link.err
+}
+
+// Abort ends the connection and all its sessions at once, at both ends. The peer
+// learns text only if err is a session.Reason. It is idempotent, does nothing after
+// the end, and waits for nobody.
+func (c *Conn) Abort(err error) {
+	c.link.abort(err, session.AbortFor(err))
+}
+
+// LocalAddr is the local address of the socket, a *net.UDPAddr. All connections
+// that a process dials share one, which is bound to no particular interface.
+func (c *Conn) LocalAddr() net.Addr { return net.UDPAddrFromAddrPort(c.link.shard.sock.LocalAddr()) }
+
+// RemoteAddr is the peer's address, a *net.UDPAddr.
+func (c *Conn) RemoteAddr() net.Addr { return net.UDPAddrFromAddrPort(c.link.peer) }
+
+// Stats returns a picture of the connection. It stays what it was at the end.
+func (c *Conn) Stats() Stats {
+	c.link.mu.Lock()
+	defer c.link.unlock()
+	return statsOf(c.link.machine.Stats())
+}
+
+// awaitRemoved waits until the shard has forgotten the link.
+func (l *link) awaitRemoved(ctx context.Context) error {
+	l.mu.Lock()
+	defer l.unlock()
+	return l.await(ctx, &l.waiters, func(*waiter) bool { return l.removed })
+}

@@ -1,0 +1,130 @@
+package transport
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+
+	"github.com/sessgen/sessgen/runtime/internal/conn"
+	"github.com/sessgen/sessgen/runtime/internal/udp"
+	"github.com/sessgen/sessgen/runtime/session"
+)
+
+// Dial connects to the server at addr, "host:port". It returns when the handshake
+// is done, with ctx's error if that ended first, and with a *HandshakeError if no
+// connection was made. ctx does not concern the connection afterwards.
+//
+// It refuses to begin unless the options say how packets are protected: see WithPlaintext.
+func Dial(ctx context.Context, addr string, opts ...Option) (*Conn, error) {
+	config, err := newConfig(opts)
+	if err != nil {
+		return nil, fmt.Errorf("transport: Dial %s: %w", addr, err)
+	}
+	to, err := resolve(ctx, addr)
+	if err != nil {
+		return nil, fmt.Errorf("transport: Dial %s: %w", addr, err)
+	}
+	s, err := dialers.acquire(to.Addr().Is6())
+	if err != nil {
+		return nil, fmt.Errorf("transport: Dial %s: %w", addr, err)
+	}
+	l := s.dial(config, to)
+	l.mu.Lock()
+	waited := l.await(ctx, &l.waiters, func(*waiter) bool { return l.up || l.over })
+	failed := l.err
+	l.unlock()
+	switch {
+	case waited != nil:
+		l.abort(waited, session.Abort{Code: session.AbortCanceled})
+		_ = l.awaitRemoved(context.Background())
+		s.awaitStopped()
+		return nil, waited
+	case failed != nil:
+		_ = l.awaitRemoved(context.Background())
+		s.awaitStopped()
+		return nil, failed
+	}
+	return &Conn{link: l}, nil
+}
+
+// dial adds the dialing end of a new connection.
+func (s *shard) dial(config config, to netip.AddrPort) *link {
+	c := config.conn
+	draw(c.ClientID[:])
+	draw(c.Nonce[:])
+	l := newLink(s, c.ClientID, to, conn.NewClient(now(), c, to))
+	s.table.add(l)
+	return l
+}
+
+// resolve looks up addr. Of several addresses it takes the first one of IPv4, as net.Dial does for UDP.
+func resolve(ctx context.Context, addr string) (netip.AddrPort, error) {
+	host, service, err := net.SplitHostPort(addr)
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	port, err := net.DefaultResolver.LookupPort(ctx, "udp", service)
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	if host == "" {
+		host = "127.0.0.1"
+	}
+	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	best := ips[0].Unmap()
+	for _, ip := range ips {
+		if !best.Is4() && ip.Unmap().Is4() {
+			best = ip.Unmap()
+		}
+	}
+	return netip.AddrPortFrom(best, uint16(port)), nil
+}
+
+// dialers has the sockets that connections are dialed on: one for each version of
+// IP, there from the first connection until the last one is gone.
+var dialers sharedSockets
+
+type sharedSockets struct {
+	mu    sync.Mutex
+	of    [2]*shard // IPv4, IPv6
+	count [2]int    // connections
+}
+
+// acquire returns the shard for connections over one version of IP. Each call is followed by a release.
+func (d *sharedSockets) acquire(v6 bool) (*shard, error) {
+	i, network := 0, "udp4"
+	if v6 {
+		i, network = 1, "udp6"
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.of[i] == nil {
+		sock, err := udp.Listen(network, ":0")
+		if err != nil {
+			return nil, err
+		}
+		d.of[i] = startShard(sock, nil)
+	}
+	d.count[i]++
+	return d.of[i], nil
+}
+
+// release gives up one connection's part in s, and stops it if that was the last.
+func (d *sharedSockets) release(s *shard) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for i := range d.of {
+		if d.of[i] != s {
+			continue
+		}
+		if d.count[i]--; d.count[i] == 0 {
+			d.of[i] = nil
+			s.stop()
+		}
+	}
+}

@@ -1,0 +1,103 @@
+package transport
+
+import (
+	"errors"
+
+	"github.com/sessgen/sessgen/runtime/internal/conn"
+	"github.com/sessgen/sessgen/runtime/session"
+)
+
+// settle does what the machine's events ask for. l.mu is held.
+func (l *link) settle() {
+	for {
+		e, ok := l.machine.PollEvent()
+		if !ok {
+			return
+		}
+		switch e.Kind {
+		case conn.EventStart, conn.EventHandshake:
+			l.shake(e)
+		case conn.EventConnected:
+			l.up = true
+			signalAll(l.waiters)
+		case conn.EventAccepted:
+			l.accept(e.Stream, e.Data)
+		case conn.EventStreams:
+			if len(l.openers) > 0 {
+				l.openers[0].signal()
+			}
+		case conn.EventClosed:
+			l.end(e.Err)
+		default:
+			if s := l.streams[e.Stream]; s != nil {
+				s.event(e)
+			}
+		}
+	}
+}
+
+// event does what an event of the stream asks for. l.mu is held.
+func (s *stream) event(e conn.Event) {
+	switch e.Kind {
+	case conn.EventReadable:
+		s.recv.signal()
+	case conn.EventWritable:
+		s.send.signal()
+	case conn.EventFinished:
+		s.end(errFinished)
+	case conn.EventAborted:
+		var aborted *conn.AbortError
+		if errors.As(e.Err, &aborted) {
+			s.end(&session.AbortError{
+				Abort:  session.Abort{Code: session.AbortCode(aborted.Code), Reason: aborted.Reason},
+				Remote: aborted.Remote,
+			})
+		}
+	}
+}
+
+// accept begins a session that the peer opened. l.mu is held.
+func (l *link) accept(id conn.StreamID, header []byte) {
+	serve, refusal := l.shard.serving.find(header)
+	if serve == nil {
+		l.machine.AbortStream(now(), id, uint64(refusal.Code), refusal.Reason)
+		l.wantWrite()
+		return
+	}
+	l.shard.serving.run(serve, newStream(l, id, l.shard.serving.values))
+}
+
+// end is what EventClosed asks for. l.mu is held.
+func (l *link) end(cause error) {
+	l.over, l.err = true, errorOf(cause, l.peer, l.aborted)
+	for _, s := range l.streams {
+		s.end(l.ended())
+	}
+	signalAll(l.waiters)
+	signalAll(l.openers)
+	l.shard.pump.add(l) // writes the last datagram, then removes the link
+}
+
+// ended is what calls return once the connection is over.
+func (l *link) ended() error {
+	if l.err == nil {
+		return closedError{}
+	}
+	return l.err
+}
+
+// remove makes the shard forget a link that is over and has said all. l.mu is held.
+func (l *link) remove() {
+	if l.removed {
+		return
+	}
+	l.removed = true
+	at := now()
+	tombstone, until := l.machine.Tombstone(at)
+	l.shard.timers.remove(l)
+	l.shard.table.remove(l, at, until, tombstone)
+	if l.shard.serving == nil {
+		dialers.release(l.shard) // the last one's tombstone goes with the socket: see Conn.Close
+	}
+	signalAll(l.waiters)
+}

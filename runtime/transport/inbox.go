@@ -1,0 +1,45 @@
+package transport
+
+import (
+	"net/netip"
+	"sync"
+	"sync/atomic"
+
+	"github.com/sessgen/sessgen/runtime/internal/udp"
+)
+
+// inbox is where the reader leaves datagrams for a connection whose lock somebody
+// else holds, so that it need not wait for it. Who holds the lock takes them in before
+// letting go. It has no memory while it is empty. What does not fit is lost, as
+// it might have been on the way.
+type inbox struct {
+	waiting atomic.Bool
+	mu      sync.Mutex
+	batch   *udp.Batch // nil while empty
+}
+
+// put adds a copy of the datagram.
+func (in *inbox) put(spare *batches, from netip.AddrPort, datagram []byte) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.batch == nil {
+		in.batch = spare.take()
+	}
+	if !in.batch.Full() {
+		in.batch.Add(append(in.batch.Next(), datagram...), from)
+		in.waiting.Store(true)
+	}
+}
+
+// take empties the inbox; nil if it is empty already.
+func (in *inbox) take() *udp.Batch {
+	if !in.waiting.Load() {
+		return nil
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	b := in.batch
+	in.batch = nil
+	in.waiting.Store(false)
+	return b
+}

@@ -1,0 +1,219 @@
+package transport
+
+import (
+	"net/netip"
+	"sync"
+
+	"github.com/sessgen/sessgen/runtime/internal/conn"
+	"github.com/sessgen/sessgen/runtime/internal/endpoint"
+	"github.com/sessgen/sessgen/runtime/internal/handshake"
+	"github.com/sessgen/sessgen/runtime/internal/mono"
+	"github.com/sessgen/sessgen/runtime/internal/udp"
+)
+
+// link is one end of a connection: its machine, behind a lock, and what waits for it.
+// Whoever has the lock may drive the machine, and lets go with unlock or transmit.
+type link struct {
+	shard *shard
+	id    endpoint.ID
+	peer  netip.AddrPort
+	inbox inbox
+
+	mu      sync.Mutex
+	machine *conn.Conn
+	driver  handshake.Driver
+	streams map[conn.StreamID]*stream
+	waiters []*waiter // for the connection to come up, or to be gone
+	openers []*waiter // for the peer to allow one more stream, in order
+
+	up      bool  // the handshake is done
+	aborted error // what this end gave to abort
+	over    bool  // the machine's last event was seen
+	err     error // why, nil after a Close
+	removed bool  // the shard has forgotten the link
+
+	alarm mono.Time // for when the timers know this link
+	// writing: one goroutine writes what the machine had to send, without the lock.
+	// again: it is to look for more when it has.
+	writing, again bool
+
+	// Guarded by shard.pump.mu.
+	queued, adopted bool
+
+	// Guarded by shard.timers.mu.
+	due   mono.Time
+	place int
+}
+
+func newLink(s *shard, id endpoint.ID, peer netip.AddrPort, machine *conn.Conn) *link {
+	return &link{
+		shard: s, id: id, peer: peer,
+		machine: machine, streams: make(map[conn.StreamID]*stream),
+		alarm: mono.Never,
+	}
+}
+
+// receive takes in a datagram. It waits for no lock.
+func (l *link) receive(at mono.Time, from netip.AddrPort, datagram []byte) {
+	if l.mu.TryLock() {
+		l.takeIn()
+		l.machine.HandleDatagram(at, from, datagram)
+		l.unlock()
+		return
+	}
+	l.inbox.put(&l.shard.spare, from, datagram)
+	if l.mu.TryLock() { // the holder may have gone without seeing it
+		l.unlock()
+	}
+}
+
+// takeIn takes in what the reader left in the inbox. l.mu is held.
+func (l *link) takeIn() {
+	b := l.inbox.take()
+	if b == nil {
+		return
+	}
+	at := now()
+	for _, d := range b.Datagrams {
+		l.machine.HandleDatagram(at, d.Addr, d.Data)
+		l.settle()
+	}
+	l.shard.spare.put(b)
+	l.wantWrite()
+}
+
+// unlock lets go of the machine, with everything said and done that it asks for
+// but writing.
+func (l *link) unlock() {
+	for {
+		l.takeIn()
+		l.settle()
+		// While somebody writes, what is due may be waiting to be written: the pump, who is to
+		// write it, would hear the same timer without end. It is set when the writing is done.
+		if due := l.machine.NextTimeout(); due < l.alarm && !l.removed && !l.writing {
+			l.alarm = due
+			l.shard.timers.set(l, due)
+		}
+		l.mu.Unlock()
+		if !l.inbox.waiting.Load() || !l.mu.TryLock() {
+			return
+		}
+	}
+}
+
+// expire lets the machine's timers fire.
+func (l *link) expire(at mono.Time) {
+	l.mu.Lock()
+	l.alarm = mono.Never
+	if l.removed {
+		l.mu.Unlock()
+		return
+	}
+	if l.machine.NextTimeout() <= at {
+		l.machine.HandleTimeout(at)
+	}
+	l.settle()
+	l.transmit()
+}
+
+// wantWrite lets somebody else write what the machine has to send. l.mu is held.
+func (l *link) wantWrite() {
+	if l.writing {
+		l.again = true
+	} else {
+		l.shard.pump.add(l)
+	}
+}
+
+// seal takes what the machine has to send, at most a batch of it. It returns nil if
+// that is nothing, or if another goroutine is writing, who will look again. l.mu is held.
+func (l *link) seal() *udp.Batch {
+	if l.writing {
+		l.again = true
+		return nil
+	}
+	b := l.shard.spare.take()
+	for at := now(); !b.Full(); {
+		datagram, to, ok := l.machine.PollTransmit(at, b.Next())
+		if !ok {
+			break
+		}
+		b.Add(datagram, to)
+	}
+	if len(b.Datagrams) == 0 {
+		l.shard.spare.put(b)
+		return nil
+	}
+	l.writing, l.again = true, b.Full()
+	return b
+}
+
+// transmit lets go of the lock and writes what the machine has to send, up to a
+// batch. What is left, or comes meanwhile, is for the pump.
+func (l *link) transmit() {
+	b := l.seal()
+	l.unlock()
+	if b == nil {
+		return
+	}
+	l.write(b)
+	l.mu.Lock()
+	l.wrote()
+}
+
+// transmitReading is transmit for the reader, who waits for no lock.
+func (l *link) transmitReading() {
+	if !l.mu.TryLock() {
+		l.shard.pump.add(l)
+		return
+	}
+	b := l.seal()
+	l.unlock()
+	if b == nil {
+		return
+	}
+	l.write(b)
+	if l.mu.TryLock() {
+		l.wrote()
+	} else {
+		l.shard.pump.adopt(l)
+	}
+}
+
+// write writes b and gives it back. What the system refuses is lost, and recovered
+// as if it had been lost on the way.
+func (l *link) write(b *udp.Batch) {
+	_ = l.shard.sock.WriteBatch(b)
+	l.shard.spare.put(b)
+}
+
+// wrote ends the turn of the goroutine that was writing, and lets go of the lock.
+func (l *link) wrote() {
+	if l.again {
+		l.shard.pump.adopt(l)
+	} else {
+		l.writing = false
+	}
+	l.unlock()
+}
+
+// pump writes for the pump, and forgets a connection that is over and has said all.
+func (l *link) pump() {
+	l.mu.Lock()
+	if l.shard.pump.release(l) {
+		l.writing = false
+	}
+	b := l.seal()
+	if b == nil {
+		if l.over && !l.writing {
+			l.remove()
+		}
+		l.unlock()
+		return
+	}
+	l.again = l.again || l.over
+	l.unlock()
+	l.write(b)
+	l.mu.Lock()
+	l.wrote()
+}

@@ -1,0 +1,181 @@
+package transport
+
+import (
+	"sync"
+	"time"
+
+	"github.com/sessgen/sessgen/runtime/internal/udp"
+)
+
+// role is the right to read a shard's socket. Waking a goroutine on another core
+// costs more than a round trip over loopback, so a goroutine that waits for a
+// message reads the socket itself: it takes the role if nobody has it, handles
+// what arrives for every connection of the shard, and gives the role up as soon
+// as it has what it waits for. The others are parked; one of them is handed the
+// role when it falls free. If none is there, the stand-by reader takes it after a while.
+type role struct {
+	mu sync.Mutex
+	// leader has the role; it is free if nil.
+	leader *waiter
+	// reading: the leader is in a read that may wait, or about to enter it.
+	reading bool
+	// interrupted: that read was told to return.
+	interrupted bool
+	// urgent is to have the role next, before all that are parked.
+	urgent *waiter
+	// parked wait for something that the leader will find. Who came last is handed
+	// the role first: its memory is still in the cache.
+	parked parking
+	// woken: a waiter that was parked has been told that it is ready.
+	woken bool
+
+	turns   uint64 // how often the role fell free
+	armed   bool   // standBy runs
+	since   uint64 // turns, when it was started
+	standBy *time.Timer
+	closed  bool
+}
+
+// standByDelay is how long the role is free before the stand-by reader takes it.
+const standByDelay = time.Millisecond
+
+// take gives the role to w if it is free. r.mu is held.
+func (r *role) take(w *waiter) bool {
+	if r.leader != nil || r.closed {
+		return false
+	}
+	r.leader = w
+	return true
+}
+
+// release ends the leader's turn. r.mu is held.
+func (r *role) release() {
+	r.leader = nil
+	r.turns++
+	if r.closed {
+		return
+	}
+	next := r.urgent
+	if next == nil {
+		next = r.parked.last
+	}
+	r.urgent = nil
+	switch {
+	case next != nil:
+		r.leader = next
+		r.unpark(next)
+	case !r.armed:
+		r.armed, r.since = true, r.turns
+		r.standBy.Reset(standByDelay)
+	}
+}
+
+// close ends all reading. r.mu is held.
+func (r *role) close() {
+	r.closed = true
+	if r.urgent != nil {
+		r.unpark(r.urgent)
+	}
+	r.standBy.Reset(0)
+}
+
+// wanted reports whether somebody waits for the role. r.mu is held.
+func (r *role) wanted() bool { return r.urgent != nil || r.parked.last != nil }
+
+// unpark wakes w if it is parked. r.mu is held.
+func (r *role) unpark(w *waiter) {
+	if w.parked {
+		r.parked.remove(w)
+		w.wake <- struct{}{} // there is room: each parking takes out what it is sent
+	}
+}
+
+// interrupt makes the leader return from its read. r.mu is held.
+func (s *shard) interrupt() {
+	if r := &s.role; r.reading && !r.interrupted {
+		r.interrupted = true
+		s.sock.Interrupt()
+	}
+}
+
+// read lets the leader read once and handle what came. role.mu is held, but not meanwhile.
+func (s *shard) read() {
+	r := &s.role
+	r.reading = true
+	r.mu.Unlock()
+	err := s.sock.ReadBatch(s.in)
+	r.mu.Lock()
+	r.reading = false
+	if r.interrupted {
+		r.interrupted = false
+		s.sock.Resume()
+	}
+	r.mu.Unlock()
+	s.handleRead(err)
+	r.mu.Lock()
+	if udp.FaultOf(err) == udp.FaultClosed {
+		r.close() // whoever still waits is told by a timeout
+	}
+}
+
+// readDry reads until nothing more has arrived, before every other reader.
+func (s *shard) readDry(self *waiter) {
+	r := &s.role
+	r.mu.Lock()
+	if !r.take(self) && !r.closed {
+		r.urgent = self
+		s.interrupt()
+		for r.leader != self && !r.closed {
+			self.park()
+		}
+	}
+	if r.leader != self {
+		r.mu.Unlock()
+		return
+	}
+	r.mu.Unlock()
+	for range dryReadsMax {
+		s.sock.ResumeFor(time.Millisecond)
+		err := s.sock.ReadBatch(s.in)
+		if err != nil {
+			break
+		}
+		s.handleRead(nil)
+	}
+	s.sock.Resume()
+	r.mu.Lock()
+	r.release()
+	r.mu.Unlock()
+}
+
+// dryReadsMax bounds readDry when datagrams keep coming.
+const dryReadsMax = 1 << 14
+
+// standBy reads when nobody else does. It keeps the role while nobody waits, and
+// gives it up when it has woken a waiter: who got one message may soon wait for the next.
+func (s *shard) standBy() {
+	r, self := &s.role, newWaiter(s)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for !r.closed {
+		r.armed = false
+		switch {
+		case r.leader != nil: // its release starts the timer again
+		case r.turns != r.since:
+			r.armed, r.since = true, r.turns
+			r.standBy.Reset(standByDelay)
+		case r.take(self):
+			for r.leader == self {
+				r.woken = false
+				s.read()
+				if r.woken || r.wanted() || r.closed {
+					r.release()
+				}
+			}
+			continue
+		}
+		r.mu.Unlock()
+		<-r.standBy.C
+		r.mu.Lock()
+	}
+}

@@ -1,0 +1,108 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/sessgen/sessgen/runtime/internal/registry"
+	"github.com/sessgen/sessgen/runtime/session"
+)
+
+// Server serves protocols to those who connect to its listeners. It may be used
+// from any number of goroutines.
+type Server struct {
+	served registry.Registry[handler]
+
+	mu      sync.Mutex
+	down    bool // Shutdown was called
+	serving map[*serving]struct{}
+}
+
+type handler = func(ctx context.Context, s session.Stream)
+
+var _ session.Registrar = (*Server)(nil)
+
+// NewServer returns a server that serves nothing yet.
+func NewServer() *Server {
+	return &Server{serving: make(map[*serving]struct{})}
+}
+
+// Handle implements session.Registrar; generated code calls it. It may be called
+// while the server serves.
+func (srv *Server) Handle(p *session.Protocol, serve func(ctx context.Context, s session.Stream)) {
+	srv.served.Add(p.Name, string(p.Fingerprint), serve)
+}
+
+var errDown = errors.New("transport: the server was shut down")
+
+// Serve serves what is registered to those who connect to ln. It returns ctx's
+// error when ctx ends, nil after Shutdown, and an error that unwraps to
+// net.ErrClosed after ln.Close. Connections that are left are aborted, and ln is
+// closed. Serve waits until every handler has returned: their contexts have
+// ended, as each ends with its session. They have ctx's values.
+func (srv *Server) Serve(ctx context.Context, ln *Listener) error {
+	sv, err := srv.begin(ctx, ln)
+	if err != nil {
+		return err
+	}
+	err = sv.wait(ctx, sv.drain)
+	if err == nil {
+		err = sv.wait(ctx, sv.closeLinks())
+	}
+	sv.stop(err)
+	srv.mu.Lock()
+	delete(srv.serving, sv)
+	srv.mu.Unlock()
+	close(sv.done)
+	return err
+}
+
+func (srv *Server) begin(ctx context.Context, ln *Listener) (*serving, error) {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	if srv.down {
+		return nil, errDown
+	}
+	if err := ln.serve(); err != nil {
+		return nil, err
+	}
+	sv := &serving{
+		served: &srv.served,
+		ln:     ln,
+		values: context.WithoutCancel(ctx),
+		drain:  make(chan struct{}),
+		force:  make(chan struct{}),
+		done:   make(chan struct{}),
+	}
+	srv.serving[sv] = struct{}{}
+	sv.shard = startShard(ln.sock, sv)
+	return sv, nil
+}
+
+// Shutdown stops the server: from now on sessions and connections are refused.
+// Sessions that are under way may finish; then their connections are closed, and
+// every Serve returns nil. If ctx ends first, what is left is aborted, and ctx's error returned.
+// A server that was shut down does not serve again.
+func (srv *Server) Shutdown(ctx context.Context) error {
+	srv.mu.Lock()
+	srv.down = true
+	var all []*serving
+	for sv := range srv.serving {
+		all = append(all, sv)
+		sv.draining.Do(func() { close(sv.drain) })
+	}
+	srv.mu.Unlock()
+	for _, sv := range all {
+		select {
+		case <-sv.done:
+			continue
+		case <-ctx.Done():
+		}
+		for _, sv := range all {
+			sv.forcing.Do(func() { close(sv.force) })
+		}
+		return ctx.Err()
+	}
+	return nil
+}

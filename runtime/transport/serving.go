@@ -1,0 +1,98 @@
+package transport
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+
+	"github.com/sessgen/sessgen/runtime/internal/conn"
+	"github.com/sessgen/sessgen/runtime/internal/endpoint"
+	"github.com/sessgen/sessgen/runtime/internal/mono"
+	"github.com/sessgen/sessgen/runtime/internal/registry"
+	"github.com/sessgen/sessgen/runtime/session"
+)
+
+// serving is one Serve under way.
+type serving struct {
+	served *registry.Registry[handler]
+	ln     *Listener
+	shard  *shard
+	values context.Context // parent of the handlers' contexts; it does not end
+
+	// drain: no new sessions, those under way may finish. force: nor may they. done: nothing is left.
+	drain, force, done chan struct{}
+	draining, forcing  sync.Once
+
+	handlers sync.WaitGroup
+}
+
+// wait waits until good is closed, or for what ends the serving before, which is nil after a Shutdown.
+func (sv *serving) wait(ctx context.Context, good <-chan struct{}) error {
+	select {
+	case <-good:
+		return nil
+	case <-sv.force:
+		return nil
+	case <-sv.ln.closed:
+		return fmt.Errorf("transport: listener %v: %w", sv.ln.Addr(), net.ErrClosed)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// closeLinks closes every connection once its sessions have finished. What it
+// returns is closed when none is left.
+func (sv *serving) closeLinks() <-chan struct{} {
+	links, emptied := sv.shard.table.refuse()
+	for _, l := range links {
+		l.close()
+	}
+	return emptied
+}
+
+// stop aborts the connections that are left because of err, and returns when nothing is left.
+func (sv *serving) stop(err error) {
+	links, emptied := sv.shard.table.refuse()
+	for _, l := range links {
+		l.abort(err, session.Abort{Code: AbortStopped, Reason: "the server stopped"})
+	}
+	<-emptied
+	sv.shard.stop()
+	sv.shard.running.Wait()
+	_ = sv.ln.Close()
+	sv.handlers.Wait()
+}
+
+// accept makes the listening end of a connection whose cookie came back; nil if
+// none is accepted any more.
+func (s *shard) accept(at mono.Time, accepted endpoint.Accepted) *link {
+	if s.serving == nil {
+		return nil
+	}
+	c := s.serving.ln.config.conn
+	l := newLink(s, accepted.ServerID, accepted.From, conn.NewServer(at, c, accepted))
+	if !s.table.add(l) {
+		return nil
+	}
+	return l
+}
+
+// find returns what serves the protocol that header asks for, or with what its session is to be aborted.
+func (sv *serving) find(header []byte) (handler, session.Abort) {
+	select {
+	case <-sv.drain:
+		return nil, session.Abort{Code: AbortRefused, Reason: "the server is shutting down"}
+	default:
+	}
+	serve, refusal, found := sv.served.Find(header)
+	if !found {
+		return nil, session.Abort{Code: session.AbortMismatch, Reason: refusal}
+	}
+	return serve, session.Abort{}
+}
+
+// run lets serve run a session.
+func (sv *serving) run(serve handler, s *stream) {
+	sv.handlers.Go(func() { serve(s.ctx, s) })
+}

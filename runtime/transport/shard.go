@@ -1,0 +1,79 @@
+package transport
+
+import (
+	"crypto/rand"
+	"sync"
+	"time"
+
+	"github.com/sessgen/sessgen/runtime/internal/endpoint"
+	"github.com/sessgen/sessgen/runtime/internal/packet"
+	"github.com/sessgen/sessgen/runtime/internal/udp"
+)
+
+// shard is one socket and the connections on it. Two goroutines belong to it,
+// however many connections there are: the stand-by reader, and the pump, which
+// writes what no application's goroutine writes itself, and lets timers fire.
+//
+// Locks: who holds a link's may take any one of the others (the role's, the
+// table's, the pump's, the timers', the inbox's, the spare batches'); who holds one of those takes
+// none. None is held over a system call.
+type shard struct {
+	sock    *udp.Socket
+	serving *serving // accepts connections and sessions; nil where this end dials
+	table   table
+	role    role
+	reader  // the role's holder's
+	pump    pump
+	timers  timers
+	spare   batches
+	running sync.WaitGroup // the two goroutines
+}
+
+const (
+	// datagramMax is the size of the longest datagram that is read or written, in bytes.
+	datagramMax = 1500
+	// batchMax is how many datagrams are read or written at once.
+	batchMax = 32
+)
+
+// startShard starts a shard on the socket, whose owner it becomes.
+func startShard(sock *udp.Socket, serving *serving) *shard {
+	s := &shard{sock: sock, serving: serving}
+	s.table.endpoint = endpoint.New[*link](now(), endpoint.Config{
+		Draw:      draw,
+		Version:   packet.V1Plain,
+		Listening: serving != nil,
+	})
+	s.table.links = make(map[*link]struct{})
+	s.role.standBy = time.NewTimer(standByDelay)
+	s.role.armed = true
+	s.in = udp.NewBatch(batchMax, datagramMax)
+	s.replies = udp.NewBatch(batchMax, datagramMax)
+	s.pump.init()
+	s.timers.init()
+	s.running.Go(s.standBy)
+	s.running.Go(s.runPump)
+	return s
+}
+
+// draw fills b with random bytes. It never fails: without randomness the process ends.
+func draw(b []byte) { rand.Read(b) }
+
+// stop closes the socket and ends the goroutines, without waiting for them. No
+// connection must be left.
+func (s *shard) stop() {
+	s.sock.Close()
+	s.role.mu.Lock()
+	s.role.close()
+	s.role.mu.Unlock()
+	close(s.pump.quit)
+}
+
+// awaitStopped waits for the goroutines if the shard has been stopped.
+func (s *shard) awaitStopped() {
+	select {
+	case <-s.pump.quit:
+		s.running.Wait()
+	default:
+	}
+}

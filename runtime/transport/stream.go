@@ -1,0 +1,202 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"time"
+
+	"github.com/sessgen/sessgen/runtime/internal/conn"
+	"github.com/sessgen/sessgen/runtime/session"
+)
+
+// stream carries one session. It implements session.Stream.
+type stream struct {
+	link   *link
+	id     conn.StreamID
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+
+	recv waiter // also waits in Close, when nothing more is received
+	send waiter
+	over error // guarded by link.mu: why the machine knows the stream no more
+}
+
+var _ session.Stream = (*stream)(nil)
+
+// errFinished is why a stream is over that both ends have finished.
+var errFinished = errors.New("transport: session finished")
+
+// newStream adds a stream to l, whose lock is held. Its context has parent's values.
+func newStream(l *link, id conn.StreamID, parent context.Context) *stream {
+	s := &stream{link: l, id: id}
+	s.ctx, s.cancel = context.WithCancelCause(parent)
+	s.recv.init(l.shard)
+	s.send.init(l.shard)
+	l.streams[id] = s
+	return s
+}
+
+// end notes why the stream is over, and tells all who wait. link.mu is held.
+func (s *stream) end(why error) {
+	if s.over != nil {
+		return
+	}
+	s.over = why
+	delete(s.link.streams, s.id)
+	s.cancel(s.cause())
+	s.recv.retire()
+	s.send.retire()
+}
+
+// cause is what a call returns that needs a stream which is over.
+func (s *stream) cause() error {
+	if s.over == errFinished {
+		return net.ErrClosed
+	}
+	return s.over
+}
+
+// Send implements session.Stream.
+func (s *stream) Send(ctx context.Context, message []byte, last bool) error {
+	l := s.link
+	for {
+		l.mu.Lock()
+		if s.over != nil {
+			defer l.unlock()
+			return s.cause()
+		}
+		idle := l.machine.Idle()
+		switch err := l.machine.Send(now(), s.id, message, last); {
+		case err == nil:
+			l.push(idle)
+			return nil
+		case err != conn.ErrBlocked:
+			l.unlock()
+			return sendError(err)
+		}
+		l.transmit()
+		if err := s.send.wait(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// push lets go of the lock and sees to it that what was just put into the machine is
+// written: here if the line was idle, since then nothing can be packed with it; by the pump if not.
+func (l *link) push(idle bool) {
+	if idle {
+		l.transmit()
+		return
+	}
+	l.wantWrite()
+	l.unlock()
+}
+
+func sendError(err error) error {
+	var large *conn.TooLargeError
+	if errors.As(err, &large) {
+		return &session.TooLargeError{Size: large.Size, Limit: large.Limit}
+	}
+	return err
+}
+
+// Recv implements session.Stream.
+func (s *stream) Recv(ctx context.Context) (message []byte, arrived time.Time, err error) {
+	for {
+		s.link.mu.Lock()
+		message, arrived, err = s.next()
+		if err != conn.ErrBlocked {
+			s.link.unlock()
+			return message, arrived, err
+		}
+		s.link.transmit()
+		if err := s.recv.wait(ctx); err != nil {
+			return nil, time.Time{}, err
+		}
+	}
+}
+
+// TryRecv implements session.Stream.
+func (s *stream) TryRecv() (message []byte, arrived time.Time, ok bool, err error) {
+	s.link.mu.Lock()
+	defer s.link.unlock()
+	message, arrived, err = s.next()
+	if err == conn.ErrBlocked {
+		return nil, time.Time{}, false, nil
+	}
+	return message, arrived, err == nil, err
+}
+
+// next takes the next message, or returns conn.ErrBlocked if there is none yet. link.mu is held.
+func (s *stream) next() (message []byte, arrived time.Time, err error) {
+	switch s.over {
+	case nil:
+	case errFinished:
+		return nil, time.Time{}, io.EOF
+	default:
+		return nil, time.Time{}, s.over
+	}
+	message, at, err := s.link.machine.Recv(now(), s.id)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	return message, instant(at), nil
+}
+
+// CloseSend implements session.Stream.
+func (s *stream) CloseSend() error {
+	l := s.link
+	l.mu.Lock()
+	switch {
+	case s.over == errFinished:
+		l.unlock()
+		return nil
+	case s.over != nil:
+		defer l.unlock()
+		return s.over
+	}
+	idle := l.machine.Idle()
+	err := l.machine.Finish(now(), s.id)
+	if err == conn.ErrFinished {
+		err = nil
+	}
+	l.push(idle)
+	return err
+}
+
+// Close implements session.Stream.
+func (s *stream) Close(ctx context.Context) error {
+	for {
+		s.link.mu.Lock()
+		over := s.over
+		if over != nil {
+			s.link.unlock()
+			if over == errFinished {
+				return nil
+			}
+			return over
+		}
+		s.link.transmit()
+		if err := s.recv.wait(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// Abort implements session.Stream.
+func (s *stream) Abort(a session.Abort) {
+	l := s.link
+	l.mu.Lock()
+	if s.over != nil {
+		l.unlock()
+		return
+	}
+	l.machine.AbortStream(now(), s.id, uint64(a.Code), a.Reason)
+	s.end(&session.AbortError{Abort: a})
+	l.transmit()
+}
+
+// Context implements session.Stream.
+func (s *stream) Context() context.Context { return s.ctx }

@@ -1,0 +1,69 @@
+package transport
+
+import (
+	"sync"
+
+	"github.com/sessgen/sessgen/runtime/internal/endpoint"
+	"github.com/sessgen/sessgen/runtime/internal/mono"
+	"github.com/sessgen/sessgen/runtime/internal/udp"
+)
+
+// table has the connections of a shard, and finds the one that a datagram is for.
+type table struct {
+	mu       sync.Mutex
+	endpoint *endpoint.Endpoint[*link]
+	links    map[*link]struct{}
+	// emptied is closed when the last link is gone. Once it is set, no link is added.
+	emptied chan struct{}
+}
+
+// route decides what a datagram is for. A reply is put into replies.
+func (t *table) route(at mono.Time, d *udp.Datagram, replies *udp.Batch) endpoint.Route[*link] {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	r := t.endpoint.Route(at, d.Addr, d.Data, replies.Next())
+	if r.Verdict == endpoint.Reply {
+		replies.Add(r.Reply, d.Addr)
+	}
+	return r
+}
+
+// add makes the datagrams for l's id go to l; false if the table is being emptied.
+func (t *table) add(l *link) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.emptied != nil {
+		return false
+	}
+	t.endpoint.Add(l.id, l)
+	t.links[l] = struct{}{}
+	return true
+}
+
+// remove forgets l, but answers for it with tombstone until the given time.
+func (t *table) remove(l *link, at, until mono.Time, tombstone []byte) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.endpoint.Remove(at, l.id, until, tombstone)
+	delete(t.links, l)
+	if t.emptied != nil && len(t.links) == 0 {
+		close(t.emptied)
+	}
+}
+
+// refuse lets no link be added any more, and returns those that there are, and
+// what is closed when the last one is gone.
+func (t *table) refuse() (links []*link, emptied <-chan struct{}) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.emptied == nil {
+		t.emptied = make(chan struct{})
+		if len(t.links) == 0 {
+			close(t.emptied)
+		}
+	}
+	for l := range t.links {
+		links = append(links, l)
+	}
+	return links, t.emptied
+}

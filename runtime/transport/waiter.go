@@ -1,0 +1,150 @@
+package transport
+
+import "context"
+
+// waiter is one goroutine at a time that may wait for something of a connection:
+// a message, room to send, the end. While it waits it reads the socket, or is
+// parked until it is its turn to read or until it is ready.
+type waiter struct {
+	shard *shard
+	wake  chan struct{}
+
+	// What follows is guarded by shard.role.mu.
+
+	ready  bool // what it waits for may have come
+	parked bool
+	next   *waiter // in parking, towards the last
+	prev   *waiter
+
+	// A context is watched from the first wait with it until a wait with another
+	// one, so that a loop of waits registers once.
+	done    <-chan struct{}
+	unwatch func() bool
+	retired bool
+}
+
+func newWaiter(s *shard) *waiter {
+	w := new(waiter)
+	w.init(s)
+	return w
+}
+
+func (w *waiter) init(s *shard) {
+	w.shard, w.wake = s, make(chan struct{}, 1)
+}
+
+// signal says that what w waits for may have come. Any goroutine may call it.
+func (w *waiter) signal() {
+	r := &w.shard.role
+	r.mu.Lock()
+	w.ready = true
+	switch {
+	case w.parked:
+		r.woken = true
+		r.unpark(w)
+	case r.leader == w:
+		w.shard.interrupt()
+	}
+	r.mu.Unlock()
+}
+
+// wait returns nil after a signal, the one that came since the last wait or the
+// next one, and at the latest when ctx ends: the caller looks whether it has what
+// it needs, and waits again if not. A ctx that has ended is an error.
+func (w *waiter) wait(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	w.watch(ctx)
+	r := &w.shard.role
+	r.mu.Lock()
+	for !w.ready {
+		if r.leader == w && (r.urgent != nil || r.closed) {
+			r.release()
+		}
+		if r.leader == w || r.take(w) {
+			w.shard.read()
+		} else {
+			w.park()
+		}
+	}
+	w.ready = false
+	if r.leader == w {
+		r.release()
+	}
+	r.mu.Unlock()
+	return nil
+}
+
+// park sleeps until w is unparked. role.mu is held, but not meanwhile.
+func (w *waiter) park() {
+	r := &w.shard.role
+	r.parked.push(w)
+	r.mu.Unlock()
+	<-w.wake
+	r.mu.Lock()
+}
+
+// watch makes the end of ctx a signal.
+func (w *waiter) watch(ctx context.Context) {
+	r := &w.shard.role
+	done := ctx.Done()
+	r.mu.Lock()
+	same := w.done == done
+	r.mu.Unlock()
+	if same {
+		return
+	}
+	var unwatch func() bool
+	if done != nil {
+		unwatch = context.AfterFunc(ctx, w.signal)
+	}
+	r.mu.Lock()
+	old := w.unwatch
+	w.done, w.unwatch = done, unwatch
+	if w.retired {
+		old, w.unwatch = unwatch, nil
+	}
+	r.mu.Unlock()
+	if old != nil {
+		old()
+	}
+}
+
+// retire is a last signal; no context is watched any more.
+func (w *waiter) retire() {
+	r := &w.shard.role
+	r.mu.Lock()
+	unwatch := w.unwatch
+	w.unwatch, w.retired = nil, true
+	r.mu.Unlock()
+	if unwatch != nil {
+		unwatch()
+	}
+	w.signal()
+}
+
+// parking is a list of parked waiters.
+type parking struct{ last *waiter }
+
+func (p *parking) push(w *waiter) {
+	w.parked = true
+	w.prev, w.next = p.last, nil
+	if p.last != nil {
+		p.last.next = w
+	}
+	p.last = w
+}
+
+func (p *parking) remove(w *waiter) {
+	w.parked = false
+	if w.prev != nil {
+		w.prev.next = w.next
+	}
+	if w.next != nil {
+		w.next.prev = w.prev
+	} else {
+		p.last = w.prev
+	}
+	w.prev, w.next = nil, nil
+}
