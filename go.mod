@@ -21,3 +21,5 @@ require (
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/sync v0.24.0 // indirect
 )
+
+tool github.com/sessgen/sessgen/cmd/sessgen

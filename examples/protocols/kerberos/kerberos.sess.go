@@ -187,7 +187,7 @@ func (s KdcClientAuthentication) SendAsReq(ctx context.Context, client Principal
 	if err != nil {
 		return KdcClientAfterAsReq{}, err
 	}
-	client, nonce, till, etypes, preauth = decodeKdcAuthenticationAsReq(sent)
+	client, nonce, till, etypes, _ = decodeKdcAuthenticationAsReq(sent)
 	if !kdcAuthenticationAsReqWhere(tries, client, etypes) {
 		return KdcClientAfterAsReq{}, out.Refuse("tries", tries, "client", client, "etypes", etypes)
 	}
@@ -434,7 +434,7 @@ func (s KdcClientGranting) SendTgsReq(ctx context.Context, server Principal, aut
 	if err != nil {
 		return KdcClientAfterTgsReq{}, err
 	}
-	server, authenticator, ask, until = decodeKdcGrantingTgsReq(sent)
+	_, _, ask, until = decodeKdcGrantingTgsReq(sent)
 	if !kdcGrantingTgsReqWhere(expires, until) {
 		return KdcClientAfterTgsReq{}, out.Refuse("expires", expires, "until", until)
 	}
@@ -731,7 +731,7 @@ func (s KdcCentreAfterAsReq) SendAsRep(ctx context.Context, tgt Ticket, echoed u
 	if err != nil {
 		return KdcCentreGranting{}, err
 	}
-	tgt, echoed, expires, secret = decodeKdcAfterAsReqAsRep(sent)
+	_, echoed, expires, _ = decodeKdcAfterAsReqAsRep(sent)
 	if !kdcAfterAsReqAsRepWhere(nonce, till, echoed, expires) {
 		return KdcCentreGranting{}, out.Refuse("nonce", nonce, "till", till, "echoed", echoed, "expires", expires)
 	}
@@ -964,7 +964,7 @@ func (s KdcCentreAfterTgsReq) SendTgsRep(ctx context.Context, ticket Ticket, ans
 	if err != nil {
 		return KdcCentreGranting{}, err
 	}
-	ticket, answered, ends, part = decodeKdcAfterTgsReqTgsRep(sent)
+	_, answered, ends, _ = decodeKdcAfterTgsReqTgsRep(sent)
 	if !kdcAfterTgsReqTgsRepWhere(ask, until, answered, ends) {
 		return KdcCentreGranting{}, out.Refuse("ask", ask, "until", until, "answered", answered, "ends", ends)
 	}
@@ -1260,7 +1260,7 @@ func (s ApplicationClientStart) SendApReq(ctx context.Context, ticket Ticket, au
 	if err != nil {
 		return ApplicationClientAfterApReq{}, err
 	}
-	ticket, authenticator, stamp, mutual = decodeApplicationStartApReq(sent)
+	_, _, stamp, mutual = decodeApplicationStartApReq(sent)
 	next, err := out.Send(ctx)
 	if err != nil {
 		return ApplicationClientAfterApReq{}, err
@@ -1683,7 +1683,7 @@ func (s ApplicationServerAfterAcceptedIfTrue) SendApRep(ctx context.Context, pro
 	if err != nil {
 		return ApplicationServerEnd{}, err
 	}
-	proof, same = decodeApplicationAfterAcceptedIfTrueApRep(sent)
+	_, same = decodeApplicationAfterAcceptedIfTrueApRep(sent)
 	if !applicationAfterAcceptedIfTrueApRepWhere(stamp, same) {
 		return ApplicationServerEnd{}, out.Refuse("stamp", stamp, "same", same)
 	}

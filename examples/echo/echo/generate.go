@@ -1,0 +1,3 @@
+package echo
+
+//go:generate go tool sessgen

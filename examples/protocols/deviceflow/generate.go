@@ -1,0 +1,3 @@
+package deviceflow
+
+//go:generate go tool sessgen

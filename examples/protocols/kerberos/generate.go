@@ -1,0 +1,3 @@
+package kerberos
+
+//go:generate go tool sessgen

@@ -1,0 +1,3 @@
+package pop3
+
+//go:generate go tool sessgen

@@ -1,0 +1,3 @@
+package smtp
+
+//go:generate go tool sessgen

@@ -1,0 +1,3 @@
+package tftp
+
+//go:generate go tool sessgen

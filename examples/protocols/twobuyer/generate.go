@@ -1,0 +1,3 @@
+package twobuyer
+
+//go:generate go tool sessgen
