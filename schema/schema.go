@@ -18,8 +18,8 @@ import (
 // Package is one schema: files of one folder that were read together.
 type Package struct {
 	*check.Schema
-	// Automata are those of Protocols, in their order, then those of the rpcs of Services.
-	Automata []*automaton.Automaton
+	// Automata are those of Protocols, and Calls those of the rpcs of Services, in their order.
+	Automata, Calls []*automaton.Automaton
 	// Dir is the folder, and Trees are the files as they were written, by name.
 	Dir   string
 	Trees []*ast.File
@@ -56,6 +56,11 @@ func Parse(dir string, files []string, sources map[string][]byte) *Package {
 	}
 	for _, protocol := range p.Protocols {
 		p.Automata = append(p.Automata, automaton.Build(p.Schema.Package, protocol, p.Reporter()))
+	}
+	for _, service := range p.Services {
+		for _, rpc := range service.RPCs {
+			p.Calls = append(p.Calls, automaton.Build(p.Schema.Package, rpc.Protocol, p.Reporter()))
+		}
 	}
 	return p
 }

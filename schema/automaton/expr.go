@@ -10,14 +10,16 @@ import (
 )
 
 // expr is an expression by what it means: constants by value, variables by their
-// depth, imported names by their path, and no parentheses but those of the form.
+// depth, imported names by their path, fields of payloads by their number on the wire, and no
+// parentheses but those of the form.
 func (w *canonical) expr(e *check.Expr, f *frame) string {
-	return exprPrinter{e, f}.text(e.Tree)
+	return exprPrinter{e, f, w.shapes}.text(e.Tree)
 }
 
 type exprPrinter struct {
 	*check.Expr
-	frame *frame
+	frame  *frame
+	shapes shapes
 }
 
 func (x exprPrinter) text(n ast.Expr) string {
@@ -44,7 +46,7 @@ func (x exprPrinter) text(n ast.Expr) string {
 				return p.Imported().Path() + "." + n.Sel.Name
 			}
 		}
-		return x.text(n.X) + "." + n.Sel.Name
+		return x.text(n.X) + "." + x.field(x.Info.TypeOf(n.X), n.Sel.Name)
 	case *ast.CallExpr:
 		ellipsis := ""
 		if n.Ellipsis.IsValid() {
@@ -64,7 +66,7 @@ func (x exprPrinter) text(n ast.Expr) string {
 	case *ast.TypeAssertExpr:
 		return x.text(n.X) + ".(" + x.text(n.Type) + ")"
 	case *ast.CompositeLit:
-		return x.text(n.Type) + "{" + x.list(n.Elts) + "}"
+		return x.text(n.Type) + "{" + x.elements(n) + "}"
 	case *ast.KeyValueExpr:
 		return x.text(n.Key) + ": " + x.text(n.Value)
 	case *ast.ArrayType:
@@ -87,6 +89,36 @@ func (x exprPrinter) list(list []ast.Expr) string {
 		texts[i] = x.text(e)
 	}
 	return strings.Join(texts, ", ")
+}
+
+// elements are those of a composite literal; of a struct, each behind its field.
+func (x exprPrinter) elements(n *ast.CompositeLit) string {
+	t := x.Info.TypeOf(n)
+	of := x.shapes.struc(t)
+	if of == nil {
+		return x.list(n.Elts)
+	}
+	texts := make([]string, len(n.Elts))
+	for i, e := range n.Elts {
+		name := of.Fields[i].Name
+		if kv, keyed := e.(*ast.KeyValueExpr); keyed {
+			name, e = kv.Key.(*ast.Ident).Name, kv.Value
+		}
+		texts[i] = x.field(t, name) + ": " + x.text(e)
+	}
+	return strings.Join(texts, ", ")
+}
+
+// field is the field or method of that name: what is on the wire has a number, and no name.
+func (x exprPrinter) field(t types.Type, name string) string {
+	if of := x.shapes.struc(t); of != nil {
+		for _, f := range of.Fields {
+			if f.Name == name {
+				return fmt.Sprint("#", f.Number)
+			}
+		}
+	}
+	return name
 }
 
 // ident is a variable by its depth, and anything else by its name.

@@ -105,6 +105,9 @@ type Named struct {
 	goType types.Type
 }
 
+// Go is the type as go/types sees it.
+func (n *Named) Go() types.Type { return n.goType }
+
 // Field is a field of a struct, with its protobuf number.
 type Field struct {
 	Decl

@@ -41,7 +41,7 @@ const _ = session.GenVersion1
 //	    Server -> Device: Expired(), then End
 var GrantProtocol = session.Protocol{
 	Name:        "deviceflow.Grant",
-	Fingerprint: "aeb9f7bfc86e52d1f46fb2515e1e695cf1388df2fe7fcbcee922aee34a799e8b",
+	Fingerprint: "13eb0bd1570548d66afe24fd1992d0cfd59df6f8b3947cac16c934d8661972ca",
 	Roles:       [2]string{"Device", "Server"},
 	States: []session.State{
 		grantStart:          {Name: "Start"},

@@ -40,7 +40,7 @@ const _ = session.GenVersion1
 //	    Centre -> Client: TgsError(failure Failure), then Granting
 var KdcProtocol = session.Protocol{
 	Name:        "kerberos.Kdc",
-	Fingerprint: "f717d696d595cb0820e821ed4d01bd288b73c7600ef2af89114f184301a75fdc",
+	Fingerprint: "17e2ba4ff038f6f1405531a8cac3b0ca52671bfd918ca5b0faddea41b83be980",
 	Roles:       [2]string{"Client", "Centre"},
 	States: []session.State{
 		kdcAuthentication: {Name: "Authentication"},
@@ -1155,7 +1155,7 @@ func decodeKdcAfterTgsReqTgsError(d *session.Decoder) (failure Failure) {
 //	        where same.Equal(stamp)
 var ApplicationProtocol = session.Protocol{
 	Name:        "kerberos.Application",
-	Fingerprint: "d84b17022b8f0d85725b79b25e094d1746520faf5516c2cfe5e375e04f654734",
+	Fingerprint: "7fd6522e2dc03ca9d8599697c690c8aba8e8ae423123956f985325498ba65b2a",
 	Roles:       [2]string{"Client", "Server"},
 	States: []session.State{
 		applicationStart:               {Name: "Start"},

@@ -90,7 +90,7 @@ const MaxRecipients = 100
 //	    Server -> Client: Closing(), then End
 var SubmissionProtocol = session.Protocol{
 	Name:        "smtp.Submission",
-	Fingerprint: "858d735dca5935701021ec6e30e43bd9f6fad1807d6822febea8a5cef0608819",
+	Fingerprint: "2a5a393816bce02882695861d888245c1350ea49e14924aa0b8435660ca48ea8",
 	Roles:       [2]string{"Client", "Server"},
 	States: []session.State{
 		submissionStart:           {Name: "Start"},

@@ -51,7 +51,7 @@ const Block = 512
 //	    if len(content) == Block, then Write, else End
 var TransferProtocol = session.Protocol{
 	Name:        "tftp.Transfer",
-	Fingerprint: "7f708950e8c397cd6112cd894eae6fd64ce78b97fb5bed29ce6cfe62ea722bd2",
+	Fingerprint: "e768eb0c83577e8d48331661220f08ff034d2dd599045bf05c25befd61249cfb",
 	Roles:       [2]string{"Client", "Server"},
 	States: []session.State{
 		transferStart:             {Name: "Start"},

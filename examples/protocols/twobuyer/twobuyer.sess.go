@@ -34,7 +34,7 @@ const _ = session.GenVersion1
 //	    Seller -> Buyer: Delivery(date time.Time), then End
 var PurchaseProtocol = session.Protocol{
 	Name:        "twobuyer.Purchase",
-	Fingerprint: "f136c6169eb3527151a9547fe06d7e38048f553a6629fa439f6be2bd48062465",
+	Fingerprint: "d8082e9e5e3e081012fcf30df2cb122d46b25fbb229727f9b88fdc75f403f8e7",
 	Roles:       [2]string{"Buyer", "Seller"},
 	States: []session.State{
 		purchaseStart:      {Name: "Start"},
@@ -752,7 +752,7 @@ func decodePurchaseAfterBuyDelivery(d *session.Decoder) (date time.Time) {
 //	    First -> Second: Drop(), then End
 var ShareProtocol = session.Protocol{
 	Name:        "twobuyer.Share",
-	Fingerprint: "f436879484f123bc26220f78c592d7ae61ee02362384a4e32a32ab3256d25cd8",
+	Fingerprint: "ec71526f100fa2a6e212a2c64649839791d325deb2abd7e5246c9e9fcb829e09",
 	Roles:       [2]string{"First", "Second"},
 	States: []session.State{
 		shareStart:      {Name: "Start"},
