@@ -46,28 +46,33 @@ type canonical struct {
 }
 
 func (w *canonical) message(p *Place, m *Message) {
+	fmt.Fprintf(w, "%d %s >%s\n", p.Index, w.offer(m), w.target(m.Target))
+}
+
+// offer is a message without the places that it stands between.
+func (w *canonical) offer(m *Message) string {
 	role := [2]string{"first", "second"}[m.Sender]
-	fmt.Fprintf(w, "%d %s: %d %s(", p.Index, role, m.Number, m.Label)
+	params := make([]string, len(m.Params))
 	for i, v := range m.Params {
-		if i > 0 {
-			w.WriteString(", ")
-		}
-		w.WriteString(w.shapes.text(v.Type))
+		params[i] = w.shapes.text(v.Type)
 	}
-	w.WriteString(")")
+	text := fmt.Sprintf("%s: %d %s(%s)", role, m.Number, m.Label, strings.Join(params, ", "))
 	if m.Where != nil {
-		w.WriteString(" where " + w.expr(m.Where, m.frame))
+		text += " where " + w.expr(m.Where, m.frame)
 	}
-	fmt.Fprintf(w, " >%s\n", w.target(m.Target))
+	return text
 }
 
 // target is the place that a step leads to, with what is bound on the way.
-func (w *canonical) target(t Target) string {
-	text := fmt.Sprintf(" %d", t.To.Index)
+func (w *canonical) target(t Target) string { return fmt.Sprintf(" %d%s", t.To.Index, w.values(t)) }
+
+// values are the variables that are bound on the way to a place.
+func (w *canonical) values(t Target) string {
+	var text strings.Builder
 	for _, let := range t.Lets {
 		for i, v := range let.Vars {
-			text += fmt.Sprintf(" $%d=%s:%s", let.frame.depth+v.Depth, w.expr(let.Exprs[i], let.frame), w.shapes.text(v.Type))
+			fmt.Fprintf(&text, " $%d=%s:%s", let.frame.depth+v.Depth, w.expr(let.Exprs[i], let.frame), w.shapes.text(v.Type))
 		}
 	}
-	return text
+	return text.String()
 }

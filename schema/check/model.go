@@ -90,6 +90,23 @@ type Type struct {
 	Go types.Type
 }
 
+// String is the type as a schema writes it.
+func (t *Type) String() string {
+	switch t.Kind {
+	case List:
+		return "[]" + t.Elem.String()
+	case Map:
+		return "map[" + t.Key.String() + "]" + t.Elem.String()
+	case Optional:
+		return "*" + t.Elem.String()
+	case Struct, Enum, Union, Extern:
+		return t.Named.Name
+	case Bytes:
+		return "[]byte"
+	}
+	return typeName(t.Go)
+}
+
 // Named is a declared payload type.
 type Named struct {
 	Decl

@@ -34,20 +34,25 @@ func (c *checker) rpc(s *serviceSource, d *ast.RPC) *RPC {
 	r.Request = w.params(d.Request, &all)
 	asked := all
 	r.Reply = w.params(d.Reply, &all)
+	if r.StreamRequest { // whose items are not visible when the reply comes
+		for _, v := range r.Reply {
+			v.Depth -= len(asked.vars)
+		}
+	}
 	c.streamed(d.Name, r.StreamRequest, d.Request, "request")
 	c.streamed(d.Name, r.StreamReply, d.Reply, "reply")
 	for _, clause := range d.Clauses {
 		switch clause.Keyword {
 		case "requires":
-			if !c.namesReply(clause.Expr, d.Reply) {
+			if !c.absent(clause.Expr, d.Reply, diag.RequiresReply, "is of the reply, which there is not yet when requires is judged") {
 				r.Requires = w.scope(asked).condition(clause.Expr)
 			}
 		case "ensures":
-			visible := all
-			if r.StreamRequest { // of many items, none is the request
-				visible = scope{vars: all.vars[len(asked.vars):]}
+			if !r.StreamRequest {
+				r.Ensures = w.scope(all).condition(clause.Expr)
+			} else if !c.absent(clause.Expr, d.Request, diag.StreamParam, "is each item of the request in turn, and none when ensures is judged") {
+				r.Ensures = w.scope(scope{vars: all.vars[len(asked.vars):]}).condition(clause.Expr)
 			}
-			r.Ensures = w.scope(visible).condition(clause.Expr)
 		case "within":
 			r.Within = c.within(clause.Within)
 		case "idempotent":
@@ -74,17 +79,16 @@ func (c *checker) streamed(rpc *ast.Ident, stream bool, params []*ast.Param, wha
 	c.report(diag.StreamParam, at, "the %s of %s is a stream of one parameter's values, and it has %s", what, rpc.Name, count(n, "parameter"))
 }
 
-// namesReply reports that a precondition uses what is not there before the reply.
-func (c *checker) namesReply(e *ast.Expr, reply []*ast.Param) bool {
+// absent reports that an expression uses a parameter that is not there when it is judged.
+func (c *checker) absent(e *ast.Expr, params []*ast.Param, code diag.Code, why string) bool {
 	found := false
 	goast.Inspect(e.Tree, func(n goast.Node) bool {
 		id, isIdent := n.(*goast.Ident)
-		for _, p := range reply {
+		for _, p := range params {
 			for _, name := range p.Names {
 				if isIdent && !found && id.Name == name.Name {
 					found = true
-					c.reportSpan(diag.RequiresReply, id.Pos(), id.End(), "%s is of the reply, which there is not yet when requires is judged", id.Name).
-						Relate(name.Pos(), "it is declared here")
+					c.reportSpan(code, id.Pos(), id.End(), "%s %s", id.Name, why).Relate(name.Pos(), "it is declared here")
 				}
 			}
 		}
