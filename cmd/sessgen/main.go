@@ -37,7 +37,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(genCommand(), checkCommand(), initCommand(), versionCommand())
+	root.AddCommand(genCommand(), checkCommand(), graphCommand(), initCommand(), versionCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
