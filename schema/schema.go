@@ -7,12 +7,14 @@ import (
 	"go/token"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/sessgen/sessgen/schema/ast"
 	"github.com/sessgen/sessgen/schema/automaton"
 	"github.com/sessgen/sessgen/schema/check"
 	"github.com/sessgen/sessgen/schema/diag"
 	"github.com/sessgen/sessgen/schema/parser"
+	"github.com/sessgen/sessgen/schema/reason"
 )
 
 // Package is one schema: files of one folder that were read together.
@@ -61,6 +63,9 @@ func Parse(dir string, files []string, sources map[string][]byte) *Package {
 		for _, rpc := range service.RPCs {
 			p.Calls = append(p.Calls, automaton.Build(p.Schema.Package, rpc.Protocol, p.Reporter()))
 		}
+	}
+	if !p.HasErrors() {
+		reason.Check(append(slices.Clip(p.Automata), p.Calls...), p.Reporter())
 	}
 	return p
 }

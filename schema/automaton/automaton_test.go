@@ -18,7 +18,7 @@ import (
 func load(t testing.TB, source string) *schema.Package {
 	t.Helper()
 	p := schema.Parse(".", []string{"a.sess"}, map[string][]byte{"a.sess": []byte(source)})
-	require.Empty(t, p.Diagnostics())
+	require.False(t, p.HasErrors(), "%v", p.Diagnostics())
 	return p
 }
 

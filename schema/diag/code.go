@@ -19,7 +19,7 @@ type Rule struct {
 
 // Rules are all rules, by code.
 func Rules() []Rule {
-	rules := slices.Concat(syntaxRules, staticRules)
+	rules := slices.Concat(syntaxRules, staticRules, warningRules)
 	slices.SortFunc(rules, func(a, b Rule) int { return cmp.Compare(a.Code, b.Code) })
 	return rules
 }

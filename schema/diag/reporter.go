@@ -17,6 +17,12 @@ func (r Reporter) Report(code Code, at token.Position, length int, format string
 	return r.List.Add(Diagnostic{Code: code, Pos: pos, End: pos + token.Pos(length), Message: fmt.Sprintf(format, args...)})
 }
 
+// Warn is Report for a warning.
+func (r Reporter) Warn(code Code, at token.Position, length int, format string, args ...any) *Diagnostic {
+	pos := r.Pos(at)
+	return r.List.Add(Diagnostic{Code: code, Severity: Warning, Pos: pos, End: pos + token.Pos(length), Message: fmt.Sprintf(format, args...)})
+}
+
 // Pos finds a position in the file set. It is for errors, and takes its time.
 func (r Reporter) Pos(at token.Position) (pos token.Pos) {
 	r.Fset.Iterate(func(f *token.File) bool {

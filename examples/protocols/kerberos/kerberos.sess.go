@@ -28,7 +28,7 @@ const _ = session.GenVersion1
 //	    Centre -> Client: AsRep(tgt Ticket, echoed uint32, expires time.Time, secret Sealed), then Granting
 //	        where echoed == nonce && !expires.After(till)
 //	    Centre -> Client: PreauthRequired(methods []int32, salt string), then Authentication
-//	        where len(methods) > 0
+//	        where len(methods) > 0 && tries < 2
 //	    Centre -> Client: AsError(failure Failure), then End
 //	Granting:
 //	    Client -> Centre: TgsReq(server Principal, authenticator Sealed, ask uint32, until time.Time), then AfterTgsReq
@@ -40,7 +40,7 @@ const _ = session.GenVersion1
 //	    Centre -> Client: TgsError(failure Failure), then Granting
 var KdcProtocol = session.Protocol{
 	Name:        "kerberos.Kdc",
-	Fingerprint: "17e2ba4ff038f6f1405531a8cac3b0ca52671bfd918ca5b0faddea41b83be980",
+	Fingerprint: "4a94192051ad56547cd8a177d95d0941af18b305181a1a2dde3235b1c59bc300",
 	Roles:       [2]string{"Client", "Centre"},
 	States: []session.State{
 		kdcAuthentication: {Name: "Authentication"},
@@ -65,7 +65,7 @@ var KdcProtocol = session.Protocol{
 		kdcAfterAsReqPreauthRequired: {
 			Label: "PreauthRequired", Number: 6, Sender: 1, State: kdcAfterAsReq, Next: kdcAuthentication,
 			Params: []string{"methods []int32", "salt string"},
-			Where:  "len(methods) > 0",
+			Where:  "len(methods) > 0 && tries < 2",
 			Pos:    "kerberos.sess:38:13",
 		},
 		kdcAfterAsReqAsError: {
@@ -248,7 +248,7 @@ type KdcClientAfterAsReqAsRep struct {
 // KdcClientAfterAsReqPreauthRequired is the branch PreauthRequired: its payload
 // and the next step. It holds that
 //
-//	len(methods) > 0
+//	len(methods) > 0 && tries < 2
 type KdcClientAfterAsReqPreauthRequired struct {
 	Methods []int32
 	Salt    string
@@ -369,8 +369,8 @@ func (s KdcClientAfterAsReq) acceptAsRep(in *session.Inbound) (KdcClientAfterAsR
 func (s KdcClientAfterAsReq) acceptPreauthRequired(in *session.Inbound) (KdcClientAfterAsReqPreauthRequired, error) {
 	methods, salt := decodeKdcAfterAsReqPreauthRequired(&in.Decoder)
 	tries := s.tries
-	if !kdcAfterAsReqPreauthRequiredWhere(methods) {
-		return KdcClientAfterAsReqPreauthRequired{}, in.Violated("methods", methods)
+	if !kdcAfterAsReqPreauthRequiredWhere(tries, methods) {
+		return KdcClientAfterAsReqPreauthRequired{}, in.Violated("tries", tries, "methods", methods)
 	}
 	next, err := in.Accept()
 	if err != nil {
@@ -745,15 +745,15 @@ func (s KdcCentreAfterAsReq) SendAsRep(ctx context.Context, tgt Ticket, echoed u
 // SendPreauthRequired sends PreauthRequired. It is refused with a
 // *session.ContractError, and the step not consumed, unless
 //
-//	len(methods) > 0
+//	len(methods) > 0 && tries < 2
 func (s KdcCentreAfterAsReq) SendPreauthRequired(ctx context.Context, methods []int32, salt string) (KdcCentreAuthentication, error) {
 	out, err := s.step.BeginSend(kdcAfterAsReqPreauthRequired)
 	if err != nil {
 		return KdcCentreAuthentication{}, err
 	}
 	tries := s.tries
-	if !kdcAfterAsReqPreauthRequiredWhere(methods) {
-		return KdcCentreAuthentication{}, out.Refuse("methods", methods)
+	if !kdcAfterAsReqPreauthRequiredWhere(tries, methods) {
+		return KdcCentreAuthentication{}, out.Refuse("tries", tries, "methods", methods)
 	}
 	session.PackInts(&out.Encoder, 1, methods)
 	out.Text(2, salt)
@@ -1023,8 +1023,8 @@ func kdcAfterAsReqAsRepWhere(nonce uint32, till time.Time, echoed uint32, expire
 
 // kdcAfterAsReqPreauthRequiredWhere is the predicate of PreauthRequired
 // (kerberos.sess:38:13).
-func kdcAfterAsReqPreauthRequiredWhere(methods []int32) bool {
-	return len(methods) > 0
+func kdcAfterAsReqPreauthRequiredWhere(tries int32, methods []int32) bool {
+	return len(methods) > 0 && tries < 2
 }
 
 // kdcGrantingTgsReqWhere is the predicate of TgsReq (kerberos.sess:25:21).
