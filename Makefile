@@ -25,6 +25,7 @@ test: ## the tests; needs Go alone
 check: lint generated race sim fuzz ## what CI runs besides test
 
 lint: ## formatting, vet, staticcheck, go.mod
+	@$(GO) run ./cmd/sessgen fmt -d ./examples/... || { echo "make fmt lays them out"; exit 1; }
 	@unformatted=$$($(GOFUMPT) -l $$(git ls-files '*.go')); \
 		if [ -n "$$unformatted" ]; then echo "gofumpt would change:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
@@ -33,6 +34,7 @@ lint: ## formatting, vet, staticcheck, go.mod
 
 fmt: ## format the Go and the schemas
 	$(GOFUMPT) -w $$(git ls-files '*.go')
+	$(GO) run ./cmd/sessgen fmt -w ./examples/...
 
 generate: ## run sessgen on every schema of the tree
 	$(GO) generate ./...

@@ -70,7 +70,11 @@ func TestImportDirections(t *testing.T) {
 		{"runtime/internal", []string{"runtime/transport", "runtime/simnet"}, "the core knows no shell"},
 		{"schema/ast", []string{"schema/parser", "schema/check", "schema/automaton", "schema/format"}, "the tree is below all that use it"},
 		{"schema/parser", []string{"schema/check", "schema/automaton", "schema/format"}, "parsing comes before checking"},
+		{"schema/format", []string{"schema/check", "schema/automaton"}, "a layout needs no meaning"},
 		{"schema/check", []string{"schema/automaton", "schema/format"}, "the automaton is made of what was checked"},
+		{"schema/automaton", []string{"schema/reason", "schema/graph", "schema/format"}, "who reasons about it and draws it stands above"},
+		{"schema/reason", []string{"schema/graph", "schema/format"}, "reasoning needs no picture"},
+		{"schema/graph", []string{"schema/check", "schema/reason", "schema/format"}, "a picture shows the automaton"},
 	}
 	for _, p := range list(t) {
 		from := strings.TrimPrefix(p.ImportPath, module)

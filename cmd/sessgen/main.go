@@ -2,6 +2,9 @@
 //
 //	sessgen [gen] [--check] [folder | folder/... | file.sess ...]
 //	sessgen check [folder | folder/... | file.sess ...]
+//	sessgen fmt [-d | -w] [folder | folder/... | file.sess ... | -]
+//	sessgen graph [--format text|dot|mermaid|svg] [--protocol P] [--role R] [folder | ...]
+//	sessgen explain [code]
 //	sessgen init [folder]
 //	sessgen version
 //
@@ -37,7 +40,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(genCommand(), checkCommand(), graphCommand(), initCommand(), versionCommand())
+	root.AddCommand(genCommand(), checkCommand(), fmtCommand(), graphCommand(), initCommand(), versionCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

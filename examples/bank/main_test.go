@@ -13,7 +13,7 @@ func TestDemo(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, run(context.Background(), &out, []string{"demo"}))
 	require.Equal(t, `deposit 100: balance 100
-withdraw 500: refused before it was sent: session: bank.Bank Client must not send Withdraw (bank.sess:20:13): false predicate: 0 < amount && amount <= balance with balance = 100, amount = 500
+withdraw 500: refused before it was sent: session: bank.Bank Client must not send Withdraw (bank.sess:21:13): false predicate: 0 < amount && amount <= balance with balance = 100, amount = 500
 withdraw 30: cash 30, balance 70
 withdraw 40: the teller refuses (Frozen), balance 70
 receipt 1

@@ -170,7 +170,7 @@ func (r *runner) run(stmts []check.Stmt) leaving {
 func follow(l *automaton.Local, role int, steps []string) (automaton.LocalState, error) {
 	at := l.States[l.Initial]
 	for i, step := range steps {
-		var next = -1
+		next := -1
 		switch {
 		case step == "if" && at.Kind == automaton.Deciding:
 			next = at.Moves[0].To

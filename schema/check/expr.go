@@ -65,7 +65,7 @@ func (sc *exprScope) check(e *ast.Expr, tree goast.Expr, code diag.Code) (*types
 	}
 	err := types.CheckExpr(sc.c.fset, sc.pkg, token.NoPos, tree, info)
 	if err == nil {
-		return info, true
+		return info, !mentionsUnresolved(info)
 	}
 	from, to, message := e.Pos(), e.End(), err.Error()
 	var te types.Error
@@ -85,6 +85,19 @@ func (sc *exprScope) check(e *ast.Expr, tree goast.Expr, code diag.Code) (*types
 		suggest(d, undefined, sc.candidates())
 	}
 	return info, false
+}
+
+// mentionsUnresolved reports whether a variable or constant in an expression has no type, which has been reported.
+func mentionsUnresolved(info *types.Info) bool {
+	for _, o := range info.Uses {
+		switch o.(type) {
+		case *types.Var, *types.Const:
+			if o.Type() == types.Typ[types.Invalid] {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // candidates are the names that an expression may have meant.
@@ -154,7 +167,7 @@ func (sc *exprScope) condition(e *ast.Expr) *Expr {
 
 // value checks an initialiser or an argument for a variable.
 func (sc *exprScope) value(e *ast.Expr, want *Type) *Expr {
-	if broken(e.Tree) || !sc.c.allowed(e) || want == nil || want.Go == nil {
+	if broken(e.Tree) || !sc.c.allowed(e) || want == nil || want.Kind == Invalid {
 		return nil
 	}
 	info, ok := sc.assign(e, want.Go, diag.BadValue)

@@ -25,6 +25,9 @@ var scalars = map[string]struct {
 	"string":  {String, types.Typ[types.String]},
 }
 
+// unresolved is the type of what has none. go/types says nothing about what is made of it.
+func unresolved() *Type { return &Type{Go: types.Typ[types.Invalid]} }
+
 // typ resolves a type as it is written; Invalid if it is none, which has been reported.
 func (c *checker) typ(t ast.Type) *Type {
 	switch t := t.(type) {
@@ -54,24 +57,24 @@ func (c *checker) typ(t ast.Type) *Type {
 		case Extern:
 			if elem.Named.Proto {
 				c.report(diag.BadType, t, "%s is a proto.Message, which is absent when it is nil: leave the * out", elem.Named.Name)
-				return &Type{}
+				return unresolved()
 			}
 		}
 		return &Type{Kind: Optional, Elem: elem, Go: types.NewPointer(elem.Go)}
 	}
-	return &Type{}
+	return unresolved()
 }
 
 func (c *checker) mapType(t *ast.Map) *Type {
 	key, elem := c.typ(t.Key), c.typ(t.Elem)
 	if key.Kind == Invalid || elem.Kind == Invalid {
-		return &Type{}
+		return unresolved()
 	}
 	switch key.Kind {
 	case Bool, Int, Int32, Int64, Uint, Uint32, Uint64, String:
 	default:
 		c.report(diag.BadType, t.Key, "a map's keys are bool, integers or strings")
-		return &Type{}
+		return unresolved()
 	}
 	switch elem.Kind {
 	case List, Map, Optional:
@@ -84,7 +87,7 @@ func (c *checker) mapType(t *ast.Map) *Type {
 func (c *checker) wrap(t ast.Type, outer string, inner *Type) *Type {
 	what := map[Kind]string{List: "lists", Map: "maps", Optional: "optionals", Union: "unions"}[inner.Kind]
 	c.report(diag.WrapType, t, "%s of %s has no form on the wire", outer, what).Suggestion = "wrap it in a struct"
-	return &Type{}
+	return unresolved()
 }
 
 func (c *checker) namedType(t *ast.Named) *Type {
@@ -102,7 +105,7 @@ func (c *checker) namedType(t *ast.Named) *Type {
 		} else {
 			d.Suggestion = "declare it: extern Name = \"import/path\"." + t.Name.Name
 		}
-		return &Type{}
+		return unresolved()
 	}
 	if s, ok := scalars[name]; ok {
 		return &Type{Kind: s.kind, Go: s.of}
@@ -116,7 +119,7 @@ func (c *checker) namedType(t *ast.Named) *Type {
 	}
 	if n, declared := c.names[name]; declared {
 		c.report(diag.BadType, t, "%s is a %s, and not a type", name, n.what).Relate(n.pos, name+" is declared here")
-		return &Type{}
+		return unresolved()
 	}
 	if what := types.Universe.Lookup(name); what != nil {
 		if _, isType := what.(*types.TypeName); isType {
@@ -125,11 +128,11 @@ func (c *checker) namedType(t *ast.Named) *Type {
 				"byte": "use []byte or uint32", "uint8": "use uint32", "int8": "use int32", "int16": "use int32",
 				"uint16": "use uint32", "rune": "use int32",
 			}[name]
-			return &Type{}
+			return unresolved()
 		}
 	}
 	suggest(c.report(diag.Unknown, t, "unknown type %s", name), name, c.typeNames())
-	return &Type{}
+	return unresolved()
 }
 
 func (c *checker) typeNames() []string {
@@ -313,7 +316,7 @@ func (c *checker) endless() {
 				at := c.fieldPos(n, f)
 				d := c.reportSpan(diag.Endless, at, at+token.Pos(len(f.Name)), "struct %s contains itself: it would never end", inner.Name)
 				d.Suggestion = "make the field *" + inner.Name + " or []" + inner.Name
-				f.Type = &Type{}
+				f.Type = unresolved()
 			case done:
 			default:
 				visit(f.Type.Named)
@@ -361,11 +364,7 @@ func (c *checker) sealed(u *Named) {
 func (c *checker) structType(n *Named) {
 	var fields []*types.Var
 	for _, f := range n.Fields {
-		t := f.Type.Go
-		if t == nil {
-			t = types.Typ[types.Invalid]
-		}
-		fields = append(fields, types.NewField(token.NoPos, c.schema.Go, f.Name, t, false))
+		fields = append(fields, types.NewField(token.NoPos, c.schema.Go, f.Name, f.Type.Go, false))
 	}
 	n.goType.(*types.Named).SetUnderlying(types.NewStruct(fields, nil))
 }

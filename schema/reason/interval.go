@@ -22,6 +22,7 @@ func (a interval) equal(b interval) bool {
 func (a interval) within(b interval) bool { return a.lo.Cmp(b.lo) >= 0 && a.hi.Cmp(b.hi) <= 0 }
 
 func (a interval) meet(b interval) interval { return interval{larger(a.lo, b.lo), smaller(a.hi, b.hi)} }
+
 func (a interval) join(b interval) interval { return interval{smaller(a.lo, b.lo), larger(a.hi, b.hi)} }
 
 func (a interval) String() string {

@@ -64,27 +64,27 @@ var BankProtocol = session.Protocol{
 			Label: "Withdraw", Number: 2, Sender: 0, State: bankAccount, Next: bankAfterWithdraw,
 			Params: []string{"amount int64"},
 			Where:  "0 < amount && amount <= balance",
-			Pos:    "bank.sess:20:13",
+			Pos:    "bank.sess:21:13",
 		},
 		bankAccountQuit: {
 			Label: "Quit", Number: 5, Sender: 0, State: bankAccount, Next: bankAfterQuit,
-			Pos: "bank.sess:29:13",
+			Pos: "bank.sess:30:13",
 		},
 		bankAfterWithdrawCash: {
 			Label: "Cash", Number: 3, Sender: 1, State: bankAfterWithdraw, Next: bankAccount,
 			Params: []string{"paid int64"},
 			Where:  "paid == amount",
-			Pos:    "bank.sess:22:17",
+			Pos:    "bank.sess:23:17",
 		},
 		bankAfterWithdrawRefuse: {
 			Label: "Refuse", Number: 4, Sender: 1, State: bankAfterWithdraw, Next: bankAccount,
 			Params: []string{"why Reason"},
-			Pos:    "bank.sess:25:17",
+			Pos:    "bank.sess:26:17",
 		},
 		bankAfterQuitBye: {
 			Label: "Bye", Number: 6, Sender: 1, State: bankAfterQuit, Next: bankEnd,
 			Params: []string{"receipt Receipt"},
-			Pos:    "bank.sess:30:13",
+			Pos:    "bank.sess:31:13",
 		},
 	},
 }
@@ -245,7 +245,7 @@ func (s BankClientAccount) Abort(err error) { s.step.Abort(err) }
 func (s BankClientAccount) String() string { return s.step.Describe("BankClientAccount") }
 
 // BankClientAfterWithdraw is where the role Client of Bank stands behind
-// Withdraw (bank.sess:21:13). Receive one of Cash, which leads to
+// Withdraw (bank.sess:22:13). Receive one of Cash, which leads to
 // BankClientAccount, and Refuse, which leads to BankClientAccount: with Recv,
 // or with MatchBankClientAfterWithdraw.
 type BankClientAfterWithdraw struct {
@@ -390,7 +390,7 @@ func (s BankClientAfterWithdraw) Abort(err error) { s.step.Abort(err) }
 func (s BankClientAfterWithdraw) String() string { return s.step.Describe("BankClientAfterWithdraw") }
 
 // BankClientAfterQuit is where the role Client of Bank stands behind Quit
-// (bank.sess:30:13). Receive Bye to reach BankClientEnd.
+// (bank.sess:31:13). Receive Bye to reach BankClientEnd.
 type BankClientAfterQuit struct {
 	step session.Step
 }
@@ -666,7 +666,7 @@ func (s BankTellerAccount) Abort(err error) { s.step.Abort(err) }
 func (s BankTellerAccount) String() string { return s.step.Describe("BankTellerAccount") }
 
 // BankTellerAfterWithdraw is where the role Teller of Bank stands behind
-// Withdraw (bank.sess:21:13). Send Cash to reach BankTellerAccount or Refuse to
+// Withdraw (bank.sess:22:13). Send Cash to reach BankTellerAccount or Refuse to
 // reach BankTellerAccount.
 type BankTellerAfterWithdraw struct {
 	step    session.Step
@@ -723,7 +723,7 @@ func (s BankTellerAfterWithdraw) Abort(err error) { s.step.Abort(err) }
 func (s BankTellerAfterWithdraw) String() string { return s.step.Describe("BankTellerAfterWithdraw") }
 
 // BankTellerAfterQuit is where the role Teller of Bank stands behind Quit
-// (bank.sess:30:13). Send Bye to reach BankTellerEnd.
+// (bank.sess:31:13). Send Bye to reach BankTellerEnd.
 type BankTellerAfterQuit struct {
 	step session.Step
 }
@@ -775,12 +775,12 @@ func bankAccountDepositWhere(balance, amount int64) bool {
 	return 0 < amount && amount <= 1<<40 && balance <= 1<<60
 }
 
-// bankAccountWithdrawWhere is the predicate of Withdraw (bank.sess:20:13).
+// bankAccountWithdrawWhere is the predicate of Withdraw (bank.sess:21:13).
 func bankAccountWithdrawWhere(balance, amount int64) bool {
 	return 0 < amount && amount <= balance
 }
 
-// bankAfterWithdrawCashWhere is the predicate of Cash (bank.sess:22:17).
+// bankAfterWithdrawCashWhere is the predicate of Cash (bank.sess:23:17).
 func bankAfterWithdrawCashWhere(amount, paid int64) bool {
 	return paid == amount
 }
@@ -896,7 +896,7 @@ func (v *Receipt) decode(d *session.Decoder) {
 	d.Leave(outer)
 }
 
-// Reason is an enumeration of the schema (bank.sess:10:8).
+// Reason is an enumeration of the schema (bank.sess:10:6).
 type Reason int32
 
 // The members of Reason.

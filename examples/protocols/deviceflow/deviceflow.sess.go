@@ -55,51 +55,51 @@ var GrantProtocol = session.Protocol{
 			Label: "Authorize", Number: 0, Sender: 0, State: grantStart, Next: grantAfterAuthorize,
 			Params: []string{"client string", "scope string"},
 			Where:  "client != \"\"",
-			Pos:    "deviceflow.sess:10:5",
+			Pos:    "deviceflow.sess:16:5",
 		},
 		grantAfterAuthorizeCodes: {
 			Label: "Codes", Number: 1, Sender: 1, State: grantAfterAuthorize, Next: grantPoll,
 			Params: []string{"device string", "user string", "uri string", "lifetime time.Duration", "interval time.Duration"},
 			Where:  "device != \"\" && user != \"\" && strings.HasPrefix(uri, \"https://\") && lifetime > 0 && interval >= time.Second",
-			Pos:    "deviceflow.sess:13:9",
+			Pos:    "deviceflow.sess:19:9",
 		},
 		grantAfterAuthorizeRefused: {
 			Label: "Refused", Number: 9, Sender: 1, State: grantAfterAuthorize, Next: grantEnd,
 			Params: []string{"problem string", "description string"},
 			Where:  "problem != \"\"",
-			Pos:    "deviceflow.sess:38:9",
+			Pos:    "deviceflow.sess:47:9",
 		},
 		grantPollAsk: {
 			Label: "Ask", Number: 2, Sender: 0, State: grantPoll, Next: grantAfterAsk,
 			Params: []string{"code string"},
 			Where:  "code == device",
-			Pos:    "deviceflow.sess:18:17",
+			Pos:    "deviceflow.sess:26:17",
 		},
 		grantPollGiveUp: {
 			Label: "GiveUp", Number: 8, Sender: 0, State: grantPoll, Next: grantEnd,
-			Pos: "deviceflow.sess:34:17",
+			Pos: "deviceflow.sess:43:17",
 		},
 		grantAfterAskPending: {
 			Label: "Pending", Number: 3, Sender: 1, State: grantAfterAsk, Next: grantPoll,
-			Pos: "deviceflow.sess:20:21",
+			Pos: "deviceflow.sess:28:21",
 		},
 		grantAfterAskSlowDown: {
 			Label: "SlowDown", Number: 4, Sender: 1, State: grantAfterAsk, Next: grantPoll,
-			Pos: "deviceflow.sess:24:21",
+			Pos: "deviceflow.sess:32:21",
 		},
 		grantAfterAskGranted: {
 			Label: "Granted", Number: 5, Sender: 1, State: grantAfterAsk, Next: grantEnd,
 			Params: []string{"token Token"},
 			Where:  "token.Access != \"\" && token.Type != \"\"",
-			Pos:    "deviceflow.sess:27:21",
+			Pos:    "deviceflow.sess:35:21",
 		},
 		grantAfterAskDenied: {
 			Label: "Denied", Number: 6, Sender: 1, State: grantAfterAsk, Next: grantEnd,
-			Pos: "deviceflow.sess:29:21",
+			Pos: "deviceflow.sess:38:21",
 		},
 		grantAfterAskExpired: {
 			Label: "Expired", Number: 7, Sender: 1, State: grantAfterAsk, Next: grantEnd,
-			Pos: "deviceflow.sess:31:21",
+			Pos: "deviceflow.sess:40:21",
 		},
 	},
 }
@@ -159,7 +159,7 @@ func RegisterGrantServer(srv session.Registrar, body func(ctx context.Context, s
 }
 
 // GrantDeviceStart is where the role Device of Grant begins
-// (deviceflow.sess:10:5). Send Authorize to reach GrantDeviceAfterAuthorize.
+// (deviceflow.sess:16:5). Send Authorize to reach GrantDeviceAfterAuthorize.
 type GrantDeviceStart struct {
 	step session.Step
 }
@@ -192,7 +192,7 @@ func (s GrantDeviceStart) Abort(err error) { s.step.Abort(err) }
 func (s GrantDeviceStart) String() string { return s.step.Describe("GrantDeviceStart") }
 
 // GrantDeviceAfterAuthorize is where the role Device of Grant stands behind
-// Authorize (deviceflow.sess:11:5). Receive one of Codes, which leads to
+// Authorize (deviceflow.sess:17:5). Receive one of Codes, which leads to
 // GrantDevicePoll, and Refused, which leads to GrantDeviceEnd: with Recv, or
 // with MatchGrantDeviceAfterAuthorize.
 type GrantDeviceAfterAuthorize struct {
@@ -346,7 +346,7 @@ func (s GrantDeviceAfterAuthorize) String() string {
 }
 
 // GrantDevicePoll is the head of rec Poll for the role Device of Grant
-// (deviceflow.sess:15:13). Send Ask to reach GrantDeviceAfterAsk or GiveUp to
+// (deviceflow.sess:23:13). Send Ask to reach GrantDeviceAfterAsk or GiveUp to
 // reach GrantDeviceEnd.
 type GrantDevicePoll struct {
 	step   session.Step
@@ -403,7 +403,7 @@ func (s GrantDevicePoll) Abort(err error) { s.step.Abort(err) }
 func (s GrantDevicePoll) String() string { return s.step.Describe("GrantDevicePoll") }
 
 // GrantDeviceAfterAsk is where the role Device of Grant stands behind Ask
-// (deviceflow.sess:19:17). Receive one of Pending, which leads to
+// (deviceflow.sess:27:17). Receive one of Pending, which leads to
 // GrantDevicePoll, SlowDown, which leads to GrantDevicePoll, Granted, which
 // leads to GrantDeviceEnd, Denied, which leads to GrantDeviceEnd, and Expired,
 // which leads to GrantDeviceEnd: with Recv, or with MatchGrantDeviceAfterAsk.
@@ -642,7 +642,7 @@ func (s GrantDeviceEnd) Abort(err error) { s.step.Abort(err) }
 func (s GrantDeviceEnd) String() string { return s.step.Describe("GrantDeviceEnd") }
 
 // GrantServerStart is where the role Server of Grant begins
-// (deviceflow.sess:10:5). Receive Authorize to reach GrantServerAfterAuthorize.
+// (deviceflow.sess:16:5). Receive Authorize to reach GrantServerAfterAuthorize.
 type GrantServerStart struct {
 	step session.Step
 }
@@ -689,7 +689,7 @@ func (s GrantServerStart) Abort(err error) { s.step.Abort(err) }
 func (s GrantServerStart) String() string { return s.step.Describe("GrantServerStart") }
 
 // GrantServerAfterAuthorize is where the role Server of Grant stands behind
-// Authorize (deviceflow.sess:11:5). Send Codes to reach GrantServerPoll or
+// Authorize (deviceflow.sess:17:5). Send Codes to reach GrantServerPoll or
 // Refused to reach GrantServerEnd.
 type GrantServerAfterAuthorize struct {
 	step session.Step
@@ -751,7 +751,7 @@ func (s GrantServerAfterAuthorize) String() string {
 }
 
 // GrantServerPoll is the head of rec Poll for the role Server of Grant
-// (deviceflow.sess:15:13). Receive one of Ask, which leads to
+// (deviceflow.sess:23:13). Receive one of Ask, which leads to
 // GrantServerAfterAsk, and GiveUp, which leads to GrantServerEnd: with Recv, or
 // with MatchGrantServerPoll.
 type GrantServerPoll struct {
@@ -890,7 +890,7 @@ func (s GrantServerPoll) Abort(err error) { s.step.Abort(err) }
 func (s GrantServerPoll) String() string { return s.step.Describe("GrantServerPoll") }
 
 // GrantServerAfterAsk is where the role Server of Grant stands behind Ask
-// (deviceflow.sess:19:17). Send Pending to reach GrantServerPoll, SlowDown to
+// (deviceflow.sess:27:17). Send Pending to reach GrantServerPoll, SlowDown to
 // reach GrantServerPoll, Granted to reach GrantServerEnd, Denied to reach
 // GrantServerEnd, or Expired to reach GrantServerEnd.
 type GrantServerAfterAsk struct {
@@ -1004,31 +1004,31 @@ func (s GrantServerEnd) Abort(err error) { s.step.Abort(err) }
 func (s GrantServerEnd) String() string { return s.step.Describe("GrantServerEnd") }
 
 // grantStartAuthorizeWhere is the predicate of Authorize
-// (deviceflow.sess:10:5).
+// (deviceflow.sess:16:5).
 func grantStartAuthorizeWhere(client string) bool {
 	return client != ""
 }
 
 // grantAfterAuthorizeCodesWhere is the predicate of Codes
-// (deviceflow.sess:13:9).
+// (deviceflow.sess:19:9).
 func grantAfterAuthorizeCodesWhere(device, user, uri string, lifetime, interval time.Duration) (holds bool) {
 	defer session.FalseOnPanic(&holds)
 	return device != "" && user != "" && strings.HasPrefix(uri, "https://") && lifetime > 0 && interval >= time.Second
 }
 
 // grantAfterAuthorizeRefusedWhere is the predicate of Refused
-// (deviceflow.sess:38:9).
+// (deviceflow.sess:47:9).
 func grantAfterAuthorizeRefusedWhere(problem string) bool {
 	return problem != ""
 }
 
-// grantPollAskWhere is the predicate of Ask (deviceflow.sess:18:17).
+// grantPollAskWhere is the predicate of Ask (deviceflow.sess:26:17).
 func grantPollAskWhere(device, code string) bool {
 	return code == device
 }
 
 // grantAfterAskGrantedWhere is the predicate of Granted
-// (deviceflow.sess:27:21).
+// (deviceflow.sess:35:21).
 func grantAfterAskGrantedWhere(token Token) bool {
 	return token.Access != "" && token.Type != ""
 }

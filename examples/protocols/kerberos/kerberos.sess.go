@@ -60,39 +60,39 @@ var KdcProtocol = session.Protocol{
 			Label: "AsRep", Number: 1, Sender: 1, State: kdcAfterAsReq, Next: kdcGranting,
 			Params: []string{"tgt Ticket", "echoed uint32", "expires time.Time", "secret Sealed"},
 			Where:  "echoed == nonce && !expires.After(till)",
-			Pos:    "kerberos.sess:21:13",
+			Pos:    "kerberos.sess:22:13",
 		},
 		kdcAfterAsReqPreauthRequired: {
 			Label: "PreauthRequired", Number: 6, Sender: 1, State: kdcAfterAsReq, Next: kdcAuthentication,
 			Params: []string{"methods []int32", "salt string"},
 			Where:  "len(methods) > 0 && tries < 2",
-			Pos:    "kerberos.sess:38:13",
+			Pos:    "kerberos.sess:42:13",
 		},
 		kdcAfterAsReqAsError: {
 			Label: "AsError", Number: 7, Sender: 1, State: kdcAfterAsReq, Next: kdcEnd,
 			Params: []string{"failure Failure"},
-			Pos:    "kerberos.sess:41:13",
+			Pos:    "kerberos.sess:46:13",
 		},
 		kdcGrantingTgsReq: {
 			Label: "TgsReq", Number: 2, Sender: 0, State: kdcGranting, Next: kdcAfterTgsReq,
 			Params: []string{"server Principal", "authenticator Sealed", "ask uint32", "until time.Time"},
 			Where:  "!until.After(expires)",
-			Pos:    "kerberos.sess:25:21",
+			Pos:    "kerberos.sess:26:21",
 		},
 		kdcGrantingDone: {
 			Label: "Done", Number: 5, Sender: 0, State: kdcGranting, Next: kdcEnd,
-			Pos: "kerberos.sess:34:21",
+			Pos: "kerberos.sess:38:21",
 		},
 		kdcAfterTgsReqTgsRep: {
 			Label: "TgsRep", Number: 3, Sender: 1, State: kdcAfterTgsReq, Next: kdcGranting,
 			Params: []string{"ticket Ticket", "answered uint32", "ends time.Time", "part Sealed"},
 			Where:  "answered == ask && !ends.After(until)",
-			Pos:    "kerberos.sess:27:25",
+			Pos:    "kerberos.sess:30:25",
 		},
 		kdcAfterTgsReqTgsError: {
 			Label: "TgsError", Number: 4, Sender: 1, State: kdcAfterTgsReq, Next: kdcGranting,
 			Params: []string{"failure Failure"},
-			Pos:    "kerberos.sess:30:25",
+			Pos:    "kerberos.sess:34:25",
 		},
 	},
 }
@@ -205,7 +205,7 @@ func (s KdcClientAuthentication) Abort(err error) { s.step.Abort(err) }
 func (s KdcClientAuthentication) String() string { return s.step.Describe("KdcClientAuthentication") }
 
 // KdcClientAfterAsReq is where the role Client of Kdc stands behind AsReq
-// (kerberos.sess:19:9). Receive one of AsRep, which leads to KdcClientGranting,
+// (kerberos.sess:20:9). Receive one of AsRep, which leads to KdcClientGranting,
 // PreauthRequired, which leads to KdcClientAuthentication, and AsError, which
 // leads to KdcClientEnd: with Recv, or with MatchKdcClientAfterAsReq.
 type KdcClientAfterAsReq struct {
@@ -402,7 +402,7 @@ func (s KdcClientAfterAsReq) Abort(err error) { s.step.Abort(err) }
 func (s KdcClientAfterAsReq) String() string { return s.step.Describe("KdcClientAfterAsReq") }
 
 // KdcClientGranting is the head of rec Granting for the role Client of Kdc
-// (kerberos.sess:23:17). Send TgsReq to reach KdcClientAfterTgsReq or Done to
+// (kerberos.sess:24:17). Send TgsReq to reach KdcClientAfterTgsReq or Done to
 // reach KdcClientEnd.
 type KdcClientGranting struct {
 	step    session.Step
@@ -465,7 +465,7 @@ func (s KdcClientGranting) Abort(err error) { s.step.Abort(err) }
 func (s KdcClientGranting) String() string { return s.step.Describe("KdcClientGranting") }
 
 // KdcClientAfterTgsReq is where the role Client of Kdc stands behind TgsReq
-// (kerberos.sess:26:21). Receive one of TgsRep, which leads to
+// (kerberos.sess:29:21). Receive one of TgsRep, which leads to
 // KdcClientGranting, and TgsError, which leads to KdcClientGranting: with Recv,
 // or with MatchKdcClientAfterTgsReq.
 type KdcClientAfterTgsReq struct {
@@ -689,7 +689,7 @@ func (s KdcCentreAuthentication) Abort(err error) { s.step.Abort(err) }
 func (s KdcCentreAuthentication) String() string { return s.step.Describe("KdcCentreAuthentication") }
 
 // KdcCentreAfterAsReq is where the role Centre of Kdc stands behind AsReq
-// (kerberos.sess:19:9). Send AsRep to reach KdcCentreGranting, PreauthRequired
+// (kerberos.sess:20:9). Send AsRep to reach KdcCentreGranting, PreauthRequired
 // to reach KdcCentreAuthentication, or AsError to reach KdcCentreEnd.
 type KdcCentreAfterAsReq struct {
 	step  session.Step
@@ -785,7 +785,7 @@ func (s KdcCentreAfterAsReq) Abort(err error) { s.step.Abort(err) }
 func (s KdcCentreAfterAsReq) String() string { return s.step.Describe("KdcCentreAfterAsReq") }
 
 // KdcCentreGranting is the head of rec Granting for the role Centre of Kdc
-// (kerberos.sess:23:17). Receive one of TgsReq, which leads to
+// (kerberos.sess:24:17). Receive one of TgsReq, which leads to
 // KdcCentreAfterTgsReq, and Done, which leads to KdcCentreEnd: with Recv, or
 // with MatchKdcCentreGranting.
 type KdcCentreGranting struct {
@@ -924,7 +924,7 @@ func (s KdcCentreGranting) Abort(err error) { s.step.Abort(err) }
 func (s KdcCentreGranting) String() string { return s.step.Describe("KdcCentreGranting") }
 
 // KdcCentreAfterTgsReq is where the role Centre of Kdc stands behind TgsReq
-// (kerberos.sess:26:21). Send TgsRep to reach KdcCentreGranting or TgsError to
+// (kerberos.sess:29:21). Send TgsRep to reach KdcCentreGranting or TgsError to
 // reach KdcCentreGranting.
 type KdcCentreAfterTgsReq struct {
 	step    session.Step
@@ -1015,25 +1015,25 @@ func kdcAuthenticationAsReqWhere(tries int32, client Principal, etypes []int32) 
 	return len(client.Name) > 0 && len(etypes) > 0 && tries < 3
 }
 
-// kdcAfterAsReqAsRepWhere is the predicate of AsRep (kerberos.sess:21:13).
+// kdcAfterAsReqAsRepWhere is the predicate of AsRep (kerberos.sess:22:13).
 func kdcAfterAsReqAsRepWhere(nonce uint32, till time.Time, echoed uint32, expires time.Time) (holds bool) {
 	defer session.FalseOnPanic(&holds)
 	return echoed == nonce && !expires.After(till)
 }
 
 // kdcAfterAsReqPreauthRequiredWhere is the predicate of PreauthRequired
-// (kerberos.sess:38:13).
+// (kerberos.sess:42:13).
 func kdcAfterAsReqPreauthRequiredWhere(tries int32, methods []int32) bool {
 	return len(methods) > 0 && tries < 2
 }
 
-// kdcGrantingTgsReqWhere is the predicate of TgsReq (kerberos.sess:25:21).
+// kdcGrantingTgsReqWhere is the predicate of TgsReq (kerberos.sess:26:21).
 func kdcGrantingTgsReqWhere(expires, until time.Time) (holds bool) {
 	defer session.FalseOnPanic(&holds)
 	return !until.After(expires)
 }
 
-// kdcAfterTgsReqTgsRepWhere is the predicate of TgsRep (kerberos.sess:27:25).
+// kdcAfterTgsReqTgsRepWhere is the predicate of TgsRep (kerberos.sess:30:25).
 func kdcAfterTgsReqTgsRepWhere(ask uint32, until time.Time, answered uint32, ends time.Time) (holds bool) {
 	defer session.FalseOnPanic(&holds)
 	return answered == ask && !ends.After(until)
@@ -1168,22 +1168,22 @@ var ApplicationProtocol = session.Protocol{
 		applicationStartApReq: {
 			Label: "ApReq", Number: 0, Sender: 0, State: applicationStart, Next: applicationAfterApReq,
 			Params: []string{"ticket Ticket", "authenticator Sealed", "stamp time.Time", "mutual bool"},
-			Pos:    "kerberos.sess:48:5",
+			Pos:    "kerberos.sess:53:5",
 		},
 		applicationAfterApReqAccepted: {
 			Label: "Accepted", Number: 1, Sender: 1, State: applicationAfterApReq, Next: applicationAfterAccepted,
-			Pos: "kerberos.sess:50:9",
+			Pos: "kerberos.sess:55:9",
 		},
 		applicationAfterApReqApError: {
 			Label: "ApError", Number: 3, Sender: 1, State: applicationAfterApReq, Next: applicationEnd,
 			Params: []string{"failure Failure", "now time.Time"},
-			Pos:    "kerberos.sess:56:9",
+			Pos:    "kerberos.sess:61:9",
 		},
 		applicationAfterAcceptedIfTrueApRep: {
 			Label: "ApRep", Number: 2, Sender: 1, State: applicationAfterAcceptedIfTrue, Next: applicationEnd,
 			Params: []string{"proof Sealed", "same time.Time"},
 			Where:  "same.Equal(stamp)",
-			Pos:    "kerberos.sess:53:13",
+			Pos:    "kerberos.sess:58:13",
 		},
 	},
 }
@@ -1237,7 +1237,7 @@ func RegisterApplicationServer(srv session.Registrar, body func(ctx context.Cont
 }
 
 // ApplicationClientStart is where the role Client of Application begins
-// (kerberos.sess:48:5). Send ApReq to reach ApplicationClientAfterApReq.
+// (kerberos.sess:53:5). Send ApReq to reach ApplicationClientAfterApReq.
 type ApplicationClientStart struct {
 	step session.Step
 }
@@ -1275,7 +1275,7 @@ func (s ApplicationClientStart) Abort(err error) { s.step.Abort(err) }
 func (s ApplicationClientStart) String() string { return s.step.Describe("ApplicationClientStart") }
 
 // ApplicationClientAfterApReq is where the role Client of Application stands
-// behind ApReq (kerberos.sess:49:5). Receive one of Accepted, which leads to
+// behind ApReq (kerberos.sess:54:5). Receive one of Accepted, which leads to
 // ApplicationClientAfterAccepted, and ApError, which leads to
 // ApplicationClientEnd: with Recv, or with MatchApplicationClientAfterApReq.
 type ApplicationClientAfterApReq struct {
@@ -1413,7 +1413,7 @@ func (s ApplicationClientAfterApReq) String() string {
 }
 
 // ApplicationClientAfterAccepted is where the role Client of Application stands
-// behind Accepted (kerberos.sess:51:9). Branch goes on to
+// behind Accepted (kerberos.sess:56:9). Branch goes on to
 // ApplicationClientAfterAcceptedIfTrue if mutual, and else to
 // ApplicationClientEnd, without a message.
 type ApplicationClientAfterAccepted struct {
@@ -1451,7 +1451,7 @@ func (s ApplicationClientAfterAccepted) String() string {
 }
 
 // ApplicationClientAfterAcceptedIfTrue is a place of the role Client of
-// Application (kerberos.sess:53:13). Receive ApRep to reach
+// Application (kerberos.sess:58:13). Receive ApRep to reach
 // ApplicationClientEnd.
 type ApplicationClientAfterAcceptedIfTrue struct {
 	step  session.Step
@@ -1523,7 +1523,7 @@ func (s ApplicationClientEnd) Abort(err error) { s.step.Abort(err) }
 func (s ApplicationClientEnd) String() string { return s.step.Describe("ApplicationClientEnd") }
 
 // ApplicationServerStart is where the role Server of Application begins
-// (kerberos.sess:48:5). Receive ApReq to reach ApplicationServerAfterApReq.
+// (kerberos.sess:53:5). Receive ApReq to reach ApplicationServerAfterApReq.
 type ApplicationServerStart struct {
 	step session.Step
 }
@@ -1564,7 +1564,7 @@ func (s ApplicationServerStart) Abort(err error) { s.step.Abort(err) }
 func (s ApplicationServerStart) String() string { return s.step.Describe("ApplicationServerStart") }
 
 // ApplicationServerAfterApReq is where the role Server of Application stands
-// behind ApReq (kerberos.sess:49:5). Send Accepted to reach
+// behind ApReq (kerberos.sess:54:5). Send Accepted to reach
 // ApplicationServerAfterAccepted or ApError to reach ApplicationServerEnd.
 type ApplicationServerAfterApReq struct {
 	step   session.Step
@@ -1616,7 +1616,7 @@ func (s ApplicationServerAfterApReq) String() string {
 }
 
 // ApplicationServerAfterAccepted is where the role Server of Application stands
-// behind Accepted (kerberos.sess:51:9). Branch goes on to
+// behind Accepted (kerberos.sess:56:9). Branch goes on to
 // ApplicationServerAfterAcceptedIfTrue if mutual, and else to
 // ApplicationServerEnd, without a message.
 type ApplicationServerAfterAccepted struct {
@@ -1654,7 +1654,7 @@ func (s ApplicationServerAfterAccepted) String() string {
 }
 
 // ApplicationServerAfterAcceptedIfTrue is a place of the role Server of
-// Application (kerberos.sess:53:13). Send ApRep to reach ApplicationServerEnd.
+// Application (kerberos.sess:58:13). Send ApRep to reach ApplicationServerEnd.
 type ApplicationServerAfterAcceptedIfTrue struct {
 	step  session.Step
 	stamp time.Time
@@ -1717,13 +1717,13 @@ func (s ApplicationServerEnd) Abort(err error) { s.step.Abort(err) }
 func (s ApplicationServerEnd) String() string { return s.step.Describe("ApplicationServerEnd") }
 
 // applicationAfterAcceptedIfTrueApRepWhere is the predicate of ApRep
-// (kerberos.sess:53:13).
+// (kerberos.sess:58:13).
 func applicationAfterAcceptedIfTrueApRepWhere(stamp, same time.Time) (holds bool) {
 	defer session.FalseOnPanic(&holds)
 	return same.Equal(stamp)
 }
 
-// applicationAfterAcceptedIf is the condition of the if at kerberos.sess:51:9.
+// applicationAfterAcceptedIf is the condition of the if at kerberos.sess:56:9.
 func applicationAfterAcceptedIf(mutual bool) bool {
 	return mutual
 }

@@ -113,7 +113,7 @@ var MaildropProtocol = session.Protocol{
 		},
 		maildropAuthorizationLeave: {
 			Label: "Leave", Number: 10, Sender: 0, State: maildropAuthorization, Next: maildropAfterLeave,
-			Pos: "pop3.sess:36:13",
+			Pos: "pop3.sess:37:13",
 		},
 		maildropAfterUserUserOk: {
 			Label: "UserOk", Number: 2, Sender: 1, State: maildropAfterUser, Next: maildropAfterUserOk,
@@ -140,101 +140,101 @@ var MaildropProtocol = session.Protocol{
 		},
 		maildropAfterApopApopOk: {
 			Label: "ApopOk", Number: 8, Sender: 1, State: maildropAfterApop, Next: maildropBeforeDrop,
-			Pos: "pop3.sess:30:17",
+			Pos: "pop3.sess:31:17",
 		},
 		maildropAfterApopApopErr: {
 			Label: "ApopErr", Number: 9, Sender: 1, State: maildropAfterApop, Next: maildropAuthorization,
 			Params: []string{"why string"},
-			Pos:    "pop3.sess:32:17",
+			Pos:    "pop3.sess:33:17",
 		},
 		maildropAfterLeaveLeft: {
 			Label: "Left", Number: 11, Sender: 1, State: maildropAfterLeave, Next: maildropEnd,
-			Pos: "pop3.sess:37:13",
+			Pos: "pop3.sess:38:13",
 		},
 		maildropBeforeDropDrop: {
 			Label: "Drop", Number: 12, Sender: 1, State: maildropBeforeDrop, Next: maildropTransaction,
 			Params: []string{"messages uint32", "octets uint64"},
-			Pos:    "pop3.sess:41:5",
+			Pos:    "pop3.sess:42:5",
 		},
 		maildropTransactionStat: {
 			Label: "Stat", Number: 13, Sender: 0, State: maildropTransaction, Next: maildropAfterStat,
-			Pos: "pop3.sess:46:13",
+			Pos: "pop3.sess:47:13",
 		},
 		maildropTransactionList: {
 			Label: "List", Number: 15, Sender: 0, State: maildropTransaction, Next: maildropAfterList,
-			Pos: "pop3.sess:50:13",
+			Pos: "pop3.sess:52:13",
 		},
 		maildropTransactionRetr: {
 			Label: "Retr", Number: 17, Sender: 0, State: maildropTransaction, Next: maildropAfterRetr,
 			Params: []string{"number uint32"},
 			Where:  "1 <= number && number <= messages",
-			Pos:    "pop3.sess:54:13",
+			Pos:    "pop3.sess:56:13",
 		},
 		maildropTransactionDele: {
 			Label: "Dele", Number: 20, Sender: 0, State: maildropTransaction, Next: maildropAfterDele,
 			Params: []string{"which uint32"},
 			Where:  "1 <= which && which <= messages",
-			Pos:    "pop3.sess:62:13",
+			Pos:    "pop3.sess:64:13",
 		},
 		maildropTransactionNoop: {
 			Label: "Noop", Number: 23, Sender: 0, State: maildropTransaction, Next: maildropAfterNoop,
-			Pos: "pop3.sess:70:13",
+			Pos: "pop3.sess:72:13",
 		},
 		maildropTransactionRset: {
 			Label: "Rset", Number: 25, Sender: 0, State: maildropTransaction, Next: maildropAfterRset,
-			Pos: "pop3.sess:74:13",
+			Pos: "pop3.sess:76:13",
 		},
 		maildropTransactionQuit: {
 			Label: "Quit", Number: 27, Sender: 0, State: maildropTransaction, Next: maildropAfterQuit,
-			Pos: "pop3.sess:79:13",
+			Pos: "pop3.sess:81:13",
 		},
 		maildropAfterStatStatOk: {
 			Label: "StatOk", Number: 14, Sender: 1, State: maildropAfterStat, Next: maildropTransaction,
 			Params: []string{"left uint32", "size uint64"},
 			Where:  "left <= messages && size <= octets",
-			Pos:    "pop3.sess:47:13",
+			Pos:    "pop3.sess:48:13",
 		},
 		maildropAfterListListOk: {
 			Label: "ListOk", Number: 16, Sender: 1, State: maildropAfterList, Next: maildropTransaction,
 			Params: []string{"all []Listing"},
 			Where:  "len(all) <= int(messages)",
-			Pos:    "pop3.sess:51:13",
+			Pos:    "pop3.sess:53:13",
 		},
 		maildropAfterRetrRetrOk: {
 			Label: "RetrOk", Number: 18, Sender: 1, State: maildropAfterRetr, Next: maildropTransaction,
 			Params: []string{"message []byte"},
-			Pos:    "pop3.sess:56:17",
+			Pos:    "pop3.sess:58:17",
 		},
 		maildropAfterRetrRetrErr: {
 			Label: "RetrErr", Number: 19, Sender: 1, State: maildropAfterRetr, Next: maildropTransaction,
 			Params: []string{"why string"},
-			Pos:    "pop3.sess:58:17",
+			Pos:    "pop3.sess:60:17",
 		},
 		maildropAfterDeleDeleOk: {
 			Label: "DeleOk", Number: 21, Sender: 1, State: maildropAfterDele, Next: maildropTransaction,
-			Pos: "pop3.sess:64:17",
+			Pos: "pop3.sess:66:17",
 		},
 		maildropAfterDeleDeleErr: {
 			Label: "DeleErr", Number: 22, Sender: 1, State: maildropAfterDele, Next: maildropTransaction,
 			Params: []string{"why string"},
-			Pos:    "pop3.sess:66:17",
+			Pos:    "pop3.sess:68:17",
 		},
 		maildropAfterNoopNoopOk: {
 			Label: "NoopOk", Number: 24, Sender: 1, State: maildropAfterNoop, Next: maildropTransaction,
-			Pos: "pop3.sess:71:13",
+			Pos: "pop3.sess:73:13",
 		},
 		maildropAfterRsetRsetOk: {
 			Label: "RsetOk", Number: 26, Sender: 1, State: maildropAfterRset, Next: maildropTransaction,
-			Pos: "pop3.sess:75:13",
+			Pos: "pop3.sess:77:13",
 		},
 		maildropAfterQuitUpdated: {
 			Label: "Updated", Number: 28, Sender: 1, State: maildropAfterQuit, Next: maildropEnd,
-			Pos: "pop3.sess:81:17",
+			Pos: "pop3.sess:83:17",
 		},
 		maildropAfterQuitNotUpdated: {
 			Label: "NotUpdated", Number: 29, Sender: 1, State: maildropAfterQuit, Next: maildropEnd,
 			Params: []string{"why string"},
-			Pos:    "pop3.sess:83:17",
+			Pos:    "pop3.sess:85:17",
 		},
 	},
 }
@@ -751,7 +751,7 @@ func (s MaildropClientAfterPass) Abort(err error) { s.step.Abort(err) }
 func (s MaildropClientAfterPass) String() string { return s.step.Describe("MaildropClientAfterPass") }
 
 // MaildropClientAfterApop is where the role Client of Maildrop stands behind
-// Apop (pop3.sess:29:13). Receive one of ApopOk, which leads to
+// Apop (pop3.sess:30:13). Receive one of ApopOk, which leads to
 // MaildropClientBeforeDrop, and ApopErr, which leads to
 // MaildropClientAuthorization: with Recv, or with MatchMaildropClientAfterApop.
 type MaildropClientAfterApop struct {
@@ -884,7 +884,7 @@ func (s MaildropClientAfterApop) Abort(err error) { s.step.Abort(err) }
 func (s MaildropClientAfterApop) String() string { return s.step.Describe("MaildropClientAfterApop") }
 
 // MaildropClientAfterLeave is where the role Client of Maildrop stands behind
-// Leave (pop3.sess:37:13). Receive Left to reach MaildropClientEnd.
+// Leave (pop3.sess:38:13). Receive Left to reach MaildropClientEnd.
 type MaildropClientAfterLeave struct {
 	step session.Step
 }
@@ -924,7 +924,7 @@ func (s MaildropClientAfterLeave) Abort(err error) { s.step.Abort(err) }
 func (s MaildropClientAfterLeave) String() string { return s.step.Describe("MaildropClientAfterLeave") }
 
 // MaildropClientBeforeDrop is a place of the role Client of Maildrop
-// (pop3.sess:41:5). Receive Drop to reach MaildropClientTransaction.
+// (pop3.sess:42:5). Receive Drop to reach MaildropClientTransaction.
 type MaildropClientBeforeDrop struct {
 	step session.Step
 }
@@ -965,7 +965,7 @@ func (s MaildropClientBeforeDrop) Abort(err error) { s.step.Abort(err) }
 func (s MaildropClientBeforeDrop) String() string { return s.step.Describe("MaildropClientBeforeDrop") }
 
 // MaildropClientTransaction is the head of rec Transaction for the role Client
-// of Maildrop (pop3.sess:44:9). Send Stat to reach MaildropClientAfterStat,
+// of Maildrop (pop3.sess:45:9). Send Stat to reach MaildropClientAfterStat,
 // List to reach MaildropClientAfterList, Retr to reach MaildropClientAfterRetr,
 // Dele to reach MaildropClientAfterDele, Noop to reach MaildropClientAfterNoop,
 // Rset to reach MaildropClientAfterRset, or Quit to reach
@@ -1104,7 +1104,7 @@ func (s MaildropClientTransaction) String() string {
 }
 
 // MaildropClientAfterStat is where the role Client of Maildrop stands behind
-// Stat (pop3.sess:47:13). Receive StatOk to reach MaildropClientTransaction.
+// Stat (pop3.sess:48:13). Receive StatOk to reach MaildropClientTransaction.
 type MaildropClientAfterStat struct {
 	step     session.Step
 	messages uint32
@@ -1160,7 +1160,7 @@ func (s MaildropClientAfterStat) Abort(err error) { s.step.Abort(err) }
 func (s MaildropClientAfterStat) String() string { return s.step.Describe("MaildropClientAfterStat") }
 
 // MaildropClientAfterList is where the role Client of Maildrop stands behind
-// List (pop3.sess:51:13). Receive ListOk to reach MaildropClientTransaction.
+// List (pop3.sess:53:13). Receive ListOk to reach MaildropClientTransaction.
 type MaildropClientAfterList struct {
 	step     session.Step
 	messages uint32
@@ -1216,7 +1216,7 @@ func (s MaildropClientAfterList) Abort(err error) { s.step.Abort(err) }
 func (s MaildropClientAfterList) String() string { return s.step.Describe("MaildropClientAfterList") }
 
 // MaildropClientAfterRetr is where the role Client of Maildrop stands behind
-// Retr (pop3.sess:55:13). Receive one of RetrOk, which leads to
+// Retr (pop3.sess:57:13). Receive one of RetrOk, which leads to
 // MaildropClientTransaction, and RetrErr, which leads to
 // MaildropClientTransaction: with Recv, or with MatchMaildropClientAfterRetr.
 type MaildropClientAfterRetr struct {
@@ -1356,7 +1356,7 @@ func (s MaildropClientAfterRetr) Abort(err error) { s.step.Abort(err) }
 func (s MaildropClientAfterRetr) String() string { return s.step.Describe("MaildropClientAfterRetr") }
 
 // MaildropClientAfterDele is where the role Client of Maildrop stands behind
-// Dele (pop3.sess:63:13). Receive one of DeleOk, which leads to
+// Dele (pop3.sess:65:13). Receive one of DeleOk, which leads to
 // MaildropClientTransaction, and DeleErr, which leads to
 // MaildropClientTransaction: with Recv, or with MatchMaildropClientAfterDele.
 type MaildropClientAfterDele struct {
@@ -1490,7 +1490,7 @@ func (s MaildropClientAfterDele) Abort(err error) { s.step.Abort(err) }
 func (s MaildropClientAfterDele) String() string { return s.step.Describe("MaildropClientAfterDele") }
 
 // MaildropClientAfterNoop is where the role Client of Maildrop stands behind
-// Noop (pop3.sess:71:13). Receive NoopOk to reach MaildropClientTransaction.
+// Noop (pop3.sess:73:13). Receive NoopOk to reach MaildropClientTransaction.
 type MaildropClientAfterNoop struct {
 	step     session.Step
 	messages uint32
@@ -1539,7 +1539,7 @@ func (s MaildropClientAfterNoop) Abort(err error) { s.step.Abort(err) }
 func (s MaildropClientAfterNoop) String() string { return s.step.Describe("MaildropClientAfterNoop") }
 
 // MaildropClientAfterRset is where the role Client of Maildrop stands behind
-// Rset (pop3.sess:75:13). Receive RsetOk to reach MaildropClientTransaction.
+// Rset (pop3.sess:77:13). Receive RsetOk to reach MaildropClientTransaction.
 type MaildropClientAfterRset struct {
 	step     session.Step
 	messages uint32
@@ -1588,7 +1588,7 @@ func (s MaildropClientAfterRset) Abort(err error) { s.step.Abort(err) }
 func (s MaildropClientAfterRset) String() string { return s.step.Describe("MaildropClientAfterRset") }
 
 // MaildropClientAfterQuit is where the role Client of Maildrop stands behind
-// Quit (pop3.sess:80:13). Receive one of Updated, which leads to
+// Quit (pop3.sess:82:13). Receive one of Updated, which leads to
 // MaildropClientEnd, and NotUpdated, which leads to MaildropClientEnd: with
 // Recv, or with MatchMaildropClientAfterQuit.
 type MaildropClientAfterQuit struct {
@@ -2087,7 +2087,7 @@ func (s MaildropServerAfterPass) Abort(err error) { s.step.Abort(err) }
 func (s MaildropServerAfterPass) String() string { return s.step.Describe("MaildropServerAfterPass") }
 
 // MaildropServerAfterApop is where the role Server of Maildrop stands behind
-// Apop (pop3.sess:29:13). Send ApopOk to reach MaildropServerBeforeDrop or
+// Apop (pop3.sess:30:13). Send ApopOk to reach MaildropServerBeforeDrop or
 // ApopErr to reach MaildropServerAuthorization.
 type MaildropServerAfterApop struct {
 	step      session.Step
@@ -2136,7 +2136,7 @@ func (s MaildropServerAfterApop) Abort(err error) { s.step.Abort(err) }
 func (s MaildropServerAfterApop) String() string { return s.step.Describe("MaildropServerAfterApop") }
 
 // MaildropServerAfterLeave is where the role Server of Maildrop stands behind
-// Leave (pop3.sess:37:13). Send Left to reach MaildropServerEnd.
+// Leave (pop3.sess:38:13). Send Left to reach MaildropServerEnd.
 type MaildropServerAfterLeave struct {
 	step session.Step
 }
@@ -2161,7 +2161,7 @@ func (s MaildropServerAfterLeave) Abort(err error) { s.step.Abort(err) }
 func (s MaildropServerAfterLeave) String() string { return s.step.Describe("MaildropServerAfterLeave") }
 
 // MaildropServerBeforeDrop is a place of the role Server of Maildrop
-// (pop3.sess:41:5). Send Drop to reach MaildropServerTransaction.
+// (pop3.sess:42:5). Send Drop to reach MaildropServerTransaction.
 type MaildropServerBeforeDrop struct {
 	step session.Step
 }
@@ -2188,7 +2188,7 @@ func (s MaildropServerBeforeDrop) Abort(err error) { s.step.Abort(err) }
 func (s MaildropServerBeforeDrop) String() string { return s.step.Describe("MaildropServerBeforeDrop") }
 
 // MaildropServerTransaction is the head of rec Transaction for the role Server
-// of Maildrop (pop3.sess:44:9). Receive one of Stat, which leads to
+// of Maildrop (pop3.sess:45:9). Receive one of Stat, which leads to
 // MaildropServerAfterStat, List, which leads to MaildropServerAfterList, Retr,
 // which leads to MaildropServerAfterRetr, Dele, which leads to
 // MaildropServerAfterDele, Noop, which leads to MaildropServerAfterNoop, Rset,
@@ -2487,7 +2487,7 @@ func (s MaildropServerTransaction) String() string {
 }
 
 // MaildropServerAfterStat is where the role Server of Maildrop stands behind
-// Stat (pop3.sess:47:13). Send StatOk to reach MaildropServerTransaction.
+// Stat (pop3.sess:48:13). Send StatOk to reach MaildropServerTransaction.
 type MaildropServerAfterStat struct {
 	step     session.Step
 	messages uint32
@@ -2529,7 +2529,7 @@ func (s MaildropServerAfterStat) Abort(err error) { s.step.Abort(err) }
 func (s MaildropServerAfterStat) String() string { return s.step.Describe("MaildropServerAfterStat") }
 
 // MaildropServerAfterList is where the role Server of Maildrop stands behind
-// List (pop3.sess:51:13). Send ListOk to reach MaildropServerTransaction.
+// List (pop3.sess:53:13). Send ListOk to reach MaildropServerTransaction.
 type MaildropServerAfterList struct {
 	step     session.Step
 	messages uint32
@@ -2574,7 +2574,7 @@ func (s MaildropServerAfterList) Abort(err error) { s.step.Abort(err) }
 func (s MaildropServerAfterList) String() string { return s.step.Describe("MaildropServerAfterList") }
 
 // MaildropServerAfterRetr is where the role Server of Maildrop stands behind
-// Retr (pop3.sess:55:13). Send RetrOk to reach MaildropServerTransaction or
+// Retr (pop3.sess:57:13). Send RetrOk to reach MaildropServerTransaction or
 // RetrErr to reach MaildropServerTransaction.
 type MaildropServerAfterRetr struct {
 	step     session.Step
@@ -2625,7 +2625,7 @@ func (s MaildropServerAfterRetr) Abort(err error) { s.step.Abort(err) }
 func (s MaildropServerAfterRetr) String() string { return s.step.Describe("MaildropServerAfterRetr") }
 
 // MaildropServerAfterDele is where the role Server of Maildrop stands behind
-// Dele (pop3.sess:63:13). Send DeleOk to reach MaildropServerTransaction or
+// Dele (pop3.sess:65:13). Send DeleOk to reach MaildropServerTransaction or
 // DeleErr to reach MaildropServerTransaction.
 type MaildropServerAfterDele struct {
 	step     session.Step
@@ -2675,7 +2675,7 @@ func (s MaildropServerAfterDele) Abort(err error) { s.step.Abort(err) }
 func (s MaildropServerAfterDele) String() string { return s.step.Describe("MaildropServerAfterDele") }
 
 // MaildropServerAfterNoop is where the role Server of Maildrop stands behind
-// Noop (pop3.sess:71:13). Send NoopOk to reach MaildropServerTransaction.
+// Noop (pop3.sess:73:13). Send NoopOk to reach MaildropServerTransaction.
 type MaildropServerAfterNoop struct {
 	step     session.Step
 	messages uint32
@@ -2709,7 +2709,7 @@ func (s MaildropServerAfterNoop) Abort(err error) { s.step.Abort(err) }
 func (s MaildropServerAfterNoop) String() string { return s.step.Describe("MaildropServerAfterNoop") }
 
 // MaildropServerAfterRset is where the role Server of Maildrop stands behind
-// Rset (pop3.sess:75:13). Send RsetOk to reach MaildropServerTransaction.
+// Rset (pop3.sess:77:13). Send RsetOk to reach MaildropServerTransaction.
 type MaildropServerAfterRset struct {
 	step     session.Step
 	messages uint32
@@ -2743,7 +2743,7 @@ func (s MaildropServerAfterRset) Abort(err error) { s.step.Abort(err) }
 func (s MaildropServerAfterRset) String() string { return s.step.Describe("MaildropServerAfterRset") }
 
 // MaildropServerAfterQuit is where the role Server of Maildrop stands behind
-// Quit (pop3.sess:80:13). Send Updated to reach MaildropServerEnd or NotUpdated
+// Quit (pop3.sess:82:13). Send Updated to reach MaildropServerEnd or NotUpdated
 // to reach MaildropServerEnd.
 type MaildropServerAfterQuit struct {
 	step session.Step
@@ -2806,22 +2806,22 @@ func maildropAuthorizationApopWhere(timestamp string, tries int32, digest []byte
 	return tries < 5 && timestamp != "" && len(digest) == 16
 }
 
-// maildropTransactionRetrWhere is the predicate of Retr (pop3.sess:54:13).
+// maildropTransactionRetrWhere is the predicate of Retr (pop3.sess:56:13).
 func maildropTransactionRetrWhere(messages, number uint32) bool {
 	return 1 <= number && number <= messages
 }
 
-// maildropTransactionDeleWhere is the predicate of Dele (pop3.sess:62:13).
+// maildropTransactionDeleWhere is the predicate of Dele (pop3.sess:64:13).
 func maildropTransactionDeleWhere(messages, which uint32) bool {
 	return 1 <= which && which <= messages
 }
 
-// maildropAfterStatStatOkWhere is the predicate of StatOk (pop3.sess:47:13).
+// maildropAfterStatStatOkWhere is the predicate of StatOk (pop3.sess:48:13).
 func maildropAfterStatStatOkWhere(messages uint32, octets uint64, left uint32, size uint64) bool {
 	return left <= messages && size <= octets
 }
 
-// maildropAfterListListOkWhere is the predicate of ListOk (pop3.sess:51:13).
+// maildropAfterListListOkWhere is the predicate of ListOk (pop3.sess:53:13).
 func maildropAfterListListOkWhere(messages uint32, all []Listing) bool {
 	return len(all) <= int(messages)
 }

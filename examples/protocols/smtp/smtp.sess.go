@@ -150,7 +150,7 @@ var SubmissionProtocol = session.Protocol{
 		},
 		submissionLoginAbandon: {
 			Label: "Abandon", Number: 12, Sender: 0, State: submissionLogin, Next: submissionAfterAbandon,
-			Pos: "smtp.sess:47:13",
+			Pos: "smtp.sess:48:13",
 		},
 		submissionSaslChallenge: {
 			Label: "Challenge", Number: 6, Sender: 1, State: submissionSasl, Next: submissionAfterChallenge,
@@ -184,93 +184,93 @@ var SubmissionProtocol = session.Protocol{
 		},
 		submissionAfterAbandonAbandoned: {
 			Label: "Abandoned", Number: 13, Sender: 1, State: submissionAfterAbandon, Next: submissionEnd,
-			Pos: "smtp.sess:48:13",
+			Pos: "smtp.sess:49:13",
 		},
 		submissionIdleMail: {
 			Label: "Mail", Number: 14, Sender: 0, State: submissionIdle, Next: submissionAfterMail,
 			Params: []string{"from string", "size uint64"},
 			Where:  "maxSize == 0 || size <= maxSize",
-			Pos:    "smtp.sess:55:13",
+			Pos:    "smtp.sess:56:13",
 		},
 		submissionIdleNoop: {
 			Label: "Noop", Number: 27, Sender: 0, State: submissionIdle, Next: submissionAfterNoop,
-			Pos: "smtp.sess:90:13",
+			Pos: "smtp.sess:96:13",
 		},
 		submissionIdleQuit: {
 			Label: "Quit", Number: 29, Sender: 0, State: submissionIdle, Next: submissionAfterQuit,
-			Pos: "smtp.sess:94:13",
+			Pos: "smtp.sess:100:13",
 		},
 		submissionAfterMailSenderOk: {
 			Label: "SenderOk", Number: 15, Sender: 1, State: submissionAfterMail, Next: submissionEnvelope,
-			Pos: "smtp.sess:57:17",
+			Pos: "smtp.sess:58:17",
 		},
 		submissionAfterMailSenderRefused: {
 			Label: "SenderRefused", Number: 26, Sender: 1, State: submissionAfterMail, Next: submissionIdle,
 			Params: []string{"fault Fault"},
 			Where:  "400 <= fault.Code && fault.Code < 600",
-			Pos:    "smtp.sess:86:17",
+			Pos:    "smtp.sess:91:17",
 		},
 		submissionEnvelopeRcpt: {
 			Label: "Rcpt", Number: 16, Sender: 0, State: submissionEnvelope, Next: submissionAfterRcpt,
 			Params: []string{"to string"},
 			Where:  "recipients < MaxRecipients && strings.Contains(to, \"@\")",
-			Pos:    "smtp.sess:60:25",
+			Pos:    "smtp.sess:61:25",
 		},
 		submissionEnvelopeData: {
 			Label: "Data", Number: 19, Sender: 0, State: submissionEnvelope, Next: submissionAfterData,
 			Where: "recipients > 0",
-			Pos:   "smtp.sess:70:25",
+			Pos:   "smtp.sess:73:25",
 		},
 		submissionEnvelopeReset: {
 			Label: "Reset", Number: 24, Sender: 0, State: submissionEnvelope, Next: submissionAfterReset,
-			Pos: "smtp.sess:80:25",
+			Pos: "smtp.sess:85:25",
 		},
 		submissionAfterRcptRecipientOk: {
 			Label: "RecipientOk", Number: 17, Sender: 1, State: submissionAfterRcpt, Next: submissionEnvelope,
-			Pos: "smtp.sess:62:29",
+			Pos: "smtp.sess:64:29",
 		},
 		submissionAfterRcptRecipientRefused: {
 			Label: "RecipientRefused", Number: 18, Sender: 1, State: submissionAfterRcpt, Next: submissionEnvelope,
 			Params: []string{"fault Fault"},
 			Where:  "400 <= fault.Code && fault.Code < 600",
-			Pos:    "smtp.sess:65:29",
+			Pos:    "smtp.sess:67:29",
 		},
 		submissionAfterDataStartInput: {
 			Label: "StartInput", Number: 20, Sender: 1, State: submissionAfterData, Next: submissionAfterStartInput,
 			Within: 2 * time.Minute,
-			Pos:    "smtp.sess:71:25",
+			Pos:    "smtp.sess:74:25",
 		},
 		submissionAfterStartInputContent: {
 			Label: "Content", Number: 21, Sender: 0, State: submissionAfterStartInput, Next: submissionAfterContent,
 			Params: []string{"message []byte"},
 			Where:  "maxSize == 0 || uint64(len(message)) <= maxSize",
 			Within: 3 * time.Minute,
-			Pos:    "smtp.sess:72:25",
+			Pos:    "smtp.sess:75:25",
 		},
 		submissionAfterContentQueued: {
 			Label: "Queued", Number: 22, Sender: 1, State: submissionAfterContent, Next: submissionIdle,
 			Params: []string{"id string"},
 			Within: 10 * time.Minute,
-			Pos:    "smtp.sess:74:29",
+			Pos:    "smtp.sess:78:29",
 		},
 		submissionAfterContentNotQueued: {
 			Label: "NotQueued", Number: 23, Sender: 1, State: submissionAfterContent, Next: submissionIdle,
 			Params: []string{"fault Fault"},
 			Where:  "400 <= fault.Code && fault.Code < 600",
 			Within: 10 * time.Minute,
-			Pos:    "smtp.sess:76:29",
+			Pos:    "smtp.sess:80:29",
 		},
 		submissionAfterResetResetOk: {
 			Label: "ResetOk", Number: 25, Sender: 1, State: submissionAfterReset, Next: submissionIdle,
-			Pos: "smtp.sess:81:25",
+			Pos: "smtp.sess:86:25",
 		},
 		submissionAfterNoopNoopOk: {
 			Label: "NoopOk", Number: 28, Sender: 1, State: submissionAfterNoop, Next: submissionIdle,
-			Pos: "smtp.sess:91:13",
+			Pos: "smtp.sess:97:13",
 		},
 		submissionAfterQuitClosing: {
 			Label: "Closing", Number: 30, Sender: 1, State: submissionAfterQuit, Next: submissionEnd,
-			Pos: "smtp.sess:95:13",
+			Pos: "smtp.sess:101:13",
 		},
 	},
 }
@@ -951,7 +951,7 @@ func (s SubmissionClientAfterCancel) String() string {
 }
 
 // SubmissionClientAfterAbandon is where the role Client of Submission stands
-// behind Abandon (smtp.sess:48:13). Receive Abandoned to reach
+// behind Abandon (smtp.sess:49:13). Receive Abandoned to reach
 // SubmissionClientEnd.
 type SubmissionClientAfterAbandon struct {
 	step session.Step
@@ -994,7 +994,7 @@ func (s SubmissionClientAfterAbandon) String() string {
 }
 
 // SubmissionClientIdle is the head of rec Idle for the role Client of
-// Submission (smtp.sess:53:9). Send Mail to reach SubmissionClientAfterMail,
+// Submission (smtp.sess:54:9). Send Mail to reach SubmissionClientAfterMail,
 // Noop to reach SubmissionClientAfterNoop, or Quit to reach
 // SubmissionClientAfterQuit.
 type SubmissionClientIdle struct {
@@ -1061,7 +1061,7 @@ func (s SubmissionClientIdle) Abort(err error) { s.step.Abort(err) }
 func (s SubmissionClientIdle) String() string { return s.step.Describe("SubmissionClientIdle") }
 
 // SubmissionClientAfterMail is where the role Client of Submission stands
-// behind Mail (smtp.sess:56:13). Receive one of SenderOk, which leads to
+// behind Mail (smtp.sess:57:13). Receive one of SenderOk, which leads to
 // SubmissionClientEnvelope, and SenderRefused, which leads to
 // SubmissionClientIdle: with Recv, or with MatchSubmissionClientAfterMail.
 type SubmissionClientAfterMail struct {
@@ -1199,7 +1199,7 @@ func (s SubmissionClientAfterMail) String() string {
 }
 
 // SubmissionClientEnvelope is the head of rec Envelope for the role Client of
-// Submission (smtp.sess:58:21). Send Rcpt to reach SubmissionClientAfterRcpt,
+// Submission (smtp.sess:59:21). Send Rcpt to reach SubmissionClientAfterRcpt,
 // Data to reach SubmissionClientAfterData, or Reset to reach
 // SubmissionClientAfterReset.
 type SubmissionClientEnvelope struct {
@@ -1279,7 +1279,7 @@ func (s SubmissionClientEnvelope) Abort(err error) { s.step.Abort(err) }
 func (s SubmissionClientEnvelope) String() string { return s.step.Describe("SubmissionClientEnvelope") }
 
 // SubmissionClientAfterRcpt is where the role Client of Submission stands
-// behind Rcpt (smtp.sess:61:25). Receive one of RecipientOk, which leads to
+// behind Rcpt (smtp.sess:63:25). Receive one of RecipientOk, which leads to
 // SubmissionClientEnvelope, and RecipientRefused, which leads to
 // SubmissionClientEnvelope: with Recv, or with MatchSubmissionClientAfterRcpt.
 type SubmissionClientAfterRcpt struct {
@@ -1422,7 +1422,7 @@ func (s SubmissionClientAfterRcpt) String() string {
 }
 
 // SubmissionClientAfterData is where the role Client of Submission stands
-// behind Data (smtp.sess:71:25). Receive StartInput to reach
+// behind Data (smtp.sess:74:25). Receive StartInput to reach
 // SubmissionClientAfterStartInput.
 type SubmissionClientAfterData struct {
 	step    session.Step
@@ -1470,7 +1470,7 @@ func (s SubmissionClientAfterData) String() string {
 }
 
 // SubmissionClientAfterStartInput is where the role Client of Submission stands
-// behind StartInput (smtp.sess:72:25). Send Content to reach
+// behind StartInput (smtp.sess:75:25). Send Content to reach
 // SubmissionClientAfterContent.
 type SubmissionClientAfterStartInput struct {
 	step    session.Step
@@ -1510,7 +1510,7 @@ func (s SubmissionClientAfterStartInput) String() string {
 }
 
 // SubmissionClientAfterContent is where the role Client of Submission stands
-// behind Content (smtp.sess:73:25). Receive one of Queued, which leads to
+// behind Content (smtp.sess:77:25). Receive one of Queued, which leads to
 // SubmissionClientIdle, and NotQueued, which leads to SubmissionClientIdle:
 // with Recv, or with MatchSubmissionClientAfterContent.
 type SubmissionClientAfterContent struct {
@@ -1654,7 +1654,7 @@ func (s SubmissionClientAfterContent) String() string {
 }
 
 // SubmissionClientAfterReset is where the role Client of Submission stands
-// behind Reset (smtp.sess:81:25). Receive ResetOk to reach
+// behind Reset (smtp.sess:86:25). Receive ResetOk to reach
 // SubmissionClientIdle.
 type SubmissionClientAfterReset struct {
 	step    session.Step
@@ -1702,7 +1702,7 @@ func (s SubmissionClientAfterReset) String() string {
 }
 
 // SubmissionClientAfterNoop is where the role Client of Submission stands
-// behind Noop (smtp.sess:91:13). Receive NoopOk to reach SubmissionClientIdle.
+// behind Noop (smtp.sess:97:13). Receive NoopOk to reach SubmissionClientIdle.
 type SubmissionClientAfterNoop struct {
 	step    session.Step
 	maxSize uint64
@@ -1749,7 +1749,7 @@ func (s SubmissionClientAfterNoop) String() string {
 }
 
 // SubmissionClientAfterQuit is where the role Client of Submission stands
-// behind Quit (smtp.sess:95:13). Receive Closing to reach SubmissionClientEnd.
+// behind Quit (smtp.sess:101:13). Receive Closing to reach SubmissionClientEnd.
 type SubmissionClientAfterQuit struct {
 	step session.Step
 }
@@ -2380,7 +2380,7 @@ func (s SubmissionServerAfterCancel) String() string {
 }
 
 // SubmissionServerAfterAbandon is where the role Server of Submission stands
-// behind Abandon (smtp.sess:48:13). Send Abandoned to reach
+// behind Abandon (smtp.sess:49:13). Send Abandoned to reach
 // SubmissionServerEnd.
 type SubmissionServerAfterAbandon struct {
 	step session.Step
@@ -2408,7 +2408,7 @@ func (s SubmissionServerAfterAbandon) String() string {
 }
 
 // SubmissionServerIdle is the head of rec Idle for the role Server of
-// Submission (smtp.sess:53:9). Receive one of Mail, which leads to
+// Submission (smtp.sess:54:9). Receive one of Mail, which leads to
 // SubmissionServerAfterMail, Noop, which leads to SubmissionServerAfterNoop,
 // and Quit, which leads to SubmissionServerAfterQuit: with Recv, or with
 // MatchSubmissionServerIdle.
@@ -2573,7 +2573,7 @@ func (s SubmissionServerIdle) Abort(err error) { s.step.Abort(err) }
 func (s SubmissionServerIdle) String() string { return s.step.Describe("SubmissionServerIdle") }
 
 // SubmissionServerAfterMail is where the role Server of Submission stands
-// behind Mail (smtp.sess:56:13). Send SenderOk to reach
+// behind Mail (smtp.sess:57:13). Send SenderOk to reach
 // SubmissionServerEnvelope or SenderRefused to reach SubmissionServerIdle.
 type SubmissionServerAfterMail struct {
 	step    session.Step
@@ -2629,7 +2629,7 @@ func (s SubmissionServerAfterMail) String() string {
 }
 
 // SubmissionServerEnvelope is the head of rec Envelope for the role Server of
-// Submission (smtp.sess:58:21). Receive one of Rcpt, which leads to
+// Submission (smtp.sess:59:21). Receive one of Rcpt, which leads to
 // SubmissionServerAfterRcpt, Data, which leads to SubmissionServerAfterData,
 // and Reset, which leads to SubmissionServerAfterReset: with Recv, or with
 // MatchSubmissionServerEnvelope.
@@ -2806,7 +2806,7 @@ func (s SubmissionServerEnvelope) Abort(err error) { s.step.Abort(err) }
 func (s SubmissionServerEnvelope) String() string { return s.step.Describe("SubmissionServerEnvelope") }
 
 // SubmissionServerAfterRcpt is where the role Server of Submission stands
-// behind Rcpt (smtp.sess:61:25). Send RecipientOk to reach
+// behind Rcpt (smtp.sess:63:25). Send RecipientOk to reach
 // SubmissionServerEnvelope or RecipientRefused to reach
 // SubmissionServerEnvelope.
 type SubmissionServerAfterRcpt struct {
@@ -2867,7 +2867,7 @@ func (s SubmissionServerAfterRcpt) String() string {
 }
 
 // SubmissionServerAfterData is where the role Server of Submission stands
-// behind Data (smtp.sess:71:25). Send StartInput to reach
+// behind Data (smtp.sess:74:25). Send StartInput to reach
 // SubmissionServerAfterStartInput.
 type SubmissionServerAfterData struct {
 	step    session.Step
@@ -2900,7 +2900,7 @@ func (s SubmissionServerAfterData) String() string {
 }
 
 // SubmissionServerAfterStartInput is where the role Server of Submission stands
-// behind StartInput (smtp.sess:72:25). Receive Content to reach
+// behind StartInput (smtp.sess:75:25). Receive Content to reach
 // SubmissionServerAfterContent.
 type SubmissionServerAfterStartInput struct {
 	step    session.Step
@@ -2955,7 +2955,7 @@ func (s SubmissionServerAfterStartInput) String() string {
 }
 
 // SubmissionServerAfterContent is where the role Server of Submission stands
-// behind Content (smtp.sess:73:25). Send Queued to reach SubmissionServerIdle
+// behind Content (smtp.sess:77:25). Send Queued to reach SubmissionServerIdle
 // or NotQueued to reach SubmissionServerIdle.
 type SubmissionServerAfterContent struct {
 	step    session.Step
@@ -3012,7 +3012,7 @@ func (s SubmissionServerAfterContent) String() string {
 }
 
 // SubmissionServerAfterReset is where the role Server of Submission stands
-// behind Reset (smtp.sess:81:25). Send ResetOk to reach SubmissionServerIdle.
+// behind Reset (smtp.sess:86:25). Send ResetOk to reach SubmissionServerIdle.
 type SubmissionServerAfterReset struct {
 	step    session.Step
 	maxSize uint64
@@ -3044,7 +3044,7 @@ func (s SubmissionServerAfterReset) String() string {
 }
 
 // SubmissionServerAfterNoop is where the role Server of Submission stands
-// behind Noop (smtp.sess:91:13). Send NoopOk to reach SubmissionServerIdle.
+// behind Noop (smtp.sess:97:13). Send NoopOk to reach SubmissionServerIdle.
 type SubmissionServerAfterNoop struct {
 	step    session.Step
 	maxSize uint64
@@ -3076,7 +3076,7 @@ func (s SubmissionServerAfterNoop) String() string {
 }
 
 // SubmissionServerAfterQuit is where the role Server of Submission stands
-// behind Quit (smtp.sess:95:13). Send Closing to reach SubmissionServerEnd.
+// behind Quit (smtp.sess:101:13). Send Closing to reach SubmissionServerEnd.
 type SubmissionServerAfterQuit struct {
 	step session.Step
 }
@@ -3148,42 +3148,42 @@ func submissionAfterCancelCancelledWhere(fault Fault) bool {
 	return fault.Code == 501
 }
 
-// submissionIdleMailWhere is the predicate of Mail (smtp.sess:55:13).
+// submissionIdleMailWhere is the predicate of Mail (smtp.sess:56:13).
 func submissionIdleMailWhere(maxSize, size uint64) bool {
 	return maxSize == 0 || size <= maxSize
 }
 
 // submissionAfterMailSenderRefusedWhere is the predicate of SenderRefused
-// (smtp.sess:86:17).
+// (smtp.sess:91:17).
 func submissionAfterMailSenderRefusedWhere(fault Fault) bool {
 	return 400 <= fault.Code && fault.Code < 600
 }
 
-// submissionEnvelopeRcptWhere is the predicate of Rcpt (smtp.sess:60:25).
+// submissionEnvelopeRcptWhere is the predicate of Rcpt (smtp.sess:61:25).
 func submissionEnvelopeRcptWhere(recipients int, to string) (holds bool) {
 	defer session.FalseOnPanic(&holds)
 	return recipients < MaxRecipients && strings.Contains(to, "@")
 }
 
-// submissionEnvelopeDataWhere is the predicate of Data (smtp.sess:70:25).
+// submissionEnvelopeDataWhere is the predicate of Data (smtp.sess:73:25).
 func submissionEnvelopeDataWhere(recipients int) bool {
 	return recipients > 0
 }
 
 // submissionAfterRcptRecipientRefusedWhere is the predicate of RecipientRefused
-// (smtp.sess:65:29).
+// (smtp.sess:67:29).
 func submissionAfterRcptRecipientRefusedWhere(fault Fault) bool {
 	return 400 <= fault.Code && fault.Code < 600
 }
 
 // submissionAfterStartInputContentWhere is the predicate of Content
-// (smtp.sess:72:25).
+// (smtp.sess:75:25).
 func submissionAfterStartInputContentWhere(maxSize uint64, message []byte) bool {
 	return maxSize == 0 || uint64(len(message)) <= maxSize
 }
 
 // submissionAfterContentNotQueuedWhere is the predicate of NotQueued
-// (smtp.sess:76:29).
+// (smtp.sess:80:29).
 func submissionAfterContentNotQueuedWhere(fault Fault) bool {
 	return 400 <= fault.Code && fault.Code < 600
 }

@@ -69,61 +69,61 @@ var TransferProtocol = session.Protocol{
 			Label: "ReadRequest", Number: 0, Sender: 0, State: transferStart, Next: transferRead,
 			Params: []string{"path string"},
 			Where:  "path != \"\"",
-			Pos:    "tftp.sess:13:9",
+			Pos:    "tftp.sess:22:9",
 		},
 		transferStartWriteRequest: {
 			Label: "WriteRequest", Number: 4, Sender: 0, State: transferStart, Next: transferAfterWriteRequest,
 			Params: []string{"target string"},
 			Where:  "target != \"\"",
-			Pos:    "tftp.sess:26:9",
+			Pos:    "tftp.sess:36:9",
 		},
 		transferReadData: {
 			Label: "Data", Number: 1, Sender: 1, State: transferRead, Next: transferAfterData,
 			Params: []string{"number uint32", "data []byte"},
 			Where:  "number == block && len(data) <= Block",
-			Pos:    "tftp.sess:16:17",
+			Pos:    "tftp.sess:25:17",
 		},
 		transferReadError: {
 			Label: "Error", Number: 3, Sender: 1, State: transferRead, Next: transferEnd,
 			Params: []string{"code Code", "text string"},
-			Pos:    "tftp.sess:22:17",
+			Pos:    "tftp.sess:32:17",
 		},
 		transferAfterDataAck: {
 			Label: "Ack", Number: 2, Sender: 0, State: transferAfterData, Next: transferAfterAck,
 			Params: []string{"acked uint32"},
 			Where:  "acked == number",
-			Pos:    "tftp.sess:17:17",
+			Pos:    "tftp.sess:27:17",
 		},
 		transferAfterWriteRequestWriteAck: {
 			Label: "WriteAck", Number: 5, Sender: 1, State: transferAfterWriteRequest, Next: transferWrite,
-			Pos: "tftp.sess:28:13",
+			Pos: "tftp.sess:38:13",
 		},
 		transferAfterWriteRequestRefuse: {
 			Label: "Refuse", Number: 10, Sender: 1, State: transferAfterWriteRequest, Next: transferEnd,
 			Params: []string{"code Code", "text string"},
-			Pos:    "tftp.sess:45:13",
+			Pos:    "tftp.sess:56:13",
 		},
 		transferWritePut: {
 			Label: "Put", Number: 6, Sender: 0, State: transferWrite, Next: transferAfterPut,
 			Params: []string{"n uint32", "content []byte"},
 			Where:  "n == block && len(content) <= Block",
-			Pos:    "tftp.sess:31:21",
+			Pos:    "tftp.sess:41:21",
 		},
 		transferWriteGiveUp: {
 			Label: "GiveUp", Number: 9, Sender: 0, State: transferWrite, Next: transferEnd,
 			Params: []string{"code Code", "text string"},
-			Pos:    "tftp.sess:41:21",
+			Pos:    "tftp.sess:52:21",
 		},
 		transferAfterPutPutAck: {
 			Label: "PutAck", Number: 7, Sender: 1, State: transferAfterPut, Next: transferAfterPutAck,
 			Params: []string{"done uint32"},
 			Where:  "done == n",
-			Pos:    "tftp.sess:33:25",
+			Pos:    "tftp.sess:44:25",
 		},
 		transferAfterPutPutError: {
 			Label: "PutError", Number: 8, Sender: 1, State: transferAfterPut, Next: transferEnd,
 			Params: []string{"code Code", "text string"},
-			Pos:    "tftp.sess:38:25",
+			Pos:    "tftp.sess:49:25",
 		},
 	},
 }
@@ -188,7 +188,7 @@ func RegisterTransferServer(srv session.Registrar, body func(ctx context.Context
 }
 
 // TransferClientStart is where the role Client of Transfer begins
-// (tftp.sess:12:5). Send ReadRequest to reach TransferClientRead or
+// (tftp.sess:21:5). Send ReadRequest to reach TransferClientRead or
 // WriteRequest to reach TransferClientAfterWriteRequest.
 type TransferClientStart struct {
 	step session.Step
@@ -241,7 +241,7 @@ func (s TransferClientStart) Abort(err error) { s.step.Abort(err) }
 func (s TransferClientStart) String() string { return s.step.Describe("TransferClientStart") }
 
 // TransferClientRead is the head of rec Read for the role Client of Transfer
-// (tftp.sess:14:13). Receive one of Data, which leads to
+// (tftp.sess:23:13). Receive one of Data, which leads to
 // TransferClientAfterData, and Error, which leads to TransferClientEnd: with
 // Recv, or with MatchTransferClientRead.
 type TransferClientRead struct {
@@ -385,7 +385,7 @@ func (s TransferClientRead) Abort(err error) { s.step.Abort(err) }
 func (s TransferClientRead) String() string { return s.step.Describe("TransferClientRead") }
 
 // TransferClientAfterData is where the role Client of Transfer stands behind
-// Data (tftp.sess:17:17). Send Ack to reach TransferClientAfterAck.
+// Data (tftp.sess:27:17). Send Ack to reach TransferClientAfterAck.
 type TransferClientAfterData struct {
 	step   session.Step
 	block  uint32
@@ -434,7 +434,7 @@ func (s TransferClientAfterData) Abort(err error) { s.step.Abort(err) }
 func (s TransferClientAfterData) String() string { return s.step.Describe("TransferClientAfterData") }
 
 // TransferClientAfterAck is where the role Client of Transfer stands behind Ack
-// (tftp.sess:18:17). Branch goes on to TransferClientRead if len(data) ==
+// (tftp.sess:28:17). Branch goes on to TransferClientRead if len(data) ==
 // Block, and else to TransferClientEnd, without a message.
 type TransferClientAfterAck struct {
 	step  session.Step
@@ -473,7 +473,7 @@ func (s TransferClientAfterAck) Abort(err error) { s.step.Abort(err) }
 func (s TransferClientAfterAck) String() string { return s.step.Describe("TransferClientAfterAck") }
 
 // TransferClientAfterWriteRequest is where the role Client of Transfer stands
-// behind WriteRequest (tftp.sess:27:9). Receive one of WriteAck, which leads to
+// behind WriteRequest (tftp.sess:37:9). Receive one of WriteAck, which leads to
 // TransferClientWrite, and Refuse, which leads to TransferClientEnd: with Recv,
 // or with MatchTransferClientAfterWriteRequest.
 type TransferClientAfterWriteRequest struct {
@@ -603,7 +603,7 @@ func (s TransferClientAfterWriteRequest) String() string {
 }
 
 // TransferClientWrite is the head of rec Write for the role Client of Transfer
-// (tftp.sess:29:17). Send Put to reach TransferClientAfterPut or GiveUp to
+// (tftp.sess:39:17). Send Put to reach TransferClientAfterPut or GiveUp to
 // reach TransferClientEnd.
 type TransferClientWrite struct {
 	step  session.Step
@@ -662,7 +662,7 @@ func (s TransferClientWrite) Abort(err error) { s.step.Abort(err) }
 func (s TransferClientWrite) String() string { return s.step.Describe("TransferClientWrite") }
 
 // TransferClientAfterPut is where the role Client of Transfer stands behind Put
-// (tftp.sess:32:21). Receive one of PutAck, which leads to
+// (tftp.sess:43:21). Receive one of PutAck, which leads to
 // TransferClientAfterPutAck, and PutError, which leads to TransferClientEnd:
 // with Recv, or with MatchTransferClientAfterPut.
 type TransferClientAfterPut struct {
@@ -816,7 +816,7 @@ func (s TransferClientAfterPut) Abort(err error) { s.step.Abort(err) }
 func (s TransferClientAfterPut) String() string { return s.step.Describe("TransferClientAfterPut") }
 
 // TransferClientAfterPutAck is where the role Client of Transfer stands behind
-// PutAck (tftp.sess:34:25). Branch goes on to TransferClientWrite if
+// PutAck (tftp.sess:45:25). Branch goes on to TransferClientWrite if
 // len(content) == Block, and else to TransferClientEnd, without a message.
 type TransferClientAfterPutAck struct {
 	step    session.Step
@@ -872,7 +872,7 @@ func (s TransferClientEnd) Abort(err error) { s.step.Abort(err) }
 func (s TransferClientEnd) String() string { return s.step.Describe("TransferClientEnd") }
 
 // TransferServerStart is where the role Server of Transfer begins
-// (tftp.sess:12:5). Receive one of ReadRequest, which leads to
+// (tftp.sess:21:5). Receive one of ReadRequest, which leads to
 // TransferServerRead, and WriteRequest, which leads to
 // TransferServerAfterWriteRequest: with Recv, or with MatchTransferServerStart.
 type TransferServerStart struct {
@@ -1011,7 +1011,7 @@ func (s TransferServerStart) Abort(err error) { s.step.Abort(err) }
 func (s TransferServerStart) String() string { return s.step.Describe("TransferServerStart") }
 
 // TransferServerRead is the head of rec Read for the role Server of Transfer
-// (tftp.sess:14:13). Send Data to reach TransferServerAfterData or Error to
+// (tftp.sess:23:13). Send Data to reach TransferServerAfterData or Error to
 // reach TransferServerEnd.
 type TransferServerRead struct {
 	step  session.Step
@@ -1070,7 +1070,7 @@ func (s TransferServerRead) Abort(err error) { s.step.Abort(err) }
 func (s TransferServerRead) String() string { return s.step.Describe("TransferServerRead") }
 
 // TransferServerAfterData is where the role Server of Transfer stands behind
-// Data (tftp.sess:17:17). Receive Ack to reach TransferServerAfterAck.
+// Data (tftp.sess:27:17). Receive Ack to reach TransferServerAfterAck.
 type TransferServerAfterData struct {
 	step   session.Step
 	block  uint32
@@ -1134,7 +1134,7 @@ func (s TransferServerAfterData) Abort(err error) { s.step.Abort(err) }
 func (s TransferServerAfterData) String() string { return s.step.Describe("TransferServerAfterData") }
 
 // TransferServerAfterAck is where the role Server of Transfer stands behind Ack
-// (tftp.sess:18:17). Branch goes on to TransferServerRead if len(data) ==
+// (tftp.sess:28:17). Branch goes on to TransferServerRead if len(data) ==
 // Block, and else to TransferServerEnd, without a message.
 type TransferServerAfterAck struct {
 	step  session.Step
@@ -1173,7 +1173,7 @@ func (s TransferServerAfterAck) Abort(err error) { s.step.Abort(err) }
 func (s TransferServerAfterAck) String() string { return s.step.Describe("TransferServerAfterAck") }
 
 // TransferServerAfterWriteRequest is where the role Server of Transfer stands
-// behind WriteRequest (tftp.sess:27:9). Send WriteAck to reach
+// behind WriteRequest (tftp.sess:37:9). Send WriteAck to reach
 // TransferServerWrite or Refuse to reach TransferServerEnd.
 type TransferServerAfterWriteRequest struct {
 	step session.Step
@@ -1216,7 +1216,7 @@ func (s TransferServerAfterWriteRequest) String() string {
 }
 
 // TransferServerWrite is the head of rec Write for the role Server of Transfer
-// (tftp.sess:29:17). Receive one of Put, which leads to TransferServerAfterPut,
+// (tftp.sess:39:17). Receive one of Put, which leads to TransferServerAfterPut,
 // and GiveUp, which leads to TransferServerEnd: with Recv, or with
 // MatchTransferServerWrite.
 type TransferServerWrite struct {
@@ -1361,7 +1361,7 @@ func (s TransferServerWrite) Abort(err error) { s.step.Abort(err) }
 func (s TransferServerWrite) String() string { return s.step.Describe("TransferServerWrite") }
 
 // TransferServerAfterPut is where the role Server of Transfer stands behind Put
-// (tftp.sess:32:21). Send PutAck to reach TransferServerAfterPutAck or PutError
+// (tftp.sess:43:21). Send PutAck to reach TransferServerAfterPutAck or PutError
 // to reach TransferServerEnd.
 type TransferServerAfterPut struct {
 	step    session.Step
@@ -1426,7 +1426,7 @@ func (s TransferServerAfterPut) Abort(err error) { s.step.Abort(err) }
 func (s TransferServerAfterPut) String() string { return s.step.Describe("TransferServerAfterPut") }
 
 // TransferServerAfterPutAck is where the role Server of Transfer stands behind
-// PutAck (tftp.sess:34:25). Branch goes on to TransferServerWrite if
+// PutAck (tftp.sess:45:25). Branch goes on to TransferServerWrite if
 // len(content) == Block, and else to TransferServerEnd, without a message.
 type TransferServerAfterPutAck struct {
 	step    session.Step
@@ -1481,43 +1481,43 @@ func (s TransferServerEnd) Abort(err error) { s.step.Abort(err) }
 func (s TransferServerEnd) String() string { return s.step.Describe("TransferServerEnd") }
 
 // transferStartReadRequestWhere is the predicate of ReadRequest
-// (tftp.sess:13:9).
+// (tftp.sess:22:9).
 func transferStartReadRequestWhere(path string) bool {
 	return path != ""
 }
 
 // transferStartWriteRequestWhere is the predicate of WriteRequest
-// (tftp.sess:26:9).
+// (tftp.sess:36:9).
 func transferStartWriteRequestWhere(target string) bool {
 	return target != ""
 }
 
-// transferReadDataWhere is the predicate of Data (tftp.sess:16:17).
+// transferReadDataWhere is the predicate of Data (tftp.sess:25:17).
 func transferReadDataWhere(block, number uint32, data []byte) bool {
 	return number == block && len(data) <= Block
 }
 
-// transferAfterDataAckWhere is the predicate of Ack (tftp.sess:17:17).
+// transferAfterDataAckWhere is the predicate of Ack (tftp.sess:27:17).
 func transferAfterDataAckWhere(number, acked uint32) bool {
 	return acked == number
 }
 
-// transferWritePutWhere is the predicate of Put (tftp.sess:31:21).
+// transferWritePutWhere is the predicate of Put (tftp.sess:41:21).
 func transferWritePutWhere(block, n uint32, content []byte) bool {
 	return n == block && len(content) <= Block
 }
 
-// transferAfterPutPutAckWhere is the predicate of PutAck (tftp.sess:33:25).
+// transferAfterPutPutAckWhere is the predicate of PutAck (tftp.sess:44:25).
 func transferAfterPutPutAckWhere(n, done uint32) bool {
 	return done == n
 }
 
-// transferAfterAckIf is the condition of the if at tftp.sess:18:17.
+// transferAfterAckIf is the condition of the if at tftp.sess:28:17.
 func transferAfterAckIf(data []byte) bool {
 	return len(data) == Block
 }
 
-// transferAfterPutAckIf is the condition of the if at tftp.sess:34:25.
+// transferAfterPutAckIf is the condition of the if at tftp.sess:45:25.
 func transferAfterPutAckIf(content []byte) bool {
 	return len(content) == Block
 }
@@ -1635,21 +1635,13 @@ type Code int32
 
 // The members of Code.
 const (
-	// The error codes of RFC 1350, appendix I.
 	CodeUndefined Code = iota
-	// The error codes of RFC 1350, appendix I.
 	CodeNotFound
-	// The error codes of RFC 1350, appendix I.
 	CodeAccessViolation
-	// The error codes of RFC 1350, appendix I.
 	CodeDiskFull
-	// The error codes of RFC 1350, appendix I.
 	CodeIllegalOperation
-	// The error codes of RFC 1350, appendix I.
 	CodeUnknownID
-	// The error codes of RFC 1350, appendix I.
 	CodeFileExists
-	// The error codes of RFC 1350, appendix I.
 	CodeNoSuchUser
 )
 

@@ -58,7 +58,7 @@ var PurchaseProtocol = session.Protocol{
 		},
 		purchaseAfterAskSoldOut: {
 			Label: "SoldOut", Number: 5, Sender: 1, State: purchaseAfterAsk, Next: purchaseEnd,
-			Pos: "twobuyer.sess:19:9",
+			Pos: "twobuyer.sess:20:9",
 		},
 		purchaseAfterOfferBuy: {
 			Label: "Buy", Number: 2, Sender: 0, State: purchaseAfterOffer, Next: purchaseAfterBuy,
@@ -68,12 +68,12 @@ var PurchaseProtocol = session.Protocol{
 		},
 		purchaseAfterOfferLeave: {
 			Label: "Leave", Number: 4, Sender: 0, State: purchaseAfterOffer, Next: purchaseEnd,
-			Pos: "twobuyer.sess:16:13",
+			Pos: "twobuyer.sess:17:13",
 		},
 		purchaseAfterBuyDelivery: {
 			Label: "Delivery", Number: 3, Sender: 1, State: purchaseAfterBuy, Next: purchaseEnd,
 			Params: []string{"date time.Time"},
-			Pos:    "twobuyer.sess:14:13",
+			Pos:    "twobuyer.sess:15:13",
 		},
 	},
 }
@@ -346,7 +346,7 @@ func (s PurchaseBuyerAfterOffer) Abort(err error) { s.step.Abort(err) }
 func (s PurchaseBuyerAfterOffer) String() string { return s.step.Describe("PurchaseBuyerAfterOffer") }
 
 // PurchaseBuyerAfterBuy is where the role Buyer of Purchase stands behind Buy
-// (twobuyer.sess:14:13). Receive Delivery to reach PurchaseBuyerEnd.
+// (twobuyer.sess:15:13). Receive Delivery to reach PurchaseBuyerEnd.
 type PurchaseBuyerAfterBuy struct {
 	step session.Step
 }
@@ -638,7 +638,7 @@ func (s PurchaseSellerAfterOffer) Abort(err error) { s.step.Abort(err) }
 func (s PurchaseSellerAfterOffer) String() string { return s.step.Describe("PurchaseSellerAfterOffer") }
 
 // PurchaseSellerAfterBuy is where the role Seller of Purchase stands behind Buy
-// (twobuyer.sess:14:13). Send Delivery to reach PurchaseSellerEnd.
+// (twobuyer.sess:15:13). Send Delivery to reach PurchaseSellerEnd.
 type PurchaseSellerAfterBuy struct {
 	step session.Step
 }
@@ -766,38 +766,38 @@ var ShareProtocol = session.Protocol{
 			Label: "Propose", Number: 0, Sender: 0, State: shareStart, Next: shareHaggle,
 			Params: []string{"quote Quote", "yours int64"},
 			Where:  "0 < yours && yours <= quote.Cents",
-			Pos:    "twobuyer.sess:25:5",
+			Pos:    "twobuyer.sess:26:5",
 		},
 		shareHaggleAgree: {
 			Label: "Agree", Number: 1, Sender: 1, State: shareHaggle, Next: shareAfterAgree,
 			Params: []string{"share int64", "address string"},
 			Where:  "share == price && address != \"\"",
-			Pos:    "twobuyer.sess:28:13",
+			Pos:    "twobuyer.sess:29:13",
 		},
 		shareHaggleLess: {
 			Label: "Less", Number: 3, Sender: 1, State: shareHaggle, Next: shareAfterLess,
 			Params: []string{"counter int64"},
 			Where:  "0 < counter && counter < price",
-			Pos:    "twobuyer.sess:31:13",
+			Pos:    "twobuyer.sess:33:13",
 		},
 		shareHaggleDecline: {
 			Label: "Decline", Number: 6, Sender: 1, State: shareHaggle, Next: shareEnd,
-			Pos: "twobuyer.sess:39:13",
+			Pos: "twobuyer.sess:41:13",
 		},
 		shareAfterAgreeBought: {
 			Label: "Bought", Number: 2, Sender: 0, State: shareAfterAgree, Next: shareEnd,
 			Params: []string{"date time.Time"},
-			Pos:    "twobuyer.sess:29:13",
+			Pos:    "twobuyer.sess:31:13",
 		},
 		shareAfterLessLower: {
 			Label: "Lower", Number: 4, Sender: 0, State: shareAfterLess, Next: shareHaggle,
 			Params: []string{"again int64"},
 			Where:  "counter <= again && again < price",
-			Pos:    "twobuyer.sess:33:17",
+			Pos:    "twobuyer.sess:35:17",
 		},
 		shareAfterLessDrop: {
 			Label: "Drop", Number: 5, Sender: 0, State: shareAfterLess, Next: shareEnd,
-			Pos: "twobuyer.sess:36:17",
+			Pos: "twobuyer.sess:38:17",
 		},
 	},
 }
@@ -853,7 +853,7 @@ func RegisterShareSecond(srv session.Registrar, body func(ctx context.Context, s
 	})
 }
 
-// ShareFirstStart is where the role First of Share begins (twobuyer.sess:25:5).
+// ShareFirstStart is where the role First of Share begins (twobuyer.sess:26:5).
 // Send Propose to reach ShareFirstHaggle.
 type ShareFirstStart struct {
 	step session.Step
@@ -889,7 +889,7 @@ func (s ShareFirstStart) Abort(err error) { s.step.Abort(err) }
 func (s ShareFirstStart) String() string { return s.step.Describe("ShareFirstStart") }
 
 // ShareFirstHaggle is the head of rec Haggle for the role First of Share
-// (twobuyer.sess:26:9). Receive one of Agree, which leads to
+// (twobuyer.sess:27:9). Receive one of Agree, which leads to
 // ShareFirstAfterAgree, Less, which leads to ShareFirstAfterLess, and Decline,
 // which leads to ShareFirstEnd: with Recv, or with MatchShareFirstHaggle.
 type ShareFirstHaggle struct {
@@ -1063,7 +1063,7 @@ func (s ShareFirstHaggle) Abort(err error) { s.step.Abort(err) }
 func (s ShareFirstHaggle) String() string { return s.step.Describe("ShareFirstHaggle") }
 
 // ShareFirstAfterAgree is where the role First of Share stands behind Agree
-// (twobuyer.sess:29:13). Send Bought to reach ShareFirstEnd.
+// (twobuyer.sess:31:13). Send Bought to reach ShareFirstEnd.
 type ShareFirstAfterAgree struct {
 	step session.Step
 }
@@ -1089,7 +1089,7 @@ func (s ShareFirstAfterAgree) Abort(err error) { s.step.Abort(err) }
 func (s ShareFirstAfterAgree) String() string { return s.step.Describe("ShareFirstAfterAgree") }
 
 // ShareFirstAfterLess is where the role First of Share stands behind Less
-// (twobuyer.sess:32:13). Send Lower to reach ShareFirstHaggle or Drop to reach
+// (twobuyer.sess:34:13). Send Lower to reach ShareFirstHaggle or Drop to reach
 // ShareFirstEnd.
 type ShareFirstAfterLess struct {
 	step    session.Step
@@ -1159,7 +1159,7 @@ func (s ShareFirstEnd) Abort(err error) { s.step.Abort(err) }
 func (s ShareFirstEnd) String() string { return s.step.Describe("ShareFirstEnd") }
 
 // ShareSecondStart is where the role Second of Share begins
-// (twobuyer.sess:25:5). Receive Propose to reach ShareSecondHaggle.
+// (twobuyer.sess:26:5). Receive Propose to reach ShareSecondHaggle.
 type ShareSecondStart struct {
 	step session.Step
 }
@@ -1206,7 +1206,7 @@ func (s ShareSecondStart) Abort(err error) { s.step.Abort(err) }
 func (s ShareSecondStart) String() string { return s.step.Describe("ShareSecondStart") }
 
 // ShareSecondHaggle is the head of rec Haggle for the role Second of Share
-// (twobuyer.sess:26:9). Send Agree to reach ShareSecondAfterAgree, Less to
+// (twobuyer.sess:27:9). Send Agree to reach ShareSecondAfterAgree, Less to
 // reach ShareSecondAfterLess, or Decline to reach ShareSecondEnd.
 type ShareSecondHaggle struct {
 	step  session.Step
@@ -1279,7 +1279,7 @@ func (s ShareSecondHaggle) Abort(err error) { s.step.Abort(err) }
 func (s ShareSecondHaggle) String() string { return s.step.Describe("ShareSecondHaggle") }
 
 // ShareSecondAfterAgree is where the role Second of Share stands behind Agree
-// (twobuyer.sess:29:13). Receive Bought to reach ShareSecondEnd.
+// (twobuyer.sess:31:13). Receive Bought to reach ShareSecondEnd.
 type ShareSecondAfterAgree struct {
 	step session.Step
 }
@@ -1320,7 +1320,7 @@ func (s ShareSecondAfterAgree) Abort(err error) { s.step.Abort(err) }
 func (s ShareSecondAfterAgree) String() string { return s.step.Describe("ShareSecondAfterAgree") }
 
 // ShareSecondAfterLess is where the role Second of Share stands behind Less
-// (twobuyer.sess:32:13). Receive one of Lower, which leads to
+// (twobuyer.sess:34:13). Receive one of Lower, which leads to
 // ShareSecondHaggle, and Drop, which leads to ShareSecondEnd: with Recv, or
 // with MatchShareSecondAfterLess.
 type ShareSecondAfterLess struct {
@@ -1470,22 +1470,22 @@ func (s ShareSecondEnd) Abort(err error) { s.step.Abort(err) }
 // String describes the state, for people.
 func (s ShareSecondEnd) String() string { return s.step.Describe("ShareSecondEnd") }
 
-// shareStartProposeWhere is the predicate of Propose (twobuyer.sess:25:5).
+// shareStartProposeWhere is the predicate of Propose (twobuyer.sess:26:5).
 func shareStartProposeWhere(quote Quote, yours int64) bool {
 	return 0 < yours && yours <= quote.Cents
 }
 
-// shareHaggleAgreeWhere is the predicate of Agree (twobuyer.sess:28:13).
+// shareHaggleAgreeWhere is the predicate of Agree (twobuyer.sess:29:13).
 func shareHaggleAgreeWhere(price, share int64, address string) bool {
 	return share == price && address != ""
 }
 
-// shareHaggleLessWhere is the predicate of Less (twobuyer.sess:31:13).
+// shareHaggleLessWhere is the predicate of Less (twobuyer.sess:33:13).
 func shareHaggleLessWhere(price, counter int64) bool {
 	return 0 < counter && counter < price
 }
 
-// shareAfterLessLowerWhere is the predicate of Lower (twobuyer.sess:33:17).
+// shareAfterLessLowerWhere is the predicate of Lower (twobuyer.sess:35:17).
 func shareAfterLessLowerWhere(price, counter, again int64) bool {
 	return counter <= again && again < price
 }
