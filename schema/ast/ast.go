@@ -26,6 +26,8 @@ type File struct {
 	Ident   *Ident // the package's name
 	Imports []*Import
 	Decls   []Decl
+	// Lost are the names of declarations that could not be read, "" if not even the name could.
+	Lost []string
 	// Comments are all comments, in order, those that document something too.
 	Comments []*Comment
 	// Source is the file's text; it is not to be changed.

@@ -33,6 +33,7 @@ type (
 		Name     *Ident
 		Fields   []*Field
 		Reserved []*Number // beside the fields, by position
+		Partial  bool      // a field could not be read
 	}
 
 	// Field is one or several fields of a type: A, B Type = n.
@@ -50,6 +51,7 @@ type (
 		Doc     *Comment
 		Name    *Ident
 		Members []*Member
+		Partial bool // a member could not be read
 	}
 
 	// Union is one of several structs: union Name { Members }.
@@ -59,6 +61,7 @@ type (
 		Name     *Ident
 		Members  []*Member
 		Reserved []*Number
+		Partial  bool // a member could not be read
 	}
 
 	// Member is a member of an enum or a union, with its number if one is written.
@@ -90,9 +93,10 @@ type (
 	// Service is a set of rpcs.
 	Service struct {
 		Span
-		Doc  *Comment
-		Name *Ident
-		RPCs []*RPC
+		Doc     *Comment
+		Name    *Ident
+		RPCs    []*RPC
+		Partial bool // an rpc could not be read
 	}
 
 	// RPC is one rpc: rpc Name(request) -> (reply) clauses.

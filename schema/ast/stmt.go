@@ -5,7 +5,7 @@ import "go/token"
 // Block is { statements }.
 type Block struct {
 	Span
-	Stmts []Stmt
+	Stmts []Stmt // nil for one that could not be read
 }
 
 // Stmt is a statement: *Message, *Choice, *Rec, *Continue, *If, *Do or *End.

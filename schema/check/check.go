@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	goast "go/ast"
 	"go/token"
 	"go/types"
 	"slices"
@@ -12,17 +13,20 @@ import (
 )
 
 // Files checks the parsed files of one folder as one schema. dir is where the go
-// command is asked about imports, if there are any but time. The schema is complete only if diags got no error.
-func Files(fset *token.FileSet, dir string, files []*ast.File, diags *diag.List) *Schema {
+// command is asked about imports, if there are any but time; written are the folder's Go files that
+// somebody wrote. The schema is complete only if diags got no error.
+func Files(fset *token.FileSet, dir string, files []*ast.File, written []*goast.File, diags *diag.List) *Schema {
 	c := &checker{
 		fset: fset, dir: dir, files: files, diags: diags,
 		schema:    &Schema{},
 		names:     map[string]*name{},
 		named:     map[string]*Named{},
+		lost:      map[string]bool{},
 		protocols: map[string]*Protocol{},
 		asts:      map[*Protocol]*protocolSource{},
 	}
 	c.packageClause()
+	c.goDecls = declared(c.schema.Package, written)
 	c.schema.Go = types.NewPackage(c.schema.Package, c.schema.Package)
 	c.imports()
 	c.collect()
@@ -41,6 +45,9 @@ type checker struct {
 	schema *Schema
 
 	packages  map[string]*types.Package // by path: time, imports and those of externs
+	lost      map[string]bool           // declarations that could not be read, by name; "": their names neither
+	partial   bool                      // members of some declaration could not be read
+	goDecls   map[string]token.Pos      // by name: what Go beside the schema declares
 	names     map[string]*name          // of the package: constants, types, protocols, services
 	named     map[string]*Named
 	protocols map[string]*Protocol
@@ -110,6 +117,7 @@ func (c *checker) reportSpan(code diag.Code, from, to token.Pos, format string, 
 // packageClause checks that all files are of one package.
 func (c *checker) packageClause() {
 	for _, f := range c.files {
+		c.fileName(f)
 		c.schema.Files = append(c.schema.Files, f.Name)
 		if f.Doc != nil && c.schema.Doc == "" {
 			c.schema.Doc = f.Doc.Text()
@@ -132,6 +140,9 @@ func (c *checker) packageClause() {
 // collect declares every package-level name.
 func (c *checker) collect() {
 	for _, f := range c.files {
+		for _, name := range f.Lost {
+			c.lost[name] = true
+		}
 		for _, d := range f.Decls {
 			switch d := d.(type) {
 			case *ast.Const:
@@ -141,10 +152,12 @@ func (c *checker) collect() {
 					c.consts = append(c.consts, &constSource{decl: d, file: f, made: made})
 				}
 			case *ast.Struct:
+				c.partial = c.partial || d.Partial
 				if n := c.declareType("struct", Struct, d.Name, d.Doc, f); n != nil {
 					c.structs = append(c.structs, &structSource{d, f, n})
 				}
 			case *ast.Enum:
+				c.partial = c.partial || d.Partial
 				if n := c.declareType("enum", Enum, d.Name, d.Doc, f); n != nil {
 					c.enum(d, f, n)
 				}
@@ -181,11 +194,9 @@ func (c *checker) decl(id *ast.Ident, doc *ast.Comment, f *ast.File) Decl {
 
 // declare notes a package-level name, and reports whether it may have it.
 func (c *checker) declare(what string, id *ast.Ident, f *ast.File, anyCase bool) bool {
-	if !c.wellFormed(id, what, anyCase, true) {
-		return false
-	}
+	c.wellFormed(id, what, anyCase, true)
 	if before, taken := c.names[id.Name]; taken {
-		c.report(diag.Repeated, id, "%s is declared twice", id.Name).Relate(before.pos, "the first is a "+before.what)
+		c.report(diag.Repeated, id, "%s is declared twice", id.Name).Relate(before.pos, "the first is "+article(before.what))
 		return false
 	}
 	if types.Universe.Lookup(id.Name) != nil {
@@ -217,7 +228,7 @@ func (c *checker) declareType(what string, kind Kind, id *ast.Ident, doc *ast.Co
 	return n
 }
 
-// wellFormed checks the spelling of a name.
+// wellFormed checks the spelling of a name. One that is not may still be what other places mean.
 func (c *checker) wellFormed(id *ast.Ident, what string, anyCase, upper bool) bool {
 	first := id.Name[0]
 	isUpper := 'A' <= first && first <= 'Z'
@@ -229,13 +240,21 @@ func (c *checker) wellFormed(id *ast.Ident, what string, anyCase, upper bool) bo
 	case !ascii(id.Name):
 		c.report(diag.BadName, id, "%q: names are of ASCII letters and digits", id.Name)
 	case !anyCase && upper && !isUpper:
-		c.report(diag.BadName, id, "the name of a %s begins with an upper-case letter: %s", what, strings.ToUpper(id.Name[:1])+id.Name[1:])
+		c.report(diag.BadName, id, "the name of %s begins with an upper-case letter: %s", article(what), strings.ToUpper(id.Name[:1])+id.Name[1:])
 	case !anyCase && !upper && isUpper:
-		c.report(diag.BadName, id, "the name of a %s begins with a lower-case letter: %s", what, strings.ToLower(id.Name[:1])+id.Name[1:])
+		c.report(diag.BadName, id, "the name of %s begins with a lower-case letter: %s", article(what), strings.ToLower(id.Name[:1])+id.Name[1:])
 	default:
 		return true
 	}
 	return false
+}
+
+// article is a word with its article.
+func article(word string) string {
+	if strings.ContainsRune("aeiou", rune(word[0])) || word == "rpc" {
+		return "an " + word
+	}
+	return "a " + word
 }
 
 func ascii(s string) bool {
@@ -245,6 +264,13 @@ func ascii(s string) bool {
 		}
 	}
 	return true
+}
+
+// unknown reports a name that nothing has, unless what has it could not be read.
+func (c *checker) unknown(id ast.Node, what, name string, candidates []string) {
+	if !c.lost[name] && !c.lost[""] {
+		suggest(c.report(diag.Unknown, id, "unknown %s %s", what, name), name, candidates)
+	}
 }
 
 // suggest adds "did you mean" if a candidate is near.

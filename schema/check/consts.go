@@ -27,9 +27,15 @@ func (c *checker) constant(s *constSource, byName map[string]*constSource) {
 		return
 	case underWay:
 		c.report(diag.BadConst, s.decl.Name, "constant %s is made of itself", s.made.Name)
+		c.noValue(s)
 		return
 	}
 	s.state = underWay
+	defer func() {
+		if s.made.Value == nil {
+			c.noValue(s)
+		}
+	}()
 	goast.Inspect(s.decl.Value.Tree, func(n goast.Node) bool {
 		if id, ok := n.(*goast.Ident); ok {
 			if other := byName[id.Name]; other != nil {
@@ -90,6 +96,11 @@ func (c *checker) constant(s *constSource, byName map[string]*constSource) {
 	c.schema.Go.Scope().Insert(s.made.Value)
 }
 
+// noValue lets go/types know a constant of which all has been said.
+func (c *checker) noValue(s *constSource) {
+	c.schema.Go.Scope().Insert(types.NewConst(s.decl.Name.Pos(), c.schema.Go, s.made.Name, types.Typ[types.Invalid], constant.MakeUnknown()))
+}
+
 // converted is a constant's value as its type holds it.
 func converted(v constant.Value, t types.Type) constant.Value {
 	switch info := t.Underlying().(*types.Basic).Info(); {
@@ -112,9 +123,7 @@ func (c *checker) enum(d *ast.Enum, f *ast.File, n *Named) {
 	n.goType.(*types.Named).SetUnderlying(types.Typ[types.Int32])
 	seen := map[string]token.Pos{}
 	for i, m := range d.Members {
-		if !c.wellFormed(m.Name, "member", false, true) {
-			continue
-		}
+		c.wellFormed(m.Name, "member", false, true)
 		if before, taken := seen[m.Name.Name]; taken {
 			c.report(diag.Repeated, m.Name, "member %s is there twice", m.Name.Name).Relate(before, "the first")
 			continue
@@ -124,7 +133,7 @@ func (c *checker) enum(d *ast.Enum, f *ast.File, n *Named) {
 		goName := n.Name + m.Name.Name
 		c.schema.Go.Scope().Insert(types.NewConst(m.Name.Pos(), c.schema.Go, goName, n.goType, constant.MakeInt64(int64(i))))
 	}
-	if len(d.Members) == 0 {
+	if len(d.Members) == 0 && !d.Partial {
 		c.report(diag.EmptyType, d.Name, "enum %s has no members", d.Name.Name)
 	}
 }

@@ -26,7 +26,8 @@ type exprScope struct {
 	// objects are the variables as go/types knows them; imports likewise.
 	objects map[types.Object]*Var
 	imports map[types.Object]*Import
-	wants   int // how many types have got a name in pkg
+	lost    bool // there may be names that could not be read
+	wants   int  // how many types have got a name in pkg
 }
 
 func (c *checker) scope(f *ast.File, vars []*Var) *exprScope {
@@ -37,6 +38,11 @@ func (c *checker) scope(f *ast.File, vars []*Var) *exprScope {
 		imports: map[types.Object]*Import{},
 	}
 	s := sc.pkg.Scope()
+	for _, v := range slices.Backward(vars) { // a name is taken by who is inserted first
+		o := types.NewVar(token.NoPos, sc.pkg, v.Name, v.Type.Go)
+		s.Insert(o)
+		sc.objects[o] = v
+	}
 	for _, n := range c.schema.Go.Scope().Names() {
 		s.Insert(c.schema.Go.Scope().Lookup(n))
 	}
@@ -47,11 +53,6 @@ func (c *checker) scope(f *ast.File, vars []*Var) *exprScope {
 			s.Insert(o)
 			sc.imports[o] = im
 		}
-	}
-	for _, v := range vars {
-		o := types.NewVar(token.NoPos, sc.pkg, v.Name, v.Type.Go)
-		s.Insert(o)
-		sc.objects[o] = v
 	}
 	return sc
 }
@@ -76,13 +77,21 @@ func (sc *exprScope) check(e *ast.Expr, tree goast.Expr, code diag.Code) (*types
 		}
 	}
 	undefined, isUndefined := strings.CutPrefix(message, "undefined: ")
-	if isUndefined {
+	switch {
+	case isUndefined && (sc.lost || sc.c.partial || sc.c.lost[undefined] || sc.c.lost[""]):
+		return info, false
+	case sc.c.partial && strings.Contains(message, "has no field or method"):
+		return info, false
+	case isUndefined:
 		code = diag.Unknown
 		message = "unknown name " + undefined
 	}
 	d := sc.c.reportSpan(code, from, to, "%s", plainWords(message))
 	if isUndefined {
 		suggest(d, undefined, sc.candidates())
+		if d.Suggestion == "" && e.Pos() <= te.Pos && bytes.HasPrefix(sc.file.Source[sc.file.File.Offset(to):], []byte(".")) {
+			d.Suggestion = "is an import missing?"
+		}
 	}
 	return info, false
 }
@@ -122,8 +131,11 @@ func plainWords(message string) string {
 	for _, tail := range []string{" in return statement", " in variable declaration", " in constant declaration"} {
 		message = strings.Replace(message, tail, "", 1)
 	}
-	return wantName.ReplaceAllString(message, "that type")
+	return wantName.ReplaceAllString(ownType.ReplaceAllString(message, "type $1$2"), "that type")
 }
+
+// ownType is how go/types says a type of the schema.
+var ownType = regexp.MustCompile(`\btype (\*?)[a-z0-9]+\.([A-Z])`)
 
 // wantName is how the type that a value must have is known to go/types. No schema can spell it.
 var wantName = regexp.MustCompile(`·want[0-9]+`)
@@ -210,6 +222,7 @@ func (sc *exprScope) made(e *ast.Expr, info *types.Info) *Expr {
 		}
 	}
 	sc.c.comparisons(e, info)
+	sc.c.captures(e, info)
 	return made
 }
 

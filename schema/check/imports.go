@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"go/build"
 	"go/importer"
 	"go/token"
 	"go/types"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/sessgen/sessgen/schema/ast"
@@ -25,6 +27,10 @@ func (c *checker) imports() {
 	wanted := map[string]ast.Node{} // where a path is first asked for
 	var paths []string
 	want := func(path string, at ast.Node) {
+		if build.IsLocalImport(path) {
+			c.report(diag.BadImport, at, "%s is relative: an import path is a package's whole name", path)
+			return
+		}
 		if _, known := wanted[path]; !known && path != "time" && path != "" {
 			wanted[path] = at
 			paths = append(paths, path)
@@ -81,18 +87,22 @@ func (c *checker) importOne(f *ast.File, im *ast.Import, p *types.Package, here 
 	}
 	here[made.Name] = im.Pos()
 	made.pkg = p
+	if p == nil {
+		c.lost[made.Name] = true
+	}
 	c.schema.Imports = append(c.schema.Imports, made)
 }
 
 // listedPackage is what go list says of a package.
 type listedPackage struct {
 	ImportPath, Export string
+	Standard           bool
 	Error              *struct{ Err string }
 }
 
 // load asks the go command for the export data of the paths and what they need.
 func (c *checker) load(paths []string, wanted map[string]ast.Node, into map[string]*types.Package) {
-	args := append([]string{"list", "-e", "-export", "-deps", "-json=ImportPath,Export,Error", "--"}, paths...)
+	args := append([]string{"list", "-e", "-export", "-deps", "-json=ImportPath,Export,Standard,Error", "--"}, paths...)
 	cmd := exec.Command("go", args...)
 	cmd.Dir = c.dir
 	var stderr bytes.Buffer
@@ -118,7 +128,11 @@ func (c *checker) load(paths []string, wanted map[string]ast.Node, into map[stri
 		}
 		exports[p.ImportPath] = p.Export
 		if p.Error != nil {
-			failed[p.ImportPath] = firstLine(p.Error.Err, nil)
+			why, _, _ := strings.Cut(firstLine(p.Error.Err, nil), " (/") // where this machine looked is of no use
+			failed[p.ImportPath] = why
+		}
+		if at := wanted[p.ImportPath]; at != nil && p.Standard && slices.Contains(strings.Split(p.ImportPath, "/"), "internal") {
+			c.report(diag.BadImport, at, "%s is for Go's own library alone", p.ImportPath)
 		}
 	}
 	imp := importer.ForCompiler(token.NewFileSet(), "gc", func(path string) (io.ReadCloser, error) {

@@ -3,6 +3,7 @@ package check
 import (
 	"go/token"
 	"go/types"
+	"strings"
 
 	"github.com/sessgen/sessgen/schema/ast"
 	"github.com/sessgen/sessgen/schema/diag"
@@ -42,7 +43,7 @@ func (c *checker) typ(t ast.Type) *Type {
 		case Invalid:
 			return elem
 		case List, Map, Optional:
-			return c.wrap(t, "a list", elem)
+			return c.wrap(t, "a list of", elem)
 		}
 		return &Type{Kind: List, Elem: elem, Go: types.NewSlice(elem.Go)}
 	case *ast.Map:
@@ -53,7 +54,7 @@ func (c *checker) typ(t ast.Type) *Type {
 		case Invalid:
 			return elem
 		case List, Map, Optional, Union:
-			return c.wrap(t, "an optional", elem)
+			return c.wrap(t, "a pointer to", elem)
 		case Extern:
 			if elem.Named.Proto {
 				c.report(diag.BadType, t, "%s is a proto.Message, which is absent when it is nil: leave the * out", elem.Named.Name)
@@ -78,15 +79,18 @@ func (c *checker) mapType(t *ast.Map) *Type {
 	}
 	switch elem.Kind {
 	case List, Map, Optional:
-		return c.wrap(t, "a map", elem)
+		return c.wrap(t, "a map of", elem)
 	}
 	return &Type{Kind: Map, Key: key, Elem: elem, Go: types.NewMap(key.Go, elem.Go)}
 }
 
 // wrap refuses what protobuf has no direct form for.
 func (c *checker) wrap(t ast.Type, outer string, inner *Type) *Type {
-	what := map[Kind]string{List: "lists", Map: "maps", Optional: "optionals", Union: "unions"}[inner.Kind]
-	c.report(diag.WrapType, t, "%s of %s has no form on the wire", outer, what).Suggestion = "wrap it in a struct"
+	what := map[Kind]string{List: "a list", Map: "a map", Optional: "a pointer", Union: "a union"}[inner.Kind]
+	if outer != "a pointer to" {
+		what = strings.TrimPrefix(what, "a ") + "s"
+	}
+	c.report(diag.WrapType, t, "%s %s has no form on the wire", outer, what).Suggestion = "wrap it in a struct"
 	return unresolved()
 }
 
@@ -118,7 +122,7 @@ func (c *checker) namedType(t *ast.Named) *Type {
 		return made
 	}
 	if n, declared := c.names[name]; declared {
-		c.report(diag.BadType, t, "%s is a %s, and not a type", name, n.what).Relate(n.pos, name+" is declared here")
+		c.report(diag.BadType, t, "%s is %s, and not a type", name, article(n.what)).Relate(n.pos, name+" is declared here")
 		return unresolved()
 	}
 	if what := types.Universe.Lookup(name); what != nil {
@@ -131,7 +135,7 @@ func (c *checker) namedType(t *ast.Named) *Type {
 			return unresolved()
 		}
 	}
-	suggest(c.report(diag.Unknown, t, "unknown type %s", name), name, c.typeNames())
+	c.unknown(t, "type", name, c.typeNames())
 	return unresolved()
 }
 
@@ -215,6 +219,10 @@ func (n *numbering) next(name *ast.Ident, written *ast.Number) int {
 
 func (n *numbering) take(number int, at ast.Node) int {
 	n.last = number
+	if number > maxField {
+		n.c.report(diag.FieldNumber, at, "there is no number left behind %d", maxField)
+		return 0
+	}
 	if before, taken := n.taken[number]; taken {
 		n.c.report(diag.FieldNumber, at, "number %d is taken", number).Relate(before, "it is taken here")
 		return 0
@@ -229,9 +237,7 @@ func (c *checker) fields(s *structSource) {
 	for _, f := range s.decl.Fields {
 		t := c.typ(f.Type)
 		for i, id := range f.Names {
-			if !c.wellFormed(id, "field", false, true) {
-				continue
-			}
+			c.wellFormed(id, "field", false, true)
 			if before, taken := seen[id.Name]; taken {
 				c.report(diag.Repeated, id, "field %s is there twice", id.Name).Relate(before, "the first")
 				continue
@@ -258,10 +264,10 @@ func (c *checker) members(u *unionSource) {
 			c.report(diag.Repeated, m.Name, "%s is there twice", m.Name.Name).Relate(before, "the first")
 			continue
 		case n == nil && c.names[m.Name.Name] == nil:
-			suggest(c.report(diag.Unknown, m.Name, "unknown struct %s", m.Name.Name), m.Name.Name, c.structNames())
+			c.unknown(m.Name, "struct", m.Name.Name, c.structNames())
 			continue
 		case n == nil || n.Kind != Struct:
-			c.report(diag.BadType, m.Name, "a union's members are structs of the schema, and %s is a %s", m.Name.Name, c.names[m.Name.Name].what)
+			c.report(diag.BadType, m.Name, "a union's members are structs of the schema, and %s is %s", m.Name.Name, article(c.names[m.Name.Name].what))
 			continue
 		}
 		seen[m.Name.Name] = m.Name.Pos()
@@ -269,7 +275,7 @@ func (c *checker) members(u *unionSource) {
 			Decl: c.decl(m.Name, m.Doc, u.file), Number: numbers.next(m.Name, m.Number), Struct: n,
 		})
 	}
-	if len(u.decl.Members) == 0 {
+	if len(u.decl.Members) == 0 && !u.decl.Partial {
 		c.report(diag.EmptyType, u.decl.Name, "union %s has no members", u.decl.Name.Name)
 	}
 }

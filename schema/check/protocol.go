@@ -39,7 +39,7 @@ func (c *checker) protocol(s *protocolSource) {
 	w := &walker{c: c, source: s}
 	var f flow
 	s.made.Body, f = w.block(s.decl.Body, scope{}, paths{silent: true})
-	s.ends, s.silent = f.falls || w.ends, f.falls && f.silent || w.endsSilently
+	s.ends, s.silent = f.falls || w.ends || w.faulty, f.falls && f.silent || w.endsSilently
 	if !w.speaks && !w.faulty {
 		c.report(diag.EmptyProtocol, s.decl.Name, "protocol %s has no message", s.decl.Name.Name)
 	}
@@ -56,9 +56,7 @@ func (c *checker) roles(s *protocolSource) bool {
 		return false
 	}
 	for i, r := range d.Roles {
-		if !c.wellFormed(r, "role", false, true) {
-			return false
-		}
+		c.wellFormed(r, "role", false, true)
 		s.made.Roles[i] = r.Name
 	}
 	if d.Roles[0].Name == d.Roles[1].Name {
@@ -72,6 +70,8 @@ func (c *checker) roles(s *protocolSource) bool {
 type scope struct {
 	vars []binding
 	recs []*recursion
+	// lost: something between here and the protocol's beginning could not be read, and may have bound anything.
+	lost bool
 }
 
 type binding struct {
@@ -150,7 +150,8 @@ func (w *walker) stmts(stmts []ast.Stmt, sc scope, p paths) ([]Stmt, flow) {
 	reported := false
 	for i, s := range stmts {
 		if s == nil {
-			w.faulty = true
+			w.faulty, sc.lost = true, true
+			f = flow{falls: true}
 			continue
 		}
 		if !f.falls && !reported {
@@ -240,29 +241,23 @@ func (w *walker) role(id *ast.Ident) int {
 	return -1
 }
 
-// bind makes a variable visible from here on.
+// bind makes a variable visible from here on, also one that should have another name: it is
+// what is meant where that is used.
 func (w *walker) bind(sc *scope, id *ast.Ident, t *Type) *Var {
 	c := w.c
-	if !c.wellFormed(id, "variable", false, false) {
-		return nil
-	}
+	c.wellFormed(id, "variable", false, false)
 	for _, b := range sc.vars {
 		if b.Name == id.Name {
 			c.report(diag.Shadow, id, "%s is bound already, and still visible here", id.Name).Relate(b.pos, "it is bound here")
-			return nil
 		}
 	}
+	imported := func(im *Import) bool { return im.File == w.file().Name && im.Name == id.Name }
 	if n, taken := c.names[id.Name]; taken {
-		c.report(diag.Shadow, id, "%s is the name of a %s", id.Name, n.what).Relate(n.pos, "it is declared here")
-		return nil
-	}
-	if types.Universe.Lookup(id.Name) != nil {
+		c.report(diag.Shadow, id, "%s is the name of %s", id.Name, article(n.what)).Relate(n.pos, "it is declared here")
+	} else if types.Universe.Lookup(id.Name) != nil {
 		c.report(diag.Shadow, id, "%s is a builtin of Go", id.Name)
-		return nil
-	}
-	if id.Name == "time" || slices.ContainsFunc(c.schema.Imports, func(im *Import) bool { return im.File == w.file().Name && im.Name == id.Name }) {
+	} else if id.Name == "time" || slices.ContainsFunc(c.schema.Imports, imported) {
 		c.report(diag.Shadow, id, "%s is the name of an import", id.Name)
-		return nil
 	}
 	v := &Var{Name: id.Name, Type: t, Pos: c.position(id.Pos()), Depth: len(sc.vars)}
 	sc.vars = append(slices.Clip(sc.vars), binding{v, id.Pos()})

@@ -73,10 +73,26 @@ func (c *checker) comparisons(e *ast.Expr, info *types.Info) {
 		default:
 			if c.isExtern(t) {
 				refuse("values of an extern type are not compared with ==: use a function of its package")
+			} else if c.holdsIdentity(t) {
+				refuse("these structs hold pointers, unions or externs, which two ends cannot compare: compare the fields that count")
 			}
 		}
 		return true
 	})
+}
+
+// holdsIdentity reports whether == on values of t would compare what two ends have each of their own.
+func (c *checker) holdsIdentity(t types.Type) bool {
+	if types.Identical(t, c.timeType("Time")) {
+		return false // it is UTC, and has no monotonic reading
+	}
+	switch u := t.Underlying().(type) {
+	case *types.Pointer, *types.Interface:
+		return true
+	case *types.Struct:
+		return c.isExtern(t) || slices.ContainsFunc(slices.Collect(u.Fields()), func(f *types.Var) bool { return c.holdsIdentity(f.Type()) })
+	}
+	return c.isExtern(t)
 }
 
 func isNil(t types.Type) bool {

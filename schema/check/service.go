@@ -9,14 +9,12 @@ import (
 
 // service checks a service: each rpc, and that their names differ.
 func (c *checker) service(s *serviceSource) {
-	if len(s.decl.RPCs) == 0 {
+	if len(s.decl.RPCs) == 0 && !s.decl.Partial {
 		c.report(diag.EmptyType, s.decl.Name, "service %s has no rpc", s.decl.Name.Name)
 	}
 	seen := map[string]*ast.Ident{}
 	for _, d := range s.decl.RPCs {
-		if d.Name.Name == "" || !c.wellFormed(d.Name, "rpc", false, true) {
-			continue
-		}
+		c.wellFormed(d.Name, "rpc", false, true)
 		if before, taken := seen[d.Name.Name]; taken {
 			c.report(diag.Repeated, d.Name, "rpc %s is declared twice", d.Name.Name).Relate(before.Pos(), "the first is here")
 			continue

@@ -18,9 +18,7 @@ func (w *walker) message(s *ast.Message, sc *scope) *Message {
 			"did you mean " + w.source.made.Roles[1-sender] + "?"
 		sender = -1
 	}
-	if !c.wellFormed(s.Label, "label", false, true) {
-		sender = -1
-	}
+	c.wellFormed(s.Label, "label", false, true)
 	m := &Message{Decl: c.decl(s.Label, s.Doc, w.file()), Sender: sender, LabelPos: c.position(s.Label.Pos())}
 	m.Pos = c.position(s.Sender.Pos())
 	m.Params = w.params(s.Params, sc)
@@ -40,16 +38,18 @@ func (w *walker) message(s *ast.Message, sc *scope) *Message {
 	return m
 }
 
-func (w *walker) scope(sc scope) *exprScope { return w.c.scope(w.file(), sc.variables()) }
+func (w *walker) scope(sc scope) *exprScope {
+	made := w.c.scope(w.file(), sc.variables())
+	made.lost = sc.lost
+	return made
+}
 
 func (w *walker) params(params []*ast.Param, sc *scope) []*Var {
 	var made []*Var
 	for _, p := range params {
 		t := w.c.typ(p.Type)
 		for _, id := range p.Names {
-			if v := w.bind(sc, id, t); v != nil {
-				made = append(made, v)
-			}
+			made = append(made, w.bind(sc, id, t))
 		}
 	}
 	return made
@@ -158,6 +158,8 @@ func (w *walker) startOf(s *ast.Do, chooser int) *ast.Ident {
 				return nil
 			}
 			return &ast.Ident{NamePos: s.Name.Pos(), Name: first.Label.Name}
+		case nil:
+			return nil
 		case *ast.Do:
 			swapped = swapped != (len(first.Roles) == 2 && first.Roles[0].Name == other.Roles[1].Name)
 			s = &ast.Do{Span: s.Span, Name: &ast.Ident{NamePos: s.Name.Pos(), Name: first.Name.Name}, Roles: s.Roles}
@@ -180,16 +182,15 @@ func (w *walker) rec(s *ast.Rec, sc scope, p paths) (Stmt, flow) {
 		}
 	}
 	outer := w.scope(sc)
-	inner := scope{vars: sc.vars, recs: append(slices.Clip(sc.recs), &recursion{made, s.Name.Pos()})}
+	inner := scope{vars: sc.vars, lost: sc.lost, recs: append(slices.Clip(sc.recs), &recursion{made, s.Name.Pos()})}
 	for _, param := range s.Params {
 		t := c.typ(param.Type)
 		init := outer.value(param.Init, t)
-		if v := w.bind(&inner, param.Name, t); v != nil {
-			made.Vars = append(made.Vars, v)
-			made.Init = append(made.Init, init)
-		}
+		made.Vars = append(made.Vars, w.bind(&inner, param.Name, t))
+		made.Init = append(made.Init, init)
 	}
 	if len(s.Body.Stmts) == 0 {
+		w.faulty = true
 		c.report(diag.Unguarded, s.Body, "a recursion without a message")
 	}
 	inside := paths{silent: p.silent, unguarded: append(slices.Clip(p.unguarded), made)}
@@ -211,17 +212,18 @@ func (w *walker) jump(s *ast.Continue, sc scope, p paths) Stmt {
 		}
 	}
 	if to == nil {
-		if s.Name.Name != "" {
+		if !sc.lost {
 			suggest(c.report(diag.BadContinue, s.Name, "no recursion around this is called %s", s.Name.Name), s.Name.Name, names)
 		}
 		return nil
 	}
 	if slices.Contains(p.unguarded, to.made) {
+		w.faulty = true
 		c.reportSpan(diag.Unguarded, s.Pos(), s.Name.End(), "%s goes round without a message: it would spin forever", s.Name.Name).Relate(to.pos, "from here")
 	}
 	made := &Continue{Rec: to.made, Pos: c.position(s.Pos())}
 	if len(s.Args) != len(to.made.Vars) {
-		c.reportSpan(diag.BadContinue, s.Pos(), s.End(), "%s takes %s, and gets %d", s.Name.Name, count(len(to.made.Vars), "value"), len(s.Args)).
+		c.reportSpan(diag.BadContinue, s.Pos(), s.End(), "%s takes %s, and here are %d", s.Name.Name, count(len(to.made.Vars), "value"), len(s.Args)).
 			Relate(to.pos, "it is declared here")
 		return made
 	}
@@ -276,9 +278,9 @@ func (w *walker) do(s *ast.Do, sc scope, p paths) (Stmt, flow) {
 	other := c.protocols[s.Name.Name]
 	if other == nil {
 		if n, declared := c.names[s.Name.Name]; declared {
-			c.report(diag.Unknown, s.Name, "%s is a %s, and not a protocol", s.Name.Name, n.what)
+			c.report(diag.Unknown, s.Name, "%s is %s, and not a protocol", s.Name.Name, article(n.what))
 		} else {
-			suggest(c.report(diag.Unknown, s.Name, "unknown protocol %s", s.Name.Name), s.Name.Name, c.protocolNames())
+			c.unknown(s.Name, "protocol", s.Name.Name, c.protocolNames())
 		}
 		return nil, through
 	}
@@ -310,7 +312,7 @@ func (c *checker) protocolNames() []string {
 func count(n int, what string) string {
 	switch n {
 	case 0:
-		return "no " + what
+		return "no " + what + "s"
 	case 1:
 		return "one " + what
 	}

@@ -36,5 +36,6 @@ const (
 	ReservedName   Code = "reserved-name"      // Start, End
 	StreamParam    Code = "stream"             // a stream has exactly one parameter
 	RequiresReply  Code = "requires-reply"     // a precondition that names the reply
+	Captured       Code = "captured"           // a name in an expression that Go beside the schema takes
 	FileName       Code = "file-name"          // a file that Go would not build
 )

@@ -3,11 +3,11 @@ package diag
 import "strings"
 
 // Closest returns the candidate that name is most likely a misspelling of, or ""
-// if none is near: within a third of its length, and 1 for the shortest. Case hardly counts.
+// if none is near: within a third of its length, and 1 for two letters. Case hardly counts.
 func Closest(name string, candidates []string) string {
-	best, bestDistance := "", max(1, len(name)/3)+1
+	best, bestDistance := "", max(min(1, len(name)-1), len(name)/3)+1
 	for _, c := range candidates {
-		d := 1
+		d := 0
 		if !strings.EqualFold(name, c) {
 			d = distance(name, c)
 		}

@@ -1,8 +1,10 @@
 package diag
 
 import (
-	"cmp"
-	"slices"
+	"bytes"
+	"embed"
+	"path"
+	"strings"
 )
 
 // Code is the stable name of a rule: it never changes its meaning.
@@ -11,25 +13,42 @@ type Code string
 // Rule is what a code stands for.
 type Rule struct {
 	Code Code
-	// Text is the rule, in a few sentences.
+	// Text is the rule, in a few sentences of one line each or several.
 	Text string
 	// Example is the smallest schema that breaks it, and no other; empty where it would not be small.
-	Example string
+	Example []byte
 }
+
+// rules has a file for each code: the rule is the comment at its top, and below it
+// stands the example.
+//
+//go:embed rules/*.sess
+var rules embed.FS
 
 // Rules are all rules, by code.
 func Rules() []Rule {
-	rules := slices.Concat(syntaxRules, staticRules, warningRules)
-	slices.SortFunc(rules, func(a, b Rule) int { return cmp.Compare(a.Code, b.Code) })
-	return rules
+	entries, err := rules.ReadDir("rules")
+	if err != nil {
+		panic(err) // it is in the binary
+	}
+	var all []Rule
+	for _, e := range entries {
+		r, _ := Explain(Code(strings.TrimSuffix(e.Name(), ".sess")))
+		all = append(all, r)
+	}
+	return all
 }
 
 // Explain finds the rule that a code stands for.
 func Explain(code Code) (Rule, bool) {
-	for _, r := range Rules() {
-		if r.Code == code {
-			return r, true
-		}
+	file, err := rules.ReadFile(path.Join("rules", string(code)+".sess"))
+	if err != nil {
+		return Rule{}, false
 	}
-	return Rule{}, false
+	comment, example, _ := bytes.Cut(file, []byte("\n\n"))
+	var text []string
+	for line := range strings.Lines(string(comment)) {
+		text = append(text, strings.TrimSpace(strings.TrimPrefix(line, "//")))
+	}
+	return Rule{code, strings.Join(text, "\n"), example}, true
 }

@@ -51,7 +51,7 @@ func corpus(t testing.TB) map[string][]byte {
 		require.NoError(t, err)
 		texts[path] = text
 	}
-	paths, err = filepath.Glob("../check/testdata/*/*.txtar")
+	paths, err = filepath.Glob("../testdata/*/*.txtar")
 	require.NoError(t, err)
 	for _, path := range paths {
 		archive, err := txtar.ParseFile(path)

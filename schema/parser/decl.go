@@ -18,7 +18,15 @@ func (p *parser) parseFile(f *ast.File) {
 		p.terminate()
 	}, p.skipDecl)
 	for !p.at(token.EOF) {
-		p.attempt(func() { p.parseTop(f) }, p.skipDecl)
+		word, name, found := p.peek(), p.peekAt(1), len(f.Decls)
+		if p.attempt(func() { p.parseTop(f) }, p.skipDecl) || len(f.Decls) > found {
+			continue
+		}
+		if word.tok == token.IDENT || word.tok == token.STRUCT || word.tok == token.CONST && name.tok == token.IDENT {
+			f.Lost = append(f.Lost, name.lit)
+		} else {
+			f.Lost = append(f.Lost, "")
+		}
 	}
 }
 
@@ -56,7 +64,7 @@ func (p *parser) parseTop(f *ast.File) {
 	default:
 		d := "import, const, struct, enum, union, extern, protocol or service"
 		if s := diag.Closest(l.text(), declWords); s != "" {
-			p.diags.Add(diag.Diagnostic{
+			p.say(diag.Diagnostic{
 				Code: diag.Syntax, Pos: l.pos, End: l.end(),
 				Message:    "expected " + d + ", found " + describe(l),
 				Suggestion: "did you mean " + s + "?",
@@ -146,20 +154,30 @@ func (p *parser) parseConst(from token.Pos, doc *ast.Comment) *ast.Const {
 	return d
 }
 
-// body = "{" { item ";" } "}" .
-func (p *parser) body(item func()) {
-	p.expect(token.LBRACE, "{")
+// body = "{" { item ";" } "}" . It reports whether it could read every item.
+func (p *parser) body(item func()) (all bool) {
+	open := p.expect(token.LBRACE, "{")
+	all = true
 	for !p.at(token.RBRACE) && !p.at(token.EOF) && !p.atDecl() {
 		if p.at(token.SEMICOLON) {
 			p.advance()
 			continue
 		}
-		p.attempt(func() {
+		all = p.attempt(func() {
 			item()
 			p.terminate()
-		}, p.skipStmt)
+		}, p.skipStmt) && all
 	}
-	p.expect(token.RBRACE, "}")
+	if l := p.peek(); l.tok != token.RBRACE {
+		p.say(diag.Diagnostic{
+			Code: diag.Syntax, Pos: l.pos, End: max(l.end(), l.pos+1), Message: "expected }, found " + describe(l),
+			Related: []diag.Related{{Pos: open.pos, Message: "this { is not closed"}},
+		})
+		p.gaveUp = p.at(token.EOF)
+		panic(bail{})
+	}
+	p.advance()
+	return all
 }
 
 // skipStmt moves behind the statement that could not be read, and behind the blocks that belong to it.
@@ -188,7 +206,7 @@ func (p *parser) parseStruct(doc *ast.Comment) *ast.Struct {
 	d := &ast.Struct{Doc: doc}
 	d.From = p.advance().pos
 	d.Name = p.ident("the struct's name")
-	p.body(func() {
+	d.Partial = !p.body(func() {
 		if p.atReserved() {
 			d.Reserved = append(d.Reserved, p.parseReserved()...)
 			return
@@ -242,7 +260,7 @@ func (p *parser) parseEnum(doc *ast.Comment) *ast.Enum {
 	d := &ast.Enum{Doc: doc}
 	d.From = p.advance().pos
 	d.Name = p.ident("the enumeration's name")
-	d.Members, _ = p.members(false)
+	d.Members, _, d.Partial = p.members(false)
 	d.To = p.last()
 	return d
 }
@@ -251,13 +269,13 @@ func (p *parser) parseUnion(doc *ast.Comment) *ast.Union {
 	d := &ast.Union{Doc: doc}
 	d.From = p.advance().pos
 	d.Name = p.ident("the union's name")
-	d.Members, d.Reserved = p.members(true)
+	d.Members, d.Reserved, d.Partial = p.members(true)
 	d.To = p.last()
 	return d
 }
 
-func (p *parser) members(numbered bool) (members []*ast.Member, reserved []*ast.Number) {
-	p.body(func() {
+func (p *parser) members(numbered bool) (members []*ast.Member, reserved []*ast.Number, partial bool) {
+	partial = !p.body(func() {
 		if numbered && p.atReserved() {
 			reserved = append(reserved, p.parseReserved()...)
 			return
@@ -271,7 +289,7 @@ func (p *parser) members(numbered bool) (members []*ast.Member, reserved []*ast.
 		m.To = p.last()
 		members = append(members, m)
 	})
-	return members, reserved
+	return members, reserved, partial
 }
 
 // parseExtern = "extern" name "=" "path" "." name .
@@ -291,7 +309,7 @@ func (p *parser) parseService(doc *ast.Comment) *ast.Service {
 	d := &ast.Service{Doc: doc}
 	d.From = p.advance().pos
 	d.Name = p.ident("the service's name")
-	p.body(func() { d.RPCs = append(d.RPCs, p.parseRPC()) })
+	d.Partial = !p.body(func() { d.RPCs = append(d.RPCs, p.parseRPC()) })
 	d.To = p.last()
 	return d
 }

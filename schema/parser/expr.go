@@ -18,8 +18,12 @@ type context uint8
 const (
 	inValue     context = iota // { begins a composite literal
 	inCondition                // { begins a block
+	inClause                   // { has no place
 	inType                     // ends at =
 )
+
+// maxTokens is how long an expression may be.
+const maxTokens = 4096
 
 // parseExpr reads a Go expression. It ends, outside brackets, at the first token
 // that cannot continue it; then Go's own parser parses what was found.
@@ -37,8 +41,12 @@ func (p *parser) parseExpr(what string, where context) *ast.Expr {
 // extent moves behind the expression, and reports whether there is one.
 func (p *parser) extent(where context) bool {
 	operand := true // an operand is expected next, not an operator
-	for {
+	for first := p.next; ; {
 		l := p.peek()
+		if p.next-first > maxTokens {
+			p.report(diag.TooDeep, l.pos, l.end(), "an expression of more than %d tokens", maxTokens)
+			panic(bail{})
+		}
 		switch {
 		case p.atDecl(): // what comes before is not finished, but this is no part of it
 			return !operand
@@ -72,6 +80,9 @@ func (p *parser) extent(where context) bool {
 			} else {
 				operand = true
 			}
+		case l.tok == token.LBRACE && (where == inClause || where == inCondition && p.atBareLiteral()):
+			p.report(diag.BareLiteral, l.pos, l.end(), "a composite literal stands in parentheses here, or its { would begin a block")
+			panic(bail{})
 		case l.tok == token.LPAREN || l.tok == token.LBRACK || l.tok == token.LBRACE && where == inValue:
 			p.brackets()
 		case slices.Contains(binary, l.tok):
@@ -81,6 +92,27 @@ func (p *parser) extent(where context) bool {
 			return true
 		}
 	}
+}
+
+// atBareLiteral reports whether the { that is next in a condition begins a composite literal:
+// behind the } that closes it, the condition goes on, or a block begins.
+func (p *parser) atBareLiteral() bool {
+	if p.next == 0 || p.lexemes[p.next-1].tok != token.IDENT && p.lexemes[p.next-1].tok != token.RBRACK {
+		return false
+	}
+	depth := 0
+	for i := p.next; i < len(p.lexemes); i++ {
+		switch p.lexemes[i].tok {
+		case token.LBRACE:
+			depth++
+		case token.RBRACE:
+			if depth--; depth == 0 {
+				after := p.lexemes[i+1].tok
+				return after == token.LBRACE || after == token.PERIOD || slices.Contains(binary, after)
+			}
+		}
+	}
+	return false
 }
 
 var (
@@ -99,7 +131,10 @@ func (p *parser) brackets() {
 	for depth := 0; ; {
 		switch l := p.advance(); l.tok {
 		case token.LPAREN, token.LBRACK, token.LBRACE:
-			depth++
+			if depth++; depth > maxDepth {
+				p.report(diag.TooDeep, l.pos, l.end(), "nested more than %d deep", maxDepth)
+				panic(bail{})
+			}
 		case token.RPAREN, token.RBRACK, token.RBRACE:
 			if depth--; depth == 0 {
 				return

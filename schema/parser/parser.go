@@ -29,7 +29,7 @@ func ParseFile(fset *token.FileSet, name string, source []byte, diags *diag.List
 		return tree
 	}
 	p := &parser{file: file, source: source, diags: diags}
-	p.lexemes, tree.Comments = scan(file, source, diags)
+	p.lexemes, tree.Comments, p.illegal = scan(file, source, diags)
 	p.comments = tree.Comments
 	p.parseFile(tree)
 	return tree
@@ -46,6 +46,9 @@ func readable(file *token.File, source []byte, diags *diag.List) bool {
 		return refuse(0, fmt.Sprintf("the file has %d bytes; %d are allowed", len(source), MaxFile))
 	}
 	file.SetLinesForContent(source)
+	if len(source) == 0 {
+		file.SetLines([]int{0})
+	}
 	if i := bytes.IndexByte(source, 0); i >= 0 {
 		return refuse(i, "a NUL byte")
 	}
@@ -70,6 +73,8 @@ type parser struct {
 	next     int // index of the token to be read
 	comments []*ast.Comment
 	depth    int
+	illegal  map[int]bool // lines in which there is something that is no token
+	gaveUp   bool         // nothing more is said of this file
 }
 
 // bail ends what is being parsed; sync catches it.
@@ -106,7 +111,14 @@ func (p *parser) atWord(words ...string) bool {
 }
 
 func (p *parser) report(code diag.Code, from, to token.Pos, format string, args ...any) {
-	p.diags.Add(diag.Diagnostic{Code: code, Pos: from, End: to, Message: fmt.Sprintf(format, args...)})
+	p.say(diag.Diagnostic{Code: code, Pos: from, End: to, Message: fmt.Sprintf(format, args...)})
+}
+
+// say reports a mistake, unless it is the consequence of one that has been reported.
+func (p *parser) say(d diag.Diagnostic) {
+	if !p.gaveUp && !(p.illegal[p.line(d.Pos)] && (d.Code == diag.Syntax || d.Code == diag.BadExpr)) {
+		p.diags.Add(d)
+	}
 }
 
 // expected reports that something else should be here, and gives up the construct.
@@ -151,14 +163,15 @@ func (p *parser) ident(what string) *ast.Ident {
 	return &ast.Ident{NamePos: l.pos, Name: l.lit}
 }
 
-// attempt runs parse; if that gives up, skip moves on to where parsing can go on.
-func (p *parser) attempt(parse, skip func()) {
+// attempt runs parse, and reports whether it came to its end; if not, skip moves on to
+// where parsing can go on.
+func (p *parser) attempt(parse, skip func()) (ok bool) {
 	before, depth := p.next, p.depth
 	defer func() {
 		switch r := recover(); r.(type) {
 		case nil:
-			return
 		case bail:
+			ok = false
 			p.depth = depth
 			if p.next == before {
 				p.advance()
@@ -169,6 +182,7 @@ func (p *parser) attempt(parse, skip func()) {
 		}
 	}()
 	parse()
+	return true
 }
 
 // enter guards against nesting that would exhaust the stack here or later.
@@ -176,6 +190,7 @@ func (p *parser) enter() {
 	if p.depth++; p.depth > maxDepth {
 		l := p.peek()
 		p.report(diag.TooDeep, l.pos, l.end(), "nested more than %d deep", maxDepth)
+		p.gaveUp = true
 		p.next = len(p.lexemes) - 1
 		panic(bail{})
 	}

@@ -2,6 +2,7 @@ package parser
 
 import (
 	"go/token"
+	"slices"
 	"time"
 
 	"github.com/sessgen/sessgen/schema/ast"
@@ -26,7 +27,10 @@ func (p *parser) parseBlock() *ast.Block {
 	defer p.leave()
 	b := &ast.Block{}
 	b.From = p.peek().pos
-	p.body(func() { b.Stmts = append(b.Stmts, p.parseStmt()) })
+	p.body(func() {
+		b.Stmts = append(b.Stmts, nil)
+		b.Stmts[len(b.Stmts)-1] = p.parseStmt()
+	})
 	b.To = p.last()
 	return b
 }
@@ -51,9 +55,19 @@ func (p *parser) parseStmt() ast.Stmt {
 	case l.tok == token.IDENT && after == token.SUB:
 		return p.parseMessage(doc)
 	}
-	p.expected("a message (A -> B: Label()), choice, rec, continue, if, do or end")
+	const all = "a message (A -> B: Label()), choice, rec, continue, if, do or end"
+	if near := diag.Closest(l.text(), stmtWords); near != "" && (after == token.IDENT || after == token.LPAREN) {
+		p.say(diag.Diagnostic{
+			Code: diag.Syntax, Pos: l.pos, End: l.end(),
+			Message: "expected " + all + ", found " + describe(l), Suggestion: "did you mean " + near + "?",
+		})
+		panic(bail{})
+	}
+	p.expected(all)
 	return nil
 }
+
+var stmtWords = []string{"choice", "rec", "continue", "if", "do"}
 
 // arrow = "-" ">" , side by side.
 func (p *parser) arrow() {
@@ -73,9 +87,37 @@ func (p *parser) parseMessage(doc *ast.Comment) *ast.Message {
 	p.expect(token.COLON, ": and the message's label")
 	m.Label = p.ident("the message's label")
 	m.Params = p.params()
-	m.Clauses = p.clauses("where", "within", "as")
+	// What the message binds is known, whatever its clauses are.
+	p.attempt(func() { m.Clauses = p.clauses(messageClauses...) }, p.skipClauses)
+	for i, c := range m.Clauses[min(1, len(m.Clauses)):] {
+		if before := m.Clauses[i]; slices.Index(messageClauses, c.Keyword) < slices.Index(messageClauses, before.Keyword) {
+			p.report(diag.ClauseOrder, c.From, c.From+token.Pos(len(c.Keyword)), "%q stands before %q", c.Keyword, before.Keyword)
+		}
+	}
 	m.To = p.last()
 	return m
+}
+
+// messageClauses are the clauses of a message, in their order.
+var messageClauses = []string{"where", "within", "as"}
+
+// skipClauses moves to the end of the statement.
+func (p *parser) skipClauses() {
+	for depth := 0; !p.at(token.EOF) && !p.atDecl(); p.advance() {
+		switch p.peek().tok {
+		case token.LBRACE:
+			depth++
+		case token.RBRACE:
+			if depth == 0 {
+				return
+			}
+			depth--
+		case token.SEMICOLON:
+			if depth == 0 {
+				return
+			}
+		}
+	}
 }
 
 // params = "(" [ names type { "," names type } ] ")" , grouped as Go groups parameters.
@@ -106,7 +148,7 @@ func (p *parser) clauses(allowed ...string) []*ast.Clause {
 		c := &ast.Clause{Keyword: l.text()}
 		switch c.Keyword {
 		case "where", "requires", "ensures":
-			c.Expr = p.parseExpr("a condition", inCondition)
+			c.Expr = p.parseExpr("a condition", inClause)
 		case "within":
 			c.Within = p.duration()
 		case "as":

@@ -38,7 +38,8 @@ var continues = map[string]bool{
 }
 
 // scan splits a file into tokens and comments.
-func scan(file *token.File, source []byte, diags *diag.List) (lexemes []lexeme, comments []*ast.Comment) {
+func scan(file *token.File, source []byte, diags *diag.List) (lexemes []lexeme, comments []*ast.Comment, illegal map[int]bool) {
+	illegal = map[int]bool{}
 	var s scanner.Scanner
 	s.Init(file, source, func(at token.Position, message string) {
 		pos := file.Pos(min(at.Offset, file.Size()))
@@ -60,16 +61,20 @@ func scan(file *token.File, source []byte, diags *diag.List) (lexemes []lexeme, 
 			endLine = file.PositionFor(c.End(), false).Line
 			continue
 		case tok == token.ILLEGAL:
-			continue // the scanner has said so
+			illegal[file.PositionFor(pos, false).Line] = true // the scanner has said so
+			continue
 		case continues[lit] && len(lexemes) > 0 && (tok == token.IDENT || tok == token.ELSE):
 			if last := lexemes[len(lexemes)-1]; last.tok == token.SEMICOLON && last.lit == "\n" {
 				lexemes = lexemes[:len(lexemes)-1]
 			}
 		}
-		lexemes = append(lexemes, lexeme{pos, tok, lit})
 		if tok == token.EOF {
-			return lexemes, comments
+			if n := len(lexemes); n > 0 {
+				pos = lexemes[n-1].end()
+			}
+			return append(lexemes, lexeme{pos, tok, lit}), comments, illegal
 		}
+		lexemes = append(lexemes, lexeme{pos, tok, lit})
 	}
 }
 

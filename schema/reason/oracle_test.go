@@ -24,7 +24,7 @@ import (
 func protocolOf(source string) *automaton.Automaton {
 	fset, diags := token.NewFileSet(), &diag.List{}
 	tree := parser.ParseFile(fset, "a.sess", []byte(source), diags)
-	s := check.Files(fset, "", []*sessast.File{tree}, diags)
+	s := check.Files(fset, "", []*sessast.File{tree}, nil, diags)
 	if diags.HasErrors() {
 		return nil
 	}

@@ -1,4 +1,0 @@
-package diag
-
-// staticRules are the rules about meaning, which the checker reports.
-var staticRules []Rule
