@@ -16,13 +16,13 @@ func checkCommand() *cobra.Command {
 		Long: `Check reads schemas as gen does, and writes nothing but what is wrong with
 them: every mistake that it can find, in one run.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			found, err := units(args)
-			if err != nil {
-				return err
-			}
 			print, err := diag.ParseFormat(format)
 			if err != nil {
 				return usageError{err}
+			}
+			found, err := units(args)
+			if err != nil {
+				return err
 			}
 			failed := false
 			for _, u := range found {

@@ -5,6 +5,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"go/token"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -18,6 +19,9 @@ import (
 
 	"github.com/sessgen/sessgen/schema/diag"
 )
+
+// self is the module that holds sessgen and its runtime.
+const self = "github.com/sessgen/sessgen"
 
 //go:embed templates
 var templates embed.FS
@@ -52,6 +56,9 @@ func makeFirst(cmd *cobra.Command, dir string) error {
 	name := filepath.Base(abs)
 	if !regexp.MustCompile(`^[a-z][a-z0-9]*$`).MatchString(name) {
 		return usageError{fmt.Errorf("%q is no name for a package: lower-case letters and digits, a letter first", name)}
+	}
+	if token.IsKeyword(name) || name == "main" {
+		return usageError{fmt.Errorf("%q is no name for a package: Go uses it otherwise", name)}
 	}
 	importPath, err := importPathOf(abs)
 	if err != nil {
@@ -99,33 +106,48 @@ func makeFirst(cmd *cobra.Command, dir string) error {
 	if err := generate(cmd, []string{dir}, false, diag.Text); err != nil {
 		return err
 	}
+	get := ""
+	if !requiresSessgen(filepath.Dir(abs)) {
+		get = "  go get -tool " + self + "/cmd/sessgen\n"
+	}
 	fmt.Fprintf(cmd.OutOrStdout(), `made %[1]s
 
+%[3]s  go mod tidy                                        what the packages import
   go test ./%[1]s                                    both roles, in memory
   go run ./%[1]s/server                              serves on 127.0.0.1:7009
   go run ./%[1]s/client 127.0.0.1:7009 Ada Grace     in another terminal
 
 Then change %[1]s/%[2]s.sess, and run go generate ./%[1]s.
-`, filepath.ToSlash(filepath.Clean(dir)), name)
+`, filepath.ToSlash(filepath.Clean(dir)), name, get)
 	return nil
+}
+
+// requiresSessgen reports whether the module around a folder has sessgen already.
+func requiresSessgen(dir string) bool {
+	list := exec.Command("go", "list", "-m", self)
+	list.Dir = existing(dir)
+	return list.Run() == nil
+}
+
+// existing is the innermost folder around abs that exists.
+func existing(abs string) string {
+	for {
+		if info, err := os.Stat(abs); err == nil && info.IsDir() {
+			return abs
+		}
+		abs = filepath.Dir(abs)
+	}
 }
 
 // importPathOf is the import path of the folder, which may not exist yet, in the module around it.
 func importPathOf(abs string) (string, error) {
-	around := abs
-	for {
-		if info, err := os.Stat(around); err == nil && info.IsDir() {
-			break
-		}
-		around = filepath.Dir(around)
-	}
 	list := exec.Command("go", "list", "-m", "-f", "{{.Path}}\n{{.Dir}}")
-	list.Dir = around
+	list.Dir = existing(abs)
 	out, err := list.Output()
-	if err != nil {
+	module, root, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+	if err != nil || root == "" {
 		return "", errors.New("init makes a package of a module: run go mod init first")
 	}
-	module, root, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
 	below, err := filepath.Rel(root, abs)
 	if err != nil || !filepath.IsLocal(below) {
 		return "", fmt.Errorf("%s is outside the module at %s", abs, root)

@@ -40,7 +40,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(genCommand(), checkCommand(), fmtCommand(), graphCommand(), initCommand(), versionCommand())
+	root.AddCommand(genCommand(), checkCommand(), fmtCommand(), graphCommand(), explainCommand(), initCommand(), versionCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

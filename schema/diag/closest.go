@@ -5,7 +5,7 @@ import "strings"
 // Closest returns the candidate that name is most likely a misspelling of, or ""
 // if none is near: within a third of its length, and 1 for two letters. Case hardly counts.
 func Closest(name string, candidates []string) string {
-	best, bestDistance := "", max(min(1, len(name)-1), len(name)/3)+1
+	best, bestDistance := "", min(max(min(1, len(name)-1), len(name)/3)+1, longest)
 	for _, c := range candidates {
 		d := 0
 		if !strings.EqualFold(name, c) {
@@ -18,10 +18,12 @@ func Closest(name string, candidates []string) string {
 	return best
 }
 
+// longest is the length from which on names are not compared.
+const longest = 64
+
 // distance is the number of insertions, deletions, replacements and swaps of
 // neighbours that make b of a (optimal string alignment).
 func distance(a, b string) int {
-	const longest = 64
 	if len(a) > longest || len(b) > longest {
 		return longest
 	}

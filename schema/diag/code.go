@@ -3,7 +3,6 @@ package diag
 import (
 	"bytes"
 	"embed"
-	"path"
 	"strings"
 )
 
@@ -41,7 +40,7 @@ func Rules() []Rule {
 
 // Explain finds the rule that a code stands for.
 func Explain(code Code) (Rule, bool) {
-	file, err := rules.ReadFile(path.Join("rules", string(code)+".sess"))
+	file, err := rules.ReadFile("rules/" + string(code) + ".sess")
 	if err != nil {
 		return Rule{}, false
 	}
