@@ -54,7 +54,7 @@ func TestSourceLine(t *testing.T) {
 		{"carriage returns end no line of the report", "a x\r\n", "x", "a x\n  ^\n"},
 		{"control characters stay out of the terminal", "a\x1b[2J x\n", "x", "a\uFFFD[2J x\n      ^\n"},
 		{"the end of the file", "ab x", "x", "ab x\n   ^\n"},
-		{"a long line is cut", strings.Repeat("a", 200) + "x" + strings.Repeat("b", 200), "x", "…" + strings.Repeat("a", 80) + "x" + strings.Repeat("b", 80) + "…\n" + strings.Repeat(" ", 81) + "^\n"},
+		{"a long line is cut", strings.Repeat("a", 200) + "x" + strings.Repeat("b", 200), "x", "…" + strings.Repeat("a", 80) + "x" + strings.Repeat("b", 79) + "…\n" + strings.Repeat(" ", 81) + "^\n"},
 	} {
 		p, file := printer("a.sess", c.text, diag.Text)
 		at := token.Pos(file.Base() + strings.Index(c.text, c.at))
