@@ -61,7 +61,10 @@ func meet(p *schema.Package) {
 		r := p.Reporter()
 		d := r.Report(diag.NameClash, n.Pos, n.Length, "%s would be the Go name of %s, and is that of %s", n.Name, n.What, before.What)
 		d.Relate(r.Pos(before.Pos), "here")
-		d.Suggestion = "give the state another name with as"
+		d.Suggestion = "call one of them something else"
+		if n.State {
+			d.Suggestion = "give the state another name with as"
+		}
 	}
 }
 

@@ -324,7 +324,7 @@ func (p *parser) parseRPC() *ast.RPC {
 	p.arrow()
 	d.StreamReply = p.stream()
 	d.Reply = p.params()
-	d.Clauses = p.clauses("requires", "ensures", "within", "idempotent")
+	d.Clauses = p.clauses(rpcClauses...)
 	d.To = p.last()
 	return d
 }

@@ -101,6 +101,9 @@ func (p *parser) parseMessage(doc *ast.Comment) *ast.Message {
 // messageClauses are the clauses of a message, in their order.
 var messageClauses = []string{"where", "within", "as"}
 
+// rpcClauses are the clauses of an rpc, in any order.
+var rpcClauses = []string{"requires", "ensures", "within", "idempotent"}
+
 // skipClauses moves to the end of the statement.
 func (p *parser) skipClauses() {
 	for depth := 0; !p.at(token.EOF) && !p.atDecl(); p.advance() {
@@ -180,6 +183,9 @@ func (p *parser) duration() *ast.Duration {
 	value, err := time.ParseDuration(d.Text)
 	if err != nil {
 		p.report(diag.BadDuration, l.pos, to, "%q is not a duration; write one as in 500ms", d.Text)
+		if p.at(token.IDENT) && !p.atWord(messageClauses...) && !p.atWord(rpcClauses...) {
+			p.advance() // its unit, apart from it
+		}
 	}
 	d.Value = value
 	return d

@@ -15,6 +15,8 @@ type Name struct {
 	Pos        token.Position
 	// Length is that of what stands at Pos.
 	Length int
+	// State is set if an as could give it another name.
+	State bool
 }
 
 // Exported are the package-level names that are made for what the schema declares, beside the
@@ -24,13 +26,13 @@ func Exported(p *schema.Package) []Name {
 	for _, t := range p.Types {
 		for _, m := range t.Members {
 			if t.Kind == check.Enum {
-				all = append(all, Name{t.Name + m.Name, "a member of enum " + t.Name, m.Pos, len(m.Name)})
+				all = append(all, Name{Name: t.Name + m.Name, What: "a member of enum " + t.Name, Pos: m.Pos, Length: len(m.Name)})
 			}
 		}
 	}
 	for _, a := range p.Automata {
 		of := a.Protocol
-		add := func(name, what string) { all = append(all, Name{name, what, of.Pos, len(of.Name)}) }
+		add := func(name, what string) { all = append(all, Name{Name: name, What: what, Pos: of.Pos, Length: len(of.Name)}) }
 		first, second := of.Name+of.Roles[0], of.Name+of.Roles[1]
 		add(of.Name+"Protocol", "the protocol "+of.Name)
 		add("Run"+first, "a function of protocol "+of.Name)
@@ -56,14 +58,17 @@ func ofPlace(prefix string, role int, p *automaton.Place, of *check.Protocol) []
 		pos, length = of.Pos, len(of.Name)
 	}
 	typ := prefix + p.Name
-	all := []Name{{typ, "a state of " + of.Name, pos, length}}
+	state := func(name, what string) Name {
+		return Name{Name: name, What: what, Pos: pos, Length: length, State: p.Behind != nil && p.Kind != automaton.Final}
+	}
+	all := []Name{state(typ, "a state of "+of.Name)}
 	for _, alias := range p.Aliases {
-		all = append(all, Name{prefix + alias, "a state of " + of.Name, pos, length})
+		all = append(all, state(prefix+alias, "a state of "+of.Name))
 	}
 	if p.Kind == automaton.Communication && p.Sender != role && len(p.Messages) > 1 {
-		all = append(all, Name{typ + "Branch", "the branches of " + typ, pos, length}, Name{"Match" + typ, "the match of " + typ, pos, length})
+		all = append(all, state(typ+"Branch", "the branches of "+typ), state("Match"+typ, "the match of "+typ))
 		for _, m := range p.Messages {
-			all = append(all, Name{typ + m.Label, "a branch of " + typ, m.Source.LabelPos, len(m.Label)})
+			all = append(all, Name{Name: typ + m.Label, What: "a branch of " + typ, Pos: m.Source.LabelPos, Length: len(m.Label)})
 		}
 	}
 	return all
