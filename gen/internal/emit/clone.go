@@ -31,8 +31,9 @@ func (g *generator) unshare(variable string, t *check.Type) []jen.Code {
 		}
 		return body
 	case check.Optional:
-		body := append(one(jen.Id("value").Op(":=").Op("*").Add(v)), g.unshare("value", t.Elem)...)
-		body = append(body, v.Clone().Op("=").Op("&").Id("value"))
+		copied := g.local("copied")
+		body := append(one(jen.Id(copied).Op(":=").Op("*").Add(v)), g.unshare(copied, t.Elem)...)
+		body = append(body, v.Clone().Op("=").Op("&").Id(copied))
 		return one(jen.If(v.Clone().Op("!=").Nil()).Block(body...))
 	case check.Struct:
 		g.clones(t.Named)

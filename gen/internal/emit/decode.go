@@ -70,10 +70,10 @@ func (g *generator) decodeList(d, target string, t *check.Type) []jen.Code {
 		if t.Elem.Named.Proto {
 			zero = jen.New(jen.Id(t.Elem.Named.Name))
 		}
-		last := jen.Id("last").Op(":=").Op("&").Id(target).Index(jen.Len(jen.Id(target)).Op("-").Lit(1))
-		element := "last"
+		element := g.local("last")
+		last := jen.Id(element).Op(":=").Op("&").Id(target).Index(jen.Len(jen.Id(target)).Op("-").Lit(1))
 		if t.Elem.Named.Proto {
-			last = jen.Id("last").Op(":=").Id(target).Index(jen.Len(jen.Id(target)).Op("-").Lit(1))
+			last = jen.Id(element).Op(":=").Id(target).Index(jen.Len(jen.Id(target)).Op("-").Lit(1))
 		}
 		body := append([]jen.Code{grow(zero), last}, g.decode(d, element, t.Elem)...)
 		return append(body, g.demand(d, element, t.Elem)...)
@@ -82,23 +82,24 @@ func (g *generator) decodeList(d, target string, t *check.Type) []jen.Code {
 }
 
 func (g *generator) decodeMap(d, target string, t *check.Type) []jen.Code {
+	outer, key, element := g.local("outer"), g.local("key"), g.local("element")
 	body := []jen.Code{
-		jen.Id("outer").Op(":=").Id(d).Dot("Enter").Call(),
-		jen.Var().Id("key").Add(g.goType(t.Key)),
-		jen.Var().Id("element").Add(g.goType(t.Elem)),
+		jen.Id(outer).Op(":=").Id(d).Dot("Enter").Call(),
+		jen.Var().Id(key).Add(g.goType(t.Key)),
+		jen.Var().Id(element).Add(g.goType(t.Elem)),
 		jen.For(jen.Id(d).Dot("Next").Call()).Block(jen.Switch(jen.Id(d).Dot("Field").Call()).Block(
-			jen.Case(jen.Lit(1)).Block(g.decode(d, "key", t.Key)...),
-			jen.Case(jen.Lit(2)).Block(g.decode(d, "element", t.Elem)...),
+			jen.Case(jen.Lit(1)).Block(g.decode(d, key, t.Key)...),
+			jen.Case(jen.Lit(2)).Block(g.decode(d, element, t.Elem)...),
 		)),
-		jen.Id(d).Dot("Leave").Call(jen.Id("outer")),
+		jen.Id(d).Dot("Leave").Call(jen.Id(outer)),
 	}
 	if t.Elem.Kind == check.Union {
-		body = append(body, jen.If(jen.Id("element").Op("==").Nil()).Block(jen.Id(d).Dot("Fail").Call(jen.Lit("no "+t.Elem.Named.Name))))
+		body = append(body, jen.If(jen.Id(element).Op("==").Nil()).Block(jen.Id(d).Dot("Fail").Call(jen.Lit("no "+t.Elem.Named.Name))))
 	}
-	body = append(body, g.demand(d, "element", t.Elem)...)
+	body = append(body, g.demand(d, element, t.Elem)...)
 	return append(body,
 		jen.If(jen.Id(target).Op("==").Nil()).Block(jen.Id(target).Op("=").Make(g.goType(t))),
-		jen.Id(target).Index(jen.Id("key")).Op("=").Id("element"),
+		jen.Id(target).Index(jen.Id(key)).Op("=").Id(element),
 	)
 }
 
@@ -108,7 +109,6 @@ func (g *generator) demand(d, value string, t *check.Type) []jen.Code {
 	if t.Kind != check.Struct || !g.types[t.Named].needs {
 		return nil
 	}
-	g.types[t.Named].checked = true
 	return one(jen.If(jen.Id(value).Dot("incomplete").Call()).Block(jen.Id(d).Dot("Fail").Call(jen.Lit("a union is missing"))))
 }
 

@@ -60,10 +60,11 @@ func (g *generator) embed(e string, number int, present bool, content jen.Code) 
 		}
 		*g.begun = true
 	}
+	begin := g.local("begin")
 	return []jen.Code{
-		jen.Id("begin").Op(assign).Id(e).Dot("Begin").Call(jen.Lit(number)),
+		jen.Id(begin).Op(assign).Id(e).Dot("Begin").Call(jen.Lit(number)),
 		content,
-		jen.Id(e).Dot(end).Call(jen.Id("begin")),
+		jen.Id(e).Dot(end).Call(jen.Id(begin)),
 	}
 }
 
@@ -123,11 +124,11 @@ func (g *generator) encodeList(e, value string, number int, t *check.Type) []jen
 		}
 		return one(jen.Qual(sessionPath, packer[0]).Call(args...))
 	}
-	loop := jen.For(jen.List(jen.Id("_"), jen.Id("element")).Op(":=").Range().Id(value))
-	element := "element"
+	element, i := g.local("element"), g.local("i")
+	loop := jen.For(jen.List(jen.Id("_"), jen.Id(element)).Op(":=").Range().Id(value))
 	if t.Elem.Kind == check.Struct {
-		loop = jen.For(jen.Id("i").Op(":=").Range().Id(value))
-		element = value + "[i]"
+		loop = jen.For(jen.Id(i).Op(":=").Range().Id(value))
+		element = value + "[" + i + "]"
 	}
 	body := g.nested(func() []jen.Code { return g.encode(e, element, number, t.Elem, true) })
 	return one(loop.Block(body...))
@@ -135,19 +136,20 @@ func (g *generator) encodeList(e, value string, number int, t *check.Type) []jen
 
 // encodeMap writes the entries in the order of their keys.
 func (g *generator) encodeMap(e, value string, number int, t *check.Type) []jen.Code {
-	entry := g.nested(func() []jen.Code {
-		return append(g.encode(e, "key", 1, t.Key, true), g.encode(e, "element", 2, t.Elem, true)...)
+	entry, key, element, has := g.local("entry"), g.local("key"), g.local("element"), g.local("has")
+	content := g.nested(func() []jen.Code {
+		return append(g.encode(e, key, 1, t.Key, true), g.encode(e, element, 2, t.Elem, true)...)
 	})
 	var body []jen.Code
-	begin := jen.Id("entry").Op(":=").Id(e).Dot("Begin").Call(jen.Lit(number))
-	body = append(append(append(body, begin), entry...), jen.Id(e).Dot("EndElement").Call(jen.Id("entry")))
+	begin := jen.Id(entry).Op(":=").Id(e).Dot("Begin").Call(jen.Lit(number))
+	body = append(append(append(body, begin), content...), jen.Id(e).Dot("EndElement").Call(jen.Id(entry)))
 	if t.Key.Kind == check.Bool {
-		return one(jen.For(jen.List(jen.Id("_"), jen.Id("key")).Op(":=").Range().Index().Bool().Values(jen.False(), jen.True())).Block(
-			jen.If(jen.List(jen.Id("element"), jen.Id("has")).Op(":=").Id(value).Index(jen.Id("key")), jen.Id("has")).Block(body...),
+		return one(jen.For(jen.List(jen.Id("_"), jen.Id(key)).Op(":=").Range().Index().Bool().Values(jen.False(), jen.True())).Block(
+			jen.If(jen.List(jen.Id(element), jen.Id(has)).Op(":=").Id(value).Index(jen.Id(key)), jen.Id(has)).Block(body...),
 		))
 	}
 	keys := jen.Qual("slices", "Sorted").Call(jen.Qual("maps", "Keys").Call(jen.Id(value)))
-	return one(jen.For(jen.List(jen.Id("_"), jen.Id("key")).Op(":=").Range().Add(keys)).Block(
-		append([]jen.Code{jen.Id("element").Op(":=").Id(value).Index(jen.Id("key"))}, body...)...,
+	return one(jen.For(jen.List(jen.Id("_"), jen.Id(key)).Op(":=").Range().Add(keys)).Block(
+		append([]jen.Code{jen.Id(element).Op(":=").Id(value).Index(jen.Id(key))}, body...)...,
 	))
 }

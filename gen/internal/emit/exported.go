@@ -32,7 +32,9 @@ func Exported(p *schema.Package) []Name {
 	}
 	for _, a := range p.Automata {
 		of := a.Protocol
-		add := func(name, what string) { all = append(all, Name{Name: name, What: what, Pos: of.Pos, Length: len(of.Name)}) }
+		add := func(name, what string) {
+			all = append(all, Name{Name: name, What: what, Pos: of.Pos, Length: len(of.Name)})
+		}
 		first, second := of.Name+of.Roles[0], of.Name+of.Roles[1]
 		add(of.Name+"Protocol", "the protocol "+of.Name)
 		add("Run"+first, "a function of protocol "+of.Name)

@@ -182,6 +182,8 @@ func (p *protocol) sound(place *automaton.Place) {
 func (p *protocol) decoder(m *automaton.Message) {
 	scope := p.localsOf(m.Params)
 	d := scope.Pick("d")
+	p.avoid = scope
+	defer func() { p.avoid = nil }()
 	var numbers []int
 	var bodies [][]jen.Code
 	var results []jen.Code

@@ -63,8 +63,18 @@ type generator struct {
 	lower []string
 	types map[*check.Named]*traits
 	begun *bool // see fields
+	// avoid are the names of the function that is being written, if a schema's names are among them.
+	avoid names.Scope
 	// outbound is the variable of a Send method that holds the message, while that is written.
 	outbound string
+}
+
+// local is the name of a variable of the generator's: name, or what gives way to a schema's name.
+func (g *generator) local(name string) string {
+	for g.avoid[name] {
+		name += "_"
+	}
+	return name
 }
 
 // file is one Go file as it grows.

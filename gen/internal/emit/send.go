@@ -89,14 +89,14 @@ func (r *role) send(p *automaton.Place, m *automaton.Message) {
 	if m.Where != nil {
 		test = one(jen.If(jen.Op("!").Id(r.wheres[m]).Call(env.args(m.Where.Vars)...)).Block(refuse...))
 	}
-	r.outbound = out
+	r.outbound, r.avoid = out, env.scope
 	encode := r.fields(func() (all []jen.Code) {
 		for i, v := range m.Params {
 			all = append(all, r.encode(out, v.Name, i+1, v.Type, false)...)
 		}
 		return all
 	})
-	r.outbound = ""
+	r.outbound, r.avoid = "", nil
 	// Values that may not be what their encoding decodes to are read back before anything is done with them.
 	if slices.ContainsFunc(m.Params, func(v *check.Var) bool {
 		return r.holds(m.Target, v) && !r.plain(v.Type) || slices.Contains(uses, v) && !r.exact(v.Type)

@@ -57,7 +57,42 @@ func traitsOf(p *schema.Package) map[*check.Named]*traits {
 			t.endless = t.endless || reaches(part, func(t *check.Type) bool { return t.Named == n }, follow)
 		}
 	}
+	for _, a := range p.Automata {
+		for _, place := range a.Places {
+			for _, m := range place.Messages {
+				for _, v := range m.Params {
+					stands(v.Type, all)
+				}
+			}
+		}
+	}
+	for n, t := range all {
+		if !t.carried {
+			continue
+		}
+		for _, part := range parts(&check.Type{Kind: n.Kind, Named: n}) {
+			if n.Kind == check.Union {
+				stands(part, all)
+			}
+			alone(part, all)
+		}
+	}
 	return all
+}
+
+// stands marks the type of a value that stands by itself, so that its decoder asks whether it is incomplete.
+func stands(t *check.Type, all map[*check.Named]*traits) {
+	if t.Kind == check.Struct && all[t.Named].needs {
+		all[t.Named].checked = true
+	}
+	alone(t, all)
+}
+
+// alone marks the types of the values that stand by themselves in one of type t.
+func alone(t *check.Type, all map[*check.Named]*traits) {
+	if t.Elem != nil {
+		stands(t.Elem, all)
+	}
 }
 
 // carry marks what a payload is made of.
