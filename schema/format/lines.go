@@ -2,6 +2,7 @@ package format
 
 import (
 	"go/token"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -58,19 +59,30 @@ func semicolons(all []lexeme) []lexeme {
 }
 
 // unfold breaks the blocks on one line that hold more than one should: a block of
-// statements with another inside, or with several statements; and any whose line would be too long.
+// statements with another inside, or with several statements; and any whose line would be too long. The
+// blocks of a choice or an if are broken all or none.
 func unfold(all []lexeme) []lexeme {
 	closing := matching(all)
 	depth := 0
-	broken := map[int]bool{} // by depth: the block there is broken
+	broken := map[int]bool{}  // by depth: the block there is broken
+	decided := map[int]bool{} // by the block's first token
 	for i := range all {
 		l := &all[i]
 		switch {
 		case l.expr:
 		case l.is("{"):
 			depth++
-			end := closing[i]
-			broken[depth] = end > i+1 && (severalLines(all, i, end) || crowded(all, i, end))
+			if _, done := decided[i]; !done {
+				blocks := chain(all, closing, i)
+				several := slices.ContainsFunc(blocks, func(from int) bool {
+					end := closing[from]
+					return end > from+1 && (severalLines(all, from, end) || crowded(all, from, end))
+				})
+				for _, from := range blocks {
+					decided[from] = several
+				}
+			}
+			broken[depth] = decided[i] && closing[i] > i+1
 			if broken[depth] {
 				all[i+1].breaks = max(all[i+1].breaks, lineComment(all[i+1]))
 			}
@@ -84,6 +96,23 @@ func unfold(all []lexeme) []lexeme {
 		}
 	}
 	return all
+}
+
+// chain are the blocks that belong together, by their first tokens: that at i, and those behind an or or else.
+func chain(all []lexeme, closing map[int]int, i int) []int {
+	blocks := []int{i}
+	for {
+		end := closing[i]
+		if end+1 >= len(all) || !all[end+1].is("or", "else") {
+			return blocks
+		}
+		for i = end + 2; i < len(all) && (all[i].expr || !all[i].is("{")); i++ {
+		}
+		if closing[i] == 0 {
+			return blocks
+		}
+		blocks = append(blocks, i)
+	}
 }
 
 // lineComment is 0 for a comment, which stays behind what it stands behind, and 1 for all else.
