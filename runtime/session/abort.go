@@ -37,7 +37,14 @@ const (
 	// AbortMismatch: nobody serves the protocol here. The reason is what is served
 	// under its name: fingerprints, separated by commas.
 	AbortMismatch AbortCode = 0x05
+	// AbortRefused: the carrier takes no new sessions any more, and nothing of this one was looked at. See ErrRefused.
+	AbortRefused AbortCode = 0x22
 )
+
+// ErrRefused says that the peer, which is going away, took nothing of the session:
+// no handler has run, so whatever the session was for is safe to do elsewhere. It is never
+// returned itself: errors.Is finds it in the *AbortError of such a session.
+var ErrRefused = errors.New("session: refused, nothing of it was done")
 
 // String says in words what kind of end the code means.
 func (c AbortCode) String() string {
@@ -54,6 +61,8 @@ func (c AbortCode) String() string {
 		return "its context ended"
 	case AbortMismatch:
 		return "it does not serve the protocol"
+	case AbortRefused:
+		return "it takes no new sessions"
 	}
 	if rule := Rule(c); rule.known() {
 		return rule.String()
@@ -89,12 +98,16 @@ func (e *AbortError) Error() string {
 	return b.String()
 }
 
-// Unwrap makes errors.Is find net.ErrClosed and what this end aborted with.
+// Unwrap makes errors.Is find net.ErrClosed, what this end aborted with, and
+// ErrRefused if the peer refused the session.
 func (e *AbortError) Unwrap() []error {
-	if e.Err == nil {
-		return []error{net.ErrClosed}
+	switch {
+	case e.Err != nil:
+		return []error{e.Err, net.ErrClosed}
+	case e.Remote && e.Code == AbortRefused:
+		return []error{ErrRefused, net.ErrClosed}
 	}
-	return []error{e.Err, net.ErrClosed}
+	return []error{net.ErrClosed}
 }
 
 // Reason makes an error whose text the peer may see. When a session is aborted

@@ -5,14 +5,12 @@ import (
 	"github.com/sessgen/sessgen/runtime/session"
 )
 
-// The codes with which the transport itself aborts sessions and connections.
+// The codes with which the transport itself aborts sessions and connections, beside session.AbortRefused.
 const (
 	// AbortTooLarge: a message was longer than the limit that the sender had been told.
 	AbortTooLarge = session.AbortCode(conn.AbortTooLarge)
 	// AbortMalformed: the bytes of a stream were no sequence of messages.
 	AbortMalformed = session.AbortCode(conn.AbortMalformed)
-	// AbortRefused: the peer takes no new sessions any more. Nothing of the session was done.
-	AbortRefused = session.AbortCode(conn.AbortRefused)
 	// AbortStopped: the server stopped while the connection was open.
 	AbortStopped session.AbortCode = 0x30
 )

@@ -59,8 +59,11 @@ func (l *link) tryOpen(header []byte, eager bool) (*stream, error) {
 		return nil, l.ended()
 	}
 	id, err := l.machine.OpenStream(now(), header, eager)
-	if err == conn.ErrClosing {
+	switch err {
+	case conn.ErrClosing:
 		return nil, closedError{}
+	case conn.ErrGoingAway:
+		return nil, &session.AbortError{Abort: session.Abort{Code: session.AbortRefused}, Remote: true}
 	}
 	if err != nil {
 		return nil, err
@@ -99,10 +102,13 @@ func (c *Conn) Abort(err error) {
 
 // LocalAddr is the local address of the socket, a *net.UDPAddr. All connections
 // that a process dials share one, which is bound to no particular interface.
-func (c *Conn) LocalAddr() net.Addr { return net.UDPAddrFromAddrPort(c.link.shard.sock.LocalAddr()) }
+func (c *Conn) LocalAddr() net.Addr { return c.link.localAddr() }
 
 // RemoteAddr is the peer's address, a *net.UDPAddr.
-func (c *Conn) RemoteAddr() net.Addr { return net.UDPAddrFromAddrPort(c.link.peer) }
+func (c *Conn) RemoteAddr() net.Addr { return c.link.remoteAddr() }
+
+func (l *link) localAddr() net.Addr  { return net.UDPAddrFromAddrPort(l.shard.sock.LocalAddr()) }
+func (l *link) remoteAddr() net.Addr { return net.UDPAddrFromAddrPort(l.peer) }
 
 // Stats returns a picture of the connection. It stays what it was at the end.
 func (c *Conn) Stats() Stats {

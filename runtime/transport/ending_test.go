@@ -355,15 +355,17 @@ func TestShutdown(t *testing.T) {
 	// From some moment on new sessions are refused.
 	for {
 		late, err := c.OpenStream(bounded(t), echoes)
-		require.NoError(t, err)
-		err = exchange(bounded(t), late, []byte("x"))
+		if err == nil {
+			err = exchange(bounded(t), late, []byte("x"))
+		}
 		if err == nil {
 			err = finish(bounded(t), late)
 		}
 		if err != nil {
 			var aborted *session.AbortError
 			require.ErrorAs(t, err, &aborted)
-			require.Equal(t, AbortRefused, aborted.Code)
+			require.Equal(t, session.AbortRefused, aborted.Code)
+			require.ErrorIs(t, err, session.ErrRefused)
 			break
 		}
 	}

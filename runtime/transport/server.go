@@ -80,8 +80,9 @@ func (srv *Server) begin(ctx context.Context, ln *Listener) (*serving, error) {
 	return sv, nil
 }
 
-// Shutdown stops the server: from now on sessions and connections are refused.
-// Sessions that are under way may finish; then their connections are closed, and
+// Shutdown stops the server: from now on sessions and connections are refused. Clients learn at
+// once which of their sessions are: the errors of those match session.ErrRefused, as do those of
+// OpenStream from then on. Sessions that are under way may finish; then their connections are closed, and
 // every Serve returns nil. If ctx ends first, what is left is aborted, and ctx's error returned.
 // A server that was shut down does not serve again.
 func (srv *Server) Shutdown(ctx context.Context) error {

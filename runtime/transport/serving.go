@@ -82,7 +82,7 @@ func (s *shard) accept(at mono.Time, accepted endpoint.Accepted) *link {
 func (sv *serving) find(header []byte) (handler, session.Abort) {
 	select {
 	case <-sv.drain:
-		return nil, session.Abort{Code: AbortRefused, Reason: "the server is shutting down"}
+		return nil, session.Abort{Code: session.AbortRefused}
 	default:
 	}
 	serve, refusal, found := sv.served.Find(header)

@@ -139,6 +139,9 @@ func (s *stream) next() (message []byte, arrived time.Time, err error) {
 		return nil, time.Time{}, s.over
 	}
 	message, at, err := s.link.machine.Recv(now(), s.id)
+	if s.link.machine.Pressing() {
+		s.link.wantWrite()
+	}
 	if err != nil {
 		return nil, time.Time{}, err
 	}
@@ -197,6 +200,20 @@ func (s *stream) Abort(a session.Abort) {
 	s.end(&session.AbortError{Abort: a})
 	l.transmit()
 }
+
+// ConfirmRead makes the stream a channel's, as package channel wants it: Close waits until each end's
+// application, and not only its connection, has had everything. Both ends call it, before the first Recv.
+func (s *stream) ConfirmRead() {
+	s.link.mu.Lock()
+	defer s.link.unlock()
+	_ = s.link.machine.Confirm(s.id) // of a stream that is over, the next call tells
+}
+
+// LocalAddr is the address of this end's socket.
+func (s *stream) LocalAddr() net.Addr { return s.link.localAddr() }
+
+// RemoteAddr is the peer's address.
+func (s *stream) RemoteAddr() net.Addr { return s.link.remoteAddr() }
 
 // Context implements session.Stream.
 func (s *stream) Context() context.Context { return s.ctx }

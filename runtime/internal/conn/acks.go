@@ -21,6 +21,8 @@ const (
 	refHandshakeDone
 	refAbort
 	refClose
+	refFinRead
+	refGoAway
 )
 
 // maxAckRanges bounds the ranges of an ACK frame.
@@ -47,6 +49,11 @@ func (f *fates) FrameAcked(level handshake.Level, ref recovery.Ref) {
 		}
 	case refClose:
 		c.answered = true
+	case refFinRead:
+		if s := c.streams[StreamID(ref.Stream)]; s != nil && s.aborted == nil {
+			s.recv.readAcked = true
+			c.finishIfDone(s)
+		}
 	}
 }
 
@@ -96,6 +103,13 @@ func (f *fates) FrameLost(level handshake.Level, ref recovery.Ref) {
 		}
 	case refClose:
 		c.closeDue = true
+	case refGoAway:
+		c.goAwayDue = true
+	case refFinRead:
+		if s := c.streams[StreamID(ref.Stream)]; s != nil && s.aborted == nil && !s.recv.readAcked {
+			s.recv.readDue = true
+			c.lists[byControl].push(s)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package conn
 import (
 	"github.com/sessgen/sessgen/runtime/internal/handshake"
 	"github.com/sessgen/sessgen/runtime/internal/mono"
+	"github.com/sessgen/sessgen/runtime/internal/packet"
 	"github.com/sessgen/sessgen/runtime/internal/recovery"
 )
 
@@ -21,12 +22,17 @@ const (
 const tombstoneSize = 32
 
 // Close ends the connection once every stream is finished and everything is
-// acknowledged; EventClosed follows. New streams are refused from now on.
+// acknowledged; EventClosed follows. New streams are refused from now on; the listening
+// end says so with GOAWAY, so that the other one knows which of its streams are, and can go elsewhere with them.
 func (c *Conn) Close(now mono.Time) {
 	if c.over() || c.closing {
 		return
 	}
 	c.closing = true
+	if !c.client {
+		c.refuseFrom = c.nextStream
+		c.goAwayDue = c.phase == connected && len(c.streams) > 0 // else CLOSE follows at once
+	}
 	c.settle(now)
 }
 
@@ -90,6 +96,26 @@ func (c *Conn) lastWords() farewell {
 	return sayError
 }
 
+// heardGoAway is the peer's word that it takes no streams from this one on, and has done nothing of them.
+func (c *Conn) heardGoAway(from StreamID) error {
+	if !c.client {
+		return violation(packet.ProtocolViolation, "GOAWAY from the dialing end")
+	}
+	c.leaving = true
+	for s := c.lists[byAge].first; s != nil; {
+		next := c.lists[byAge].next(s)
+		if s.id >= from {
+			c.heardAbort(s, AbortRefused, nil)
+		}
+		s = next
+	}
+	if c.wantStreams {
+		c.wantStreams = false
+		c.events.push(Event{Kind: EventStreams})
+	}
+	return nil
+}
+
 // heardClose is the peer's word that it is done: it has all of ours, and we have all of
 // its. What is left is for the application to read.
 func (c *Conn) heardClose() {
@@ -103,6 +129,7 @@ func (c *Conn) heardClose() {
 		case !s.send.fin || !s.recv.Complete():
 			c.heardAbort(s, AbortRefused, nil)
 		default:
+			s.send.read, s.recv.readAcked = true, true
 			c.streamAcked(s, recovery.Ref{Offset: s.send.acked, Length: uint32(s.send.buffered()), Fin: true})
 		}
 		s = next

@@ -49,7 +49,7 @@ const (
 	EventReadable
 	// EventWritable: Send on Stream may go through, where it last returned ErrBlocked.
 	EventWritable
-	// EventStreams: OpenStream may go through, where it last returned ErrBlocked.
+	// EventStreams: OpenStream may go through, or never will, where it last returned ErrBlocked.
 	EventStreams
 	// EventFinished: both directions of Stream are finished, acknowledged and read: R = T both ways. The stream is gone.
 	EventFinished
@@ -114,9 +114,10 @@ type Conn struct {
 	spare       []*stream
 	buffered    int  // bytes in all send buffers
 	wantStreams bool // OpenStream returned ErrBlocked
+	pressing    bool // see Pressing
 
 	// Single frames that are to be sent.
-	handshakeDoneDue, maxStreamsDue, pingDue, closeDue, closedDue bool
+	handshakeDoneDue, maxStreamsDue, pingDue, closeDue, closedDue, goAwayDue bool
 	// askedThreshold is the byte threshold of acknowledgements that the peer was asked for; zero means none.
 	askedThreshold int
 
@@ -128,6 +129,8 @@ type Conn struct {
 
 	// The end: see close.go.
 	closing    bool        // Close was called
+	refuseFrom StreamID    // the streams from this one on are refused since Close, at the listening end
+	leaving    bool        // GOAWAY came
 	closeBegan mono.Time   // when everything was finished and CLOSE was due
 	answered   bool        // the peer has seen our CLOSE
 	peerClosed bool        // CLOSE came
@@ -166,6 +169,10 @@ func (c *Conn) PollEvent() (e Event, ok bool) {
 func (c *Conn) Idle() bool {
 	return c.phase == connected && c.loss.BytesInFlight() == 0 && c.lists[byTurn].n == 0 && c.lists[byControl].n == 0
 }
+
+// Pressing reports whether there is something to send that the application's reading has
+// brought about and that its next command may not come soon enough to take along.
+func (c *Conn) Pressing() bool { return c.pressing }
 
 // lookup finds a stream for a command of the application.
 func (c *Conn) lookup(id StreamID) (*stream, error) {

@@ -13,6 +13,8 @@ var (
 	ErrBlocked = errors.New("conn: blocked")
 	// ErrClosing: Close was called, and no new streams are opened.
 	ErrClosing = errors.New("conn: closing")
+	// ErrGoingAway: the peer takes no new streams any more. Those that it has taken go on.
+	ErrGoingAway = errors.New("conn: the peer is going away")
 	// ErrNoStream: the stream was never opened, or is gone; an event said why.
 	ErrNoStream = errors.New("conn: no such stream")
 	// ErrFinished: this end has finished sending on the stream.

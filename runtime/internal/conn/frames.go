@@ -64,6 +64,12 @@ func (c *Conn) handleFrame(now mono.Time, level handshake.Level, f *packet.Frame
 			return err
 		}
 		c.heardAbort(s, f.Value, f.Reason)
+	case packet.FinRead:
+		s, err := c.peerStream(StreamID(f.ID))
+		if s == nil || err != nil {
+			return err
+		}
+		return c.heardRead(s)
 	case packet.MaxStreams:
 		c.peer.streams = max(c.peer.streams, f.Value)
 		c.offerStreams()
@@ -80,6 +86,8 @@ func (c *Conn) handleFrame(now mono.Time, level handshake.Level, f *packet.Frame
 		c.heardClose()
 	case packet.CloseOK:
 		c.answered = c.answered || c.closeBegan != mono.Never
+	case packet.GoAway:
+		return c.heardGoAway(StreamID(f.Value))
 	case packet.ConnectionAbort:
 		c.heardConnectionAbort(f)
 	}

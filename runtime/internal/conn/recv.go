@@ -38,6 +38,29 @@ func (c *Conn) Recv(now mono.Time, id StreamID) (message []byte, arrived mono.Ti
 	return nil, 0, ErrBlocked
 }
 
+// Confirm makes the stream a channel's: it is finished only when each end's application has
+// read everything and the other end knows. Each end of the stream says so before its first Recv.
+func (c *Conn) Confirm(id StreamID) error {
+	s, err := c.lookup(id)
+	if err == nil {
+		s.confirm = true
+	}
+	return err
+}
+
+// heardRead is the peer's word that its application has read everything.
+func (c *Conn) heardRead(s *stream) error {
+	if s.aborted != nil {
+		return nil
+	}
+	if !s.send.finSent {
+		return violation(packet.StreamStateError, "FIN_READ before FIN")
+	}
+	s.send.read = true
+	c.finishIfDone(s)
+	return nil
+}
+
 // consume lets go what Recv returned last, and with it the credit that the peer may have for it.
 func (c *Conn) consume(s *stream) {
 	r := &s.recv

@@ -29,6 +29,8 @@ func (c *Conn) OpenStream(now mono.Time, header []byte, eager bool) (StreamID, e
 		return 0, c.ended()
 	case c.closing || !c.client:
 		return 0, ErrClosing
+	case c.leaving:
+		return 0, ErrGoingAway
 	case len(header) > packet.MaxHeader:
 		return 0, &TooLargeError{Size: len(header), Limit: packet.MaxHeader}
 	case c.phase < connected || uint64(c.nextStream) >= c.peer.streams:

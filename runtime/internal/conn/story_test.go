@@ -225,6 +225,8 @@ func (s *story) act(end *side, words []string) {
 		}
 	case "finish":
 		err = end.core.Finish(s.now, id)
+	case "confirm": // a channel's
+		err = end.core.Confirm(id)
 	case "drop": // ends the stream
 		end.core.AbortStream(s.now, id, 7, "because")
 	case "close":

@@ -18,6 +18,8 @@ type stream struct {
 	recv  receiving
 	// accepted: the application knows of it. At the dialing end it opened it itself.
 	accepted bool
+	// confirm: it is a channel's, whose ends tell each other when they have read everything; see Confirm.
+	confirm bool
 	// aborted is why it ended early at this end. What is left of it waits until the peer has heard.
 	aborted  *AbortError
 	abortDue bool
@@ -39,6 +41,8 @@ type sending struct {
 	// fin: nothing is written any more. It travels with the last byte.
 	fin                        bool
 	finSent, finLost, finAcked bool
+	// read: the peer's application has read everything, as FIN_READ says.
+	read bool
 }
 
 // quiet reports whether nothing can be sent now.
@@ -73,6 +77,8 @@ type receiving struct {
 	header bool
 	// limitDue: the peer is to be told the limit again.
 	limitDue bool
+	// readSaid: the application has read everything, and the peer is told or is to be told (readDue). readAcked: it knows.
+	readSaid, readDue, readAcked bool
 	// wanting: Recv returned ErrBlocked, and no event has followed yet.
 	wanting bool
 }
@@ -171,7 +177,15 @@ func (c *Conn) emptyStream(s *stream) {
 
 // finishIfDone ends a stream when both directions have, R = T both ways, and reports whether they have.
 func (c *Conn) finishIfDone(s *stream) bool {
-	if s.aborted != nil || !s.accepted || !s.send.done() || !s.recv.done() {
+	if s.aborted != nil || !s.accepted {
+		return false
+	}
+	if s.confirm && s.recv.done() && !s.recv.readSaid {
+		s.recv.readSaid, s.recv.readDue = true, true
+		c.pressing = true
+		c.lists[byControl].push(s)
+	}
+	if !s.send.done() || !s.recv.done() || s.confirm && !(s.send.read && s.recv.readAcked) {
 		return false
 	}
 	c.events.push(Event{Kind: EventFinished, Stream: s.id})

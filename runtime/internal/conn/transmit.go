@@ -34,6 +34,7 @@ const minDatagram = 128
 // when there is none now. A driver with an idle line calls it until then.
 func (c *Conn) PollTransmit(now mono.Time, buf []byte) (datagram []byte, to netip.AddrPort, ok bool) {
 	begin := len(buf)
+	c.pressing = false
 	limit := c.path.allowance()
 	switch {
 	case c.over():

@@ -85,7 +85,7 @@ func (c *Conn) checkStream(s *stream) error {
 		return fmt.Errorf("%d bytes arrived, more than were allowed", in.Ready())
 	case !out.quiet() && !s.links[byTurn].in && !c.over():
 		return fmt.Errorf("it has something to send, and gets no turn")
-	case (in.window.Due() || in.limitDue || s.abortDue) && !s.links[byControl].in:
+	case (in.window.Due() || in.limitDue || in.readDue || s.abortDue) && !s.links[byControl].in:
 		return fmt.Errorf("it owes the peer a frame, and is not in the list")
 	}
 	return nil

@@ -67,6 +67,11 @@ func (c *Conn) appendSingles(p *builder) {
 		p.b = packet.AppendAckFrequency(p.b, uint64(threshold), uint64(recovery.MaxAckDelay.Microseconds()))
 		c.carry(p, recovery.Ref{Kind: refAckFrequency})
 	}
+	if c.goAwayDue && p.room() > singleLen {
+		c.goAwayDue = false
+		p.b = packet.AppendValue(p.b, packet.GoAway, uint64(c.refuseFrom))
+		c.carry(p, recovery.Ref{Kind: refGoAway})
+	}
 	if c.closeDue && p.room() > singleLen {
 		c.closeDue = false
 		p.b = packet.AppendClose(p.b)
@@ -92,7 +97,7 @@ func (c *Conn) ackThreshold() int {
 	return target
 }
 
-// appendControl appends what streams owe the peer: the news of their abort, or their limit.
+// appendControl appends what streams owe the peer: the news of their abort, or that all was read, or their limit.
 func (c *Conn) appendControl(p *builder) {
 	control := &c.lists[byControl]
 	for s := control.first; s != nil; s = control.first {
@@ -104,6 +109,14 @@ func (c *Conn) appendControl(p *builder) {
 			s.abortDue = false
 			p.b = packet.AppendStreamAbort(p.b, uint64(s.id), s.aborted.Code, s.aborted.Reason)
 			c.carry(p, recovery.Ref{Kind: refAbort, Stream: uint64(s.id)})
+		case r.readDue:
+			if p.room() < singleLen {
+				return
+			}
+			r.readDue = false
+			p.b = packet.AppendFinRead(p.b, uint64(s.id))
+			c.carry(p, recovery.Ref{Kind: refFinRead, Stream: uint64(s.id)})
+			continue // it may owe its limit too
 		case r.limitDue || r.window.Due():
 			if p.room() < singleLen {
 				return

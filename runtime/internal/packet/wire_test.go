@@ -107,7 +107,7 @@ func examples(t *testing.T) []example {
 		{"FIN_READ", packet.AppendFinRead(nil, 1), []field{kind, stream1}},
 		{"CLOSE", packet.AppendClose(nil), []field{kind}},
 		{"CLOSE_OK", packet.AppendCloseOK(nil), []field{kind}},
-		{"GOAWAY", packet.AppendValue(nil, packet.GoAway, 9), []field{kind, {1, "last stream that was accepted"}}},
+		{"GOAWAY", packet.AppendValue(nil, packet.GoAway, 9), []field{kind, {1, "the first stream that is refused"}}},
 		{"ACK_FREQUENCY", packet.AppendAckFrequency(nil, 65536, 5000), []field{kind, {4, "bytes"}, {2, "microseconds"}}},
 
 		{"PARAMETERS", params, []field{
