@@ -52,9 +52,13 @@ type Stream interface {
 }
 
 // Observer may be implemented by a Stream, of a test kit, that wants to know which
-// way its session takes through the protocol. Observe is called with each message
-// of p, as an index in p.Messages, that the session in the given role has sent or
-// accepted, by the goroutine that did.
+// way its session takes through the protocol. Its methods are called by the
+// goroutine whose step it is, with the role of the session.
 type Observer interface {
+	// Observe is called with each message of p, as an index in p.Messages, that the
+	// session has sent or accepted.
 	Observe(p *Protocol, role, message int)
+	// Ended is called with nil when the session was closed in good order, and with
+	// what Run or Register make of a body that failed.
+	Ended(p *Protocol, role int, err error)
 }

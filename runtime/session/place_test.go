@@ -2,8 +2,11 @@ package session_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 
@@ -92,6 +95,12 @@ func (s observedStream) Observe(p *session.Protocol, role, message int) {
 	s.o.way = append(s.o.way, p.Roles[role]+" "+p.Messages[message].Label)
 }
 
+func (s observedStream) Ended(p *session.Protocol, role int, err error) {
+	s.o.mu.Lock()
+	defer s.o.mu.Unlock()
+	s.o.way = append(s.o.way, fmt.Sprintf("%s ended: %v", p.Roles[role], err))
+}
+
 func (o *observed) OpenStream(ctx context.Context, p *session.Protocol) (session.Stream, error) {
 	s, err := o.Conn.OpenStream(ctx, p)
 	return observedStream{s, o}, err
@@ -102,14 +111,32 @@ func (o *observed) Handle(p *session.Protocol, serve func(context.Context, sessi
 }
 
 func TestObserver(t *testing.T) {
-	conn, srv := session.Pipe()
-	o := &observed{Conn: conn, Registrar: srv}
-	RegisterShopSeller(o, sell)
-	body, _ := buy(3)
-	require.NoError(t, RunShopBuyer(t.Context(), o, body))
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	require.ElementsMatch(t, []string{
-		"Buyer Add", "Seller Add", "Seller Added", "Buyer Added", "Buyer Leave", "Seller Leave", "Seller Gift", "Buyer Gift",
-	}, o.way)
+	synctest.Test(t, func(t *testing.T) {
+		conn, srv := session.Pipe()
+		o := &observed{Conn: conn, Registrar: srv}
+		RegisterShopSeller(o, sell)
+		body, _ := buy(3)
+		require.NoError(t, RunShopBuyer(t.Context(), o, body))
+		synctest.Wait()
+		require.ElementsMatch(t, []string{
+			"Buyer Add", "Seller Add", "Seller Added", "Buyer Added", "Buyer Leave", "Seller Leave", "Seller Gift", "Buyer Gift",
+			"Buyer ended: <nil>", "Seller ended: <nil>",
+		}, o.way)
+
+		// A body that fails, and one whose peer did.
+		o.way = nil
+		sulk := errors.New("no money")
+		require.ErrorIs(t, RunShopBuyer(t.Context(), o, func(ctx context.Context, open ShopBuyerOpen) (ShopBuyerEnd, error) {
+			if _, err := open.SendAdd(ctx, 3); err != nil {
+				return ShopBuyerEnd{}, err
+			}
+			synctest.Wait()
+			return ShopBuyerEnd{}, sulk
+		}), sulk)
+		synctest.Wait()
+		require.ElementsMatch(t, []string{
+			"Buyer Add", "Seller Add", "Seller Added",
+			"Buyer ended: no money", "Seller ended: session: aborted by the peer: the program gave up",
+		}, o.way)
+	})
 }

@@ -43,6 +43,8 @@ type State struct {
 	// states behind its sides. It is empty elsewhere.
 	If         string
 	Then, Else int
+	// Pos is where the schema says the `if`, "file:line:column".
+	Pos string
 }
 
 // Message is one message at one place of a protocol.

@@ -45,6 +45,9 @@ func (s *Session) run(ctx context.Context, body func(context.Context, Step) (Ste
 			err = errPanicked
 			s.abort(err, Abort{Code: AbortPanicked})
 		}
+		if err != nil && s.observer != nil {
+			s.observer.Ended(s.protocol, s.role, err)
+		}
 		cancel(err)
 	}()
 	end, err := body(inner, Step{s: s})

@@ -185,6 +185,9 @@ func (s *Session) finish(ctx context.Context) error {
 		return s.failed(ctx, err)
 	}
 	s.closed = true
+	if s.observer != nil {
+		s.observer.Ended(s.protocol, s.role, nil)
+	}
 	return nil
 }
 

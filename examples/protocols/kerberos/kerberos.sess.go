@@ -1160,7 +1160,7 @@ var ApplicationProtocol = session.Protocol{
 	States: []session.State{
 		applicationStart:               {Name: "Start"},
 		applicationAfterApReq:          {Name: "AfterApReq"},
-		applicationAfterAccepted:       {Name: "AfterAccepted", If: "mutual", Then: applicationAfterAcceptedIfTrue, Else: applicationEnd},
+		applicationAfterAccepted:       {Name: "AfterAccepted", If: "mutual", Then: applicationAfterAcceptedIfTrue, Else: applicationEnd, Pos: "kerberos.sess:56:9"},
 		applicationAfterAcceptedIfTrue: {Name: "AfterAcceptedIfTrue"},
 		applicationEnd:                 {Name: "End"},
 	},

@@ -57,11 +57,11 @@ var TransferProtocol = session.Protocol{
 		transferStart:             {Name: "Start"},
 		transferRead:              {Name: "Read"},
 		transferAfterData:         {Name: "AfterData"},
-		transferAfterAck:          {Name: "AfterAck", If: "len(data) == Block", Then: transferRead, Else: transferEnd},
+		transferAfterAck:          {Name: "AfterAck", If: "len(data) == Block", Then: transferRead, Else: transferEnd, Pos: "tftp.sess:28:17"},
 		transferAfterWriteRequest: {Name: "AfterWriteRequest"},
 		transferWrite:             {Name: "Write"},
 		transferAfterPut:          {Name: "AfterPut"},
-		transferAfterPutAck:       {Name: "AfterPutAck", If: "len(content) == Block", Then: transferWrite, Else: transferEnd},
+		transferAfterPutAck:       {Name: "AfterPutAck", If: "len(content) == Block", Then: transferWrite, Else: transferEnd, Pos: "tftp.sess:45:25"},
 		transferEnd:               {Name: "End"},
 	},
 	Messages: []session.Message{

@@ -130,6 +130,7 @@ func (p *protocol) stateTable() (rows []jen.Code) {
 				jen.Id("If").Op(":").Lit(place.Cond.Text),
 				jen.Id("Then").Op(":").Id(p.states[place.Then.To]),
 				jen.Id("Else").Op(":").Id(p.states[place.Else.To]),
+				jen.Id("Pos").Op(":").Lit(at(place.Pos)),
 			)
 		}
 		rows = append(rows, jen.Id(p.states[place]).Op(":").Values(row...))
