@@ -7,6 +7,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sessgen/sessgen/examples/bank/bank"
+	"github.com/sessgen/sessgen/runtime/simnet"
 )
 
 func TestDemo(t *testing.T) {
@@ -20,6 +23,16 @@ receipt 1
   deposit     100
   withdrawal  -30
 `, out.String())
+}
+
+// The teller against the customer of the demo, on bad networks; between them they
+// take every transition of the protocol.
+func TestVisit(t *testing.T) {
+	simnet.Cover(t, &bank.BankProtocol)
+	customer := func(ctx context.Context, start bank.BankClientStart) (bank.BankClientEnd, error) {
+		return visit(ctx, t.Output(), start)
+	}
+	simnet.TestSeeds(t, 50, simnet.Swarm, simnet.Roles(bank.RunBankClient, customer, bank.RegisterBankTeller, teller))
 }
 
 // The two misuses of the demo do not compile, and the compiler says why.

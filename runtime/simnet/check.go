@@ -116,14 +116,26 @@ func (n *Net) patience() time.Duration {
 // observation is a step of a session, as the session itself reports it.
 type observation struct {
 	stream  *stream
-	message int
+	message int // closed for its end in good order
 }
+
+// closed stands for no message.
+const closed = -1
 
 // Observe implements session.Observer.
 func (s *stream) Observe(_ *session.Protocol, _, message int) {
 	s.net.mu.Lock()
 	s.net.observed = append(s.net.observed, observation{s, message})
 	s.net.mu.Unlock()
+}
+
+// Ended implements session.Observer.
+func (s *stream) Ended(p *session.Protocol, role int, err error) {
+	if err != nil {
+		s.net.ends.add(p, role, err)
+		return
+	}
+	s.Observe(p, role, closed)
 }
 
 // observe follows the sessions on their ways through their protocols. The programs wait.
@@ -143,6 +155,13 @@ func (n *Net) observe() {
 // session is, and be the step that the other end took.
 func (s *stream) walk(message int) error {
 	p := s.history.protocol
+	covered(p, s.place, message)
+	if message == closed {
+		if end := len(p.States) - 1; !leads(p, s.place, end) {
+			return fmt.Errorf("closed at %s", p.States[s.place].Name)
+		}
+		return nil
+	}
 	m := &p.Messages[message]
 	if !leads(p, s.place, m.State) {
 		return fmt.Errorf("%s does not leave %s", m.Label, p.States[s.place].Name)

@@ -2,6 +2,13 @@
 // in a reproducible way, in virtual time: an hour of time-outs takes milliseconds,
 // and the same seed always gives the same run.
 //
+//	func TestVisit(t *testing.T) {
+//		simnet.TestSeeds(t, 100, simnet.Swarm, simnet.Roles(bank.RunBankClient, customer, bank.RegisterBankTeller, teller))
+//	}
+//
+// That is both roles of a protocol against each other, a hundred times, each on a
+// network with faults of its own. With more than one client, server or session, a run is a function:
+//
 //	func TestTeller(t *testing.T) {
 //		simnet.Test(t, simnet.Swarm(1), func(t *testing.T, n *simnet.Net) {
 //			bank.RegisterBankTeller(n.Server("teller"), teller)
@@ -10,6 +17,8 @@
 //			require.NoError(t, bank.RunBankClient(t.Context(), conn, customer))
 //		})
 //	}
+//
+// Pipe is the same in memory, without a network. Cover fails a test that leaves a transition of a protocol out.
 //
 // What runs is the transport itself, without its sockets: the handshake,
 // retransmission and flow control are those of production. The network drops,

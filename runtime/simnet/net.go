@@ -25,6 +25,7 @@ type Net struct {
 	root    actor          // the test's function
 	going   sync.WaitGroup // the goroutines of Go
 	running sync.WaitGroup // those of served sessions
+	ends    ends
 
 	mu       sync.Mutex // guards what follows
 	calls    []*call
@@ -85,6 +86,9 @@ func newNet(t *testing.T, options Options, outside int64) *Net {
 
 // Now is how long the run has lasted, in virtual time.
 func (n *Net) Now() time.Duration { return time.Since(n.origin) }
+
+// Seed is the seed of the run.
+func (n *Net) Seed() uint64 { return n.options.Seed }
 
 // loop runs the simulation: one event at a time, and after each the programs until all wait.
 func (n *Net) loop() {

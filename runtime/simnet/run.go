@@ -64,6 +64,7 @@ func run(t *testing.T, name string, options Options, f func(t *testing.T, n *Net
 			n.shutdown(returned)
 			tr = n.trace.Trace
 			if t.Failed() {
+				n.ends.log(t)
 				t.Logf("again: %s\n%s", replay(name, options.Seed), options)
 			}
 		}()
