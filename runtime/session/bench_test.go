@@ -68,7 +68,7 @@ func streams(t testing.TB, p *session.Protocol) (dialer, server session.Stream) 
 	conn, srv := session.Pipe()
 	served := make(chan session.Stream, 1)
 	srv.Handle(p, func(_ context.Context, s session.Stream) { served <- s })
-	dialer, err := conn.OpenStream(context.Background(), p)
+	dialer, err := conn.OpenStream(context.Background(), p, nil)
 	require.NoError(t, err)
 	if p.DialerSendsFirst() {
 		require.NoError(t, dialer.Send(context.Background(), []byte{0}, false))

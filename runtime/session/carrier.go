@@ -3,7 +3,12 @@ package session
 import (
 	"context"
 	"time"
+
+	"github.com/sessgen/sessgen/runtime/internal/registry"
 )
+
+// NoteMax is the size of the longest note that a session can be opened with, in bytes.
+const NoteMax = registry.NoteMax
 
 // Conn is what sessions are opened on: a *transport.Conn, one end of Pipe, or a
 // client of a simulated network. It may be used from any number of goroutines.
@@ -11,7 +16,10 @@ type Conn interface {
 	// OpenStream opens a carrier for one session of p. It does not wait for the
 	// peer, except where the peer's limit on streams is reached. A carrier sends p's
 	// name and fingerprint at once if the other role sends first, else with the first message.
-	OpenStream(ctx context.Context, p *Protocol) (Stream, error)
+	//
+	// note, of at most NoteMax bytes, is for whoever serves the session, who has it before the first
+	// message: Stream.Note. The slice may be reused when OpenStream returns.
+	OpenStream(ctx context.Context, p *Protocol, note []byte) (Stream, error)
 }
 
 // Registrar is what protocols are registered with so that peers can open sessions
@@ -47,6 +55,9 @@ type Stream interface {
 	// Abort ends the session at both ends; the peer's calls return an error made of
 	// what is given. It is idempotent, and does nothing once the session is over.
 	Abort(a Abort)
+	// Note is what the dialing end gave to OpenStream, at the listening end; nil at the
+	// dialing end. It does not change.
+	Note() []byte
 	// Context ends when the session does; context.Cause is the error that ended it.
 	Context() context.Context
 }

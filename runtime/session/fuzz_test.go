@@ -47,7 +47,7 @@ func FuzzEndpoint(f *testing.F) {
 			<-done
 		} else {
 			conn, result := served(sellAndClose)
-			s, openErr := conn.OpenStream(context.Background(), &ShopProtocol)
+			s, openErr := conn.OpenStream(context.Background(), &ShopProtocol, nil)
 			require.NoError(t, openErr)
 			hostile(drained{s})
 			err = <-result

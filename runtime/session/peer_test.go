@@ -68,7 +68,7 @@ func TestS26HostileBuyer(t *testing.T) {
 	}} {
 		t.Run(c.name, func(t *testing.T) {
 			conn, result := served(sellAndClose)
-			hostile, err := conn.OpenStream(t.Context(), &ShopProtocol)
+			hostile, err := conn.OpenStream(t.Context(), &ShopProtocol, nil)
 			require.NoError(t, err)
 			for _, m := range c.messages {
 				if m == "." {

@@ -3,8 +3,10 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -38,15 +40,17 @@ func (p *pipe) Handle(protocol *Protocol, serve func(context.Context, Stream)) {
 }
 
 // OpenStream implements Conn.
-func (p *pipe) OpenStream(ctx context.Context, protocol *Protocol) (Stream, error) {
+func (p *pipe) OpenStream(ctx context.Context, protocol *Protocol, note []byte) (Stream, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	header, err := registry.AppendHeader(nil, protocol.Name, string(protocol.Fingerprint))
-	if err != nil {
+	if len(note) > NoteMax {
+		return nil, fmt.Errorf("session: a note of %d bytes to a new session of %s, and the limit is %d", len(note), protocol.Name, NoteMax)
+	}
+	if err := registry.Check(protocol.Name, string(protocol.Fingerprint)); err != nil {
 		return nil, err
 	}
-	l := &link{pipe: p, header: header, opened: time.Now(), timed: tableOf(protocol).timed}
+	l := &link{pipe: p, protocol: protocol, note: slices.Clone(note), opened: time.Now(), timed: tableOf(protocol).timed}
 	for i := range l.ends {
 		e := &l.ends[i]
 		e.link, e.peer = l, &l.ends[1-i]
@@ -62,10 +66,11 @@ func (p *pipe) OpenStream(ctx context.Context, protocol *Protocol) (Stream, erro
 
 // link is one session in memory.
 type link struct {
-	pipe   *pipe
-	header []byte
-	opened time.Time
-	timed  bool // the protocol has time limits, so that times of arrival matter
+	pipe     *pipe
+	protocol *Protocol
+	note     []byte
+	opened   time.Time
+	timed    bool // the protocol has time limits, so that times of arrival matter
 
 	mu      sync.Mutex // guards what follows, and the ends
 	started bool
@@ -97,7 +102,7 @@ func (l *link) start() {
 		return
 	}
 	server := &l.ends[1]
-	serve, refusal, found := l.pipe.served.Find(l.header)
+	serve, refusal, found := l.pipe.served.Find(l.protocol.Name, string(l.protocol.Fingerprint))
 	if !found {
 		server.Abort(Abort{Code: AbortMismatch, Reason: refusal})
 		return
@@ -263,6 +268,14 @@ func (e *end) stop(cause error) {
 	e.over = cause
 	e.in = queue{}
 	e.cancel(cause)
+}
+
+// Note implements Stream.
+func (e *end) Note() []byte {
+	if e == &e.link.ends[0] {
+		return nil
+	}
+	return e.link.note
 }
 
 // Context implements Stream.

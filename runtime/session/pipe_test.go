@@ -28,7 +28,7 @@ func joined(t *testing.T) (dialer, server Stream) {
 	conn, srv := Pipe()
 	served := make(chan Stream, 1)
 	srv.Handle(talk(1), func(_ context.Context, s Stream) { served <- s })
-	dialer, err := conn.OpenStream(t.Context(), talk(1))
+	dialer, err := conn.OpenStream(t.Context(), talk(1), nil)
 	require.NoError(t, err)
 	return dialer, <-served
 }
@@ -231,7 +231,7 @@ func TestPipeHeaderWaitsForTheFirstMessage(t *testing.T) {
 			served++
 			s.Abort(Abort{})
 		})
-		dialer, err := conn.OpenStream(t.Context(), talk(0))
+		dialer, err := conn.OpenStream(t.Context(), talk(0), nil)
 		require.NoError(t, err)
 		synctest.Wait()
 		require.Zero(t, served)
@@ -239,7 +239,7 @@ func TestPipeHeaderWaitsForTheFirstMessage(t *testing.T) {
 		synctest.Wait()
 		require.Equal(t, 1, served)
 
-		dialer, err = conn.OpenStream(t.Context(), talk(0))
+		dialer, err = conn.OpenStream(t.Context(), talk(0), nil)
 		require.NoError(t, err)
 		dialer.Abort(Abort{})
 		synctest.Wait()
@@ -251,7 +251,7 @@ func TestPipeRefusesToOpen(t *testing.T) {
 	conn, _ := Pipe()
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := conn.OpenStream(canceled, talk(0))
+	_, err := conn.OpenStream(canceled, talk(0), nil)
 	require.Equal(t, context.Canceled, err)
 	p := talk(0)
 	p.Fingerprint = "short"

@@ -101,8 +101,8 @@ func (s observedStream) Ended(p *session.Protocol, role int, err error) {
 	s.o.way = append(s.o.way, fmt.Sprintf("%s ended: %v", p.Roles[role], err))
 }
 
-func (o *observed) OpenStream(ctx context.Context, p *session.Protocol) (session.Stream, error) {
-	s, err := o.Conn.OpenStream(ctx, p)
+func (o *observed) OpenStream(ctx context.Context, p *session.Protocol, note []byte) (session.Stream, error) {
+	s, err := o.Conn.OpenStream(ctx, p, note)
 	return observedStream{s, o}, err
 }
 

@@ -58,7 +58,7 @@ func Open(ctx context.Context, conn Conn, p *Protocol) (Step, error) {
 }
 
 func open(ctx context.Context, conn Conn, p *Protocol) (*Session, error) {
-	stream, err := conn.OpenStream(ctx, p)
+	stream, err := conn.OpenStream(ctx, p, nil)
 	if err != nil {
 		return nil, translate(p, 0, err)
 	}

@@ -51,7 +51,7 @@ type call struct {
 	text     string // what the script does, or whom Dial wants
 	from     string // where Dial dials from
 	protocol *session.Protocol
-	header   []byte
+	note     []byte
 	message  []byte // of Send; of Recv
 	last     bool
 	abort    session.Abort

@@ -2,9 +2,9 @@ package simnet
 
 import (
 	"context"
+	"slices"
 
 	"github.com/sessgen/sessgen/runtime/internal/conn"
-	"github.com/sessgen/sessgen/runtime/internal/registry"
 	"github.com/sessgen/sessgen/runtime/session"
 )
 
@@ -33,12 +33,8 @@ func (n *Net) DialFrom(ctx context.Context, host, server string) (*Conn, error) 
 }
 
 // OpenStream implements session.Conn; generated code calls it.
-func (c *Conn) OpenStream(ctx context.Context, p *session.Protocol) (session.Stream, error) {
-	header, err := registry.AppendHeader(nil, p.Name, string(p.Fingerprint))
-	if err != nil {
-		return nil, err
-	}
-	open := &call{verb: verbOpen, actor: c.net.actorOf(ctx), peer: c.peer, protocol: p, header: header}
+func (c *Conn) OpenStream(ctx context.Context, p *session.Protocol, note []byte) (session.Stream, error) {
+	open := &call{verb: verbOpen, actor: c.net.actorOf(ctx), peer: c.peer, protocol: p, note: slices.Clone(note)}
 	if err := c.net.do(ctx, open); err != nil {
 		return nil, err
 	}
@@ -90,7 +86,15 @@ func (n *Net) open(c *call) {
 func (n *Net) reopen(p *peer) {
 	for len(p.openers) > 0 {
 		c := p.openers[0]
-		id, err := p.core.OpenStream(n.now, c.header, !c.protocol.DialerSendsFirst())
+		spoken, err := p.dialed.Of(c.protocol, c.protocol.Name, string(c.protocol.Fingerprint))
+		var header []byte
+		if err == nil {
+			header, err = spoken.Append(nil, c.note)
+		}
+		var id conn.StreamID
+		if err == nil {
+			id, err = p.core.OpenStream(n.now, header, !c.protocol.DialerSendsFirst())
+		}
 		if err == conn.ErrBlocked {
 			return
 		}
@@ -100,8 +104,9 @@ func (n *Net) reopen(p *peer) {
 			n.answer(c, errorOf(err))
 			continue
 		}
-		h := n.newHistory(p, id, c.protocol, c.header)
+		h := n.newHistory(p, id, c.protocol, header)
 		c.opened = n.newStream(p, id, h, 0)
+		c.opened.spoken = spoken
 		n.answer(c, nil)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/endpoint"
 	"github.com/sessgen/sessgen/runtime/internal/handshake"
 	"github.com/sessgen/sessgen/runtime/internal/mono"
+	"github.com/sessgen/sessgen/runtime/internal/registry"
 	"github.com/sessgen/sessgen/runtime/session"
 )
 
@@ -35,6 +36,10 @@ type peer struct {
 	// partner is the other end; at the dialing end, that which its sessions reach.
 	partner   *peer
 	histories map[conn.StreamID]*history // of sessions that this end has opened
+
+	// What streams speak: at the dialing end, and at the listening end.
+	dialed   registry.Dialed[*session.Protocol]
+	accepted registry.Accepted[*service]
 
 	dialing *call
 	openers []*call
@@ -117,13 +122,13 @@ func (n *Net) streamEvent(s *stream, e conn.Event) {
 
 // accept begins a session that was opened at the other end.
 func (n *Net) accept(p *peer, id conn.StreamID, header []byte) {
-	service, refusal, found := p.host.site.serves.served.Find(header)
+	service, note, refusal, found := p.accepted.Find(&p.host.site.serves.served, header)
 	if !found {
 		p.core.AbortStream(n.now, id, uint64(session.AbortMismatch), refusal)
 		return
 	}
 	s := n.newStream(p, id, n.historyAt(p, id, service.protocol, header), 1)
-	s.service = service
+	s.service, s.note = service, note
 	n.started = append(n.started, s)
 }
 

@@ -53,8 +53,8 @@ type watched struct {
 }
 
 // OpenStream implements session.Conn.
-func (w *watched) OpenStream(ctx context.Context, p *session.Protocol) (session.Stream, error) {
-	s, err := w.conn.OpenStream(ctx, p)
+func (w *watched) OpenStream(ctx context.Context, p *session.Protocol, note []byte) (session.Stream, error) {
+	s, err := w.conn.OpenStream(ctx, p, note)
 	if err != nil {
 		return nil, err
 	}

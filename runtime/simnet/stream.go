@@ -9,6 +9,7 @@ import (
 
 	"github.com/sessgen/sessgen/runtime/internal/conn"
 	"github.com/sessgen/sessgen/runtime/internal/mono"
+	"github.com/sessgen/sessgen/runtime/internal/registry"
 	"github.com/sessgen/sessgen/runtime/session"
 )
 
@@ -22,9 +23,11 @@ type stream struct {
 	history *history
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
-	service *service // what serves it, at the listening end
-	inbox   []byte   // what the last Recv returned
-	place   int      // where the session is in its protocol, if it says so
+	spoken  *registry.Dialable // its protocol, at the dialing end
+	service *service           // what serves it, at the listening end
+	note    []byte             // what it was opened with, there
+	inbox   []byte             // what the last Recv returned
+	place   int                // where the session is in its protocol, if it says so
 
 	// over is why the core does not know the stream any more. errFinished: both ends finished it.
 	over error
@@ -101,6 +104,9 @@ func (s *stream) Abort(a session.Abort) {
 		s.net.post(c)
 	}
 }
+
+// Note implements session.Stream.
+func (s *stream) Note() []byte { return s.note }
 
 // Context implements session.Stream.
 func (s *stream) Context() context.Context { return s.ctx }
@@ -182,6 +188,9 @@ func (n *Net) tryRecv(s *stream) {
 		return
 	}
 	if err == nil {
+		if s.spoken != nil {
+			s.spoken.Confirm()
+		}
 		n.received(s, message)
 		s.inbox = append(s.inbox[:0], message...)
 		c.message, c.arrived = s.inbox, arrived

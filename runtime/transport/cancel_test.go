@@ -102,16 +102,16 @@ func TestCancel(t *testing.T) {
 			open(t, c, hello)
 		}
 		require.ErrorIs(t, during(func(ctx context.Context) error {
-			_, err := c.OpenStream(ctx, hello)
+			_, err := c.OpenStream(ctx, hello, nil)
 			return err
 		}), context.Canceled)
-		_, err := c.OpenStream(ended, hello)
+		_, err := c.OpenStream(ended, hello, nil)
 		require.ErrorIs(t, err, context.Canceled)
 	})
 	t.Run("Close of a connection", func(t *testing.T) {
 		// Its sessions never finish: they are aborted.
 		require.ErrorIs(t, during(c.Close), context.Canceled)
-		_, err := c.OpenStream(bounded(t), echoes)
+		_, err := c.OpenStream(bounded(t), echoes, nil)
 		var aborted *AbortError
 		require.ErrorAs(t, err, &aborted)
 		require.Equal(t, session.AbortCanceled, aborted.Code)

@@ -5,7 +5,6 @@ import (
 	"net"
 
 	"github.com/sessgen/sessgen/runtime/internal/conn"
-	"github.com/sessgen/sessgen/runtime/internal/registry"
 	"github.com/sessgen/sessgen/runtime/session"
 )
 
@@ -17,13 +16,8 @@ var _ session.Conn = (*Conn)(nil)
 
 // OpenStream implements session.Conn; generated code calls it. It waits, until ctx
 // ends, only while as many sessions are under way as the peer allows.
-func (c *Conn) OpenStream(ctx context.Context, p *session.Protocol) (session.Stream, error) {
-	var space [registry.HeaderMax]byte
-	header, err := registry.AppendHeader(space[:0], p.Name, string(p.Fingerprint))
-	if err != nil {
-		return nil, err
-	}
-	s, err := c.link.open(ctx, header, !p.DialerSendsFirst())
+func (c *Conn) OpenStream(ctx context.Context, p *session.Protocol, note []byte) (session.Stream, error) {
+	s, err := c.link.open(ctx, p, note)
 	if err != nil {
 		return nil, err
 	}
@@ -31,17 +25,17 @@ func (c *Conn) OpenStream(ctx context.Context, p *session.Protocol) (session.Str
 }
 
 // open opens a stream. Who has to wait is served in turn.
-func (l *link) open(ctx context.Context, header []byte, eager bool) (*stream, error) {
+func (l *link) open(ctx context.Context, p *session.Protocol, note []byte) (*stream, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	l.mu.Lock()
 	idle := l.machine.Idle()
-	s, err := l.tryOpen(header, eager)
+	s, err := l.tryOpen(p, note)
 	if err == conn.ErrBlocked || len(l.openers) > 0 {
 		waited := l.await(ctx, &l.openers, func(w *waiter) bool {
 			if l.openers[0] == w || l.over {
-				s, err = l.tryOpen(header, eager)
+				s, err = l.tryOpen(p, note)
 			}
 			return err != conn.ErrBlocked
 		})
@@ -49,16 +43,24 @@ func (l *link) open(ctx context.Context, header []byte, eager bool) (*stream, er
 			err = waited
 		}
 	}
-	l.push(idle && eager)
+	l.push(idle && !p.DialerSendsFirst())
 	return s, err
 }
 
 // tryOpen opens a stream now, or returns conn.ErrBlocked. l.mu is held.
-func (l *link) tryOpen(header []byte, eager bool) (*stream, error) {
+func (l *link) tryOpen(p *session.Protocol, note []byte) (*stream, error) {
 	if l.over {
 		return nil, l.ended()
 	}
-	id, err := l.machine.OpenStream(now(), header, eager)
+	spoken, err := l.dialed.Of(p, p.Name, string(p.Fingerprint))
+	if err != nil {
+		return nil, err
+	}
+	l.header, err = spoken.Append(l.header[:0], note)
+	if err != nil {
+		return nil, err
+	}
+	id, err := l.machine.OpenStream(now(), l.header, !p.DialerSendsFirst())
 	switch err {
 	case conn.ErrClosing:
 		return nil, closedError{}
@@ -68,7 +70,9 @@ func (l *link) tryOpen(header []byte, eager bool) (*stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newStream(l, id, context.Background()), nil
+	s := newStream(l, id, context.Background())
+	s.spoken = spoken
+	return s, nil
 }
 
 // Close ends the connection once its sessions have finished, and returns nil if

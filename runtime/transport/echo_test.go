@@ -40,7 +40,7 @@ func TestEcho(t *testing.T) {
 
 	require.NoError(t, c.Close(bounded(t)))
 	require.NoError(t, c.Close(bounded(t)))
-	_, err = c.OpenStream(bounded(t), echoes)
+	_, err = c.OpenStream(bounded(t), echoes, nil)
 	require.ErrorIs(t, err, net.ErrClosed)
 	stats := c.Stats()
 	require.Positive(t, stats.PacketsSent)
@@ -90,7 +90,7 @@ func TestManySessionsOnOneConnection(t *testing.T) {
 	srv := echoServer(t)
 	c := dial(t, srv.addr)
 	require.NoError(t, parallel(200, func(i int) error {
-		s, err := c.OpenStream(bounded(t), echoes)
+		s, err := c.OpenStream(bounded(t), echoes, nil)
 		if err != nil {
 			return err
 		}
@@ -111,7 +111,7 @@ func TestMoreSessionsThanAllowed(t *testing.T) {
 	srv := echoServer(t)
 	c := dial(t, srv.addr)
 	require.NoError(t, parallel(1500, func(i int) error {
-		s, err := c.OpenStream(bounded(t), echoes)
+		s, err := c.OpenStream(bounded(t), echoes, nil)
 		if err != nil {
 			return err
 		}
@@ -131,7 +131,7 @@ func TestS23HundredClientsAtOnce(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		s, err := c.OpenStream(bounded(t), echoes)
+		s, err := c.OpenStream(bounded(t), echoes, nil)
 		if err != nil {
 			return err
 		}

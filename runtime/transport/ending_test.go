@@ -354,7 +354,7 @@ func TestShutdown(t *testing.T) {
 
 	// From some moment on new sessions are refused.
 	for {
-		late, err := c.OpenStream(bounded(t), echoes)
+		late, err := c.OpenStream(bounded(t), echoes, nil)
 		if err == nil {
 			err = exchange(bounded(t), late, []byte("x"))
 		}
@@ -378,7 +378,7 @@ func TestShutdown(t *testing.T) {
 	require.NoError(t, srv.Shutdown(bounded(t)))
 
 	require.NoError(t, c.Close(bounded(t)))
-	_, err := c.OpenStream(bounded(t), echoes)
+	_, err := c.OpenStream(bounded(t), echoes, nil)
 	require.ErrorIs(t, err, net.ErrClosed)
 }
 

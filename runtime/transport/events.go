@@ -58,13 +58,15 @@ func (s *stream) event(e conn.Event) {
 
 // accept begins a session that the peer opened. l.mu is held.
 func (l *link) accept(id conn.StreamID, header []byte) {
-	serve, refusal := l.shard.serving.find(header)
+	serve, note, refusal := l.shard.serving.find(&l.accepted, header)
 	if serve == nil {
 		l.machine.AbortStream(now(), id, uint64(refusal.Code), refusal.Reason)
 		l.wantWrite()
 		return
 	}
-	l.shard.serving.run(serve, newStream(l, id, l.shard.serving.values))
+	s := newStream(l, id, l.shard.serving.values)
+	s.note = note
+	l.shard.serving.run(serve, s)
 }
 
 // end is what EventClosed asks for. l.mu is held.

@@ -8,7 +8,9 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/endpoint"
 	"github.com/sessgen/sessgen/runtime/internal/handshake"
 	"github.com/sessgen/sessgen/runtime/internal/mono"
+	"github.com/sessgen/sessgen/runtime/internal/registry"
 	"github.com/sessgen/sessgen/runtime/internal/udp"
+	"github.com/sessgen/sessgen/runtime/session"
 )
 
 // link is one end of a connection: its machine, behind a lock, and what waits for it.
@@ -25,6 +27,11 @@ type link struct {
 	streams map[conn.StreamID]*stream
 	waiters []*waiter // for the connection to come up, or to be gone
 	openers []*waiter // for the peer to allow one more stream, in order
+
+	// What streams speak: at the dialing end, with the header that is made, and at the listening end.
+	dialed   registry.Dialed[*session.Protocol]
+	header   []byte
+	accepted registry.Accepted[handler]
 
 	up      bool  // the handshake is done
 	aborted error // what this end gave to abort

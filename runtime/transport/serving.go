@@ -78,18 +78,18 @@ func (s *shard) accept(at mono.Time, accepted endpoint.Accepted) *link {
 	return l
 }
 
-// find returns what serves the protocol that header asks for, or with what its session is to be aborted.
-func (sv *serving) find(header []byte) (handler, session.Abort) {
+// find returns what serves the protocol that header asks for and the note in it, or with what its session is to be aborted.
+func (sv *serving) find(known *registry.Accepted[handler], header []byte) (handler, []byte, session.Abort) {
 	select {
 	case <-sv.drain:
-		return nil, session.Abort{Code: session.AbortRefused}
+		return nil, nil, session.Abort{Code: session.AbortRefused}
 	default:
 	}
-	serve, refusal, found := sv.served.Find(header)
+	serve, note, refusal, found := known.Find(sv.served, header)
 	if !found {
-		return nil, session.Abort{Code: session.AbortMismatch, Reason: refusal}
+		return nil, nil, session.Abort{Code: session.AbortMismatch, Reason: refusal}
 	}
-	return serve, session.Abort{}
+	return serve, note, session.Abort{}
 }
 
 // run lets serve run a session.

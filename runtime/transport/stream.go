@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sessgen/sessgen/runtime/internal/conn"
+	"github.com/sessgen/sessgen/runtime/internal/registry"
 	"github.com/sessgen/sessgen/runtime/session"
 )
 
@@ -17,6 +18,9 @@ type stream struct {
 	id     conn.StreamID
 	ctx    context.Context
 	cancel context.CancelCauseFunc
+
+	spoken *registry.Dialable // at the dialing end: its protocol
+	note   []byte             // at the listening end
 
 	recv waiter // also waits in Close, when nothing more is received
 	send waiter
@@ -145,6 +149,10 @@ func (s *stream) next() (message []byte, arrived time.Time, err error) {
 	if err != nil {
 		return nil, time.Time{}, err
 	}
+	if s.spoken != nil {
+		s.spoken.Confirm()
+		s.spoken = nil
+	}
 	return message, instant(at), nil
 }
 
@@ -214,6 +222,9 @@ func (s *stream) LocalAddr() net.Addr { return s.link.localAddr() }
 
 // RemoteAddr is the peer's address.
 func (s *stream) RemoteAddr() net.Addr { return s.link.remoteAddr() }
+
+// Note implements session.Stream.
+func (s *stream) Note() []byte { return s.note }
 
 // Context implements session.Stream.
 func (s *stream) Context() context.Context { return s.ctx }

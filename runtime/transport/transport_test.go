@@ -118,7 +118,7 @@ func dial(t testing.TB, addr string, opts ...Option) *Conn {
 
 func open(t testing.TB, c *Conn, p *session.Protocol) session.Stream {
 	t.Helper()
-	s, err := c.OpenStream(bounded(t), p)
+	s, err := c.OpenStream(bounded(t), p, nil)
 	require.NoError(t, err)
 	return s
 }

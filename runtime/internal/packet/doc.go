@@ -26,8 +26,8 @@ const (
 	MinReset = 1 + IDLen + TokenLen
 	// MaxReason bounds the text of an abort.
 	MaxReason = 1024
-	// MaxHeader bounds the header of a stream: a protocol's name and fingerprint.
-	MaxHeader = 1024
+	// MaxHeader bounds the header of a stream: a protocol's name and fingerprint, and a note of 8 KiB.
+	MaxHeader = 9 << 10
 )
 
 // ID is a connection id.

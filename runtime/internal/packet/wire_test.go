@@ -62,10 +62,18 @@ func examples(t *testing.T) []example {
 		MaxStreams: 1024, Floor: 16 << 10, MaxData: packet.MaxVarint, MaxMessage: 4 << 20,
 	})
 	hello := handshake.NewPlainClient([16]byte([]byte("half of 16 bytes"))).Start([]byte{1, 2, 3})[0].(handshake.Send).Data
-	header, err := registry.AppendHeader(nil, "bank.Bank", strings.Repeat("f1", 32))
+	var names registry.Dialed[int]
+	bank, err := names.Of(0, "bank.Bank", strings.Repeat("f1", 32))
+	require.NoError(t, err)
+	header, err := bank.Append(nil, []byte("note"))
+	require.NoError(t, err)
+	bank.Confirm()
+	short, err := bank.Append(nil, nil)
 	require.NoError(t, err)
 	stream := append(binary.AppendUvarint(nil, uint64(len(header))), header...)
 	stream = append(stream, 2, 0x00, 0x08)
+	later := append([]byte{byte(len(short))}, short...)
+	later = append(later, 2, 0x00, 0x08)
 
 	first := field{1, "first byte"}
 	version, dst, src := field{4, "version"}, field{8, "id of the end it goes to"}, field{8, "id of the end it comes from"}
@@ -135,7 +143,8 @@ func examples(t *testing.T) []example {
 			{4, "4,194,304 bytes"},
 		}},
 		{"HELLO", hello, []field{{1, "whose: 1 the client's, 2 the server's"}, {2, "length of what follows"}, {16, "half of the key"}, rest("transport parameters")}},
-		{"CONTENT", stream, []field{{1, "length of the header"}, {1, "length of the name"}, {9, "name"}, {32, "fingerprint"}, {1, "length of a message"}, {1, "its label's number"}, {1, "its payload"}}},
+		{"CONTENT", stream, []field{{1, "length of the header"}, {1, "length of the name"}, {9, "name"}, {32, "fingerprint"}, {1, "number from now on"}, {4, "note"}, {1, "length of a message"}, {1, "its label's number"}, {1, "its payload"}}},
+		{"CONTENT-BY-NUMBER", later, []field{{1, "length of the header"}, {1, "no name"}, {1, "number of the protocol"}, {1, "length of a message"}, {1, "its label's number"}, {1, "its payload"}}},
 	}
 }
 

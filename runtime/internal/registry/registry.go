@@ -27,41 +27,39 @@ type entry[H any] struct {
 // hexadecimal digits. It panics if that is registered already, or is no identity
 // of a protocol: either is a fault of the program, and shows at its start.
 func (r *Registry[H]) Add(name, fingerprint string, handler H) {
-	digest, err := parseFingerprint(fingerprint)
+	id, err := identify(name, fingerprint)
 	if err != nil {
-		panic(fmt.Sprintf("session: protocol %s: %v", name, err))
-	}
-	if !validName([]byte(name)) {
-		panic(fmt.Sprintf("session: %q cannot name a protocol", name))
+		panic(err.Error())
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, found := find(r.served[name], digest); found {
+	if _, found := find(r.served[name], id.fingerprint); found {
 		panic(fmt.Sprintf("session: protocol %s (fingerprint %s) is registered twice", name, fingerprint))
 	}
 	if r.served == nil {
 		r.served = make(map[string][]entry[H])
 	}
-	r.served[name] = append(r.served[name], entry[H]{digest, handler})
+	r.served[name] = append(r.served[name], entry[H]{id.fingerprint, handler})
 }
 
 // refusedMax bounds a refusal: fingerprints of 64 digits, with commas, fit in the
 // 1,024 bytes that the reason of an abort may have.
 const refusedMax = 15
 
-// Find returns the handler for the protocol that a peer's header asks for. If
-// there is none, found is false, and refusal is the reason with which the carrier
-// aborts the stream, with the code session.AbortMismatch: the fingerprints that are
-// served under the name, separated by commas.
-func (r *Registry[H]) Find(header []byte) (handler H, refusal string, found bool) {
-	h, err := ParseHeader(header)
+// Find returns the handler of the protocol with this name and fingerprint; refusal is as that of Accepted.
+func (r *Registry[H]) Find(name, fingerprint string) (handler H, refusal string, found bool) {
+	id, err := identify(name, fingerprint)
 	if err != nil {
 		return handler, "", false
 	}
+	return r.find(&id)
+}
+
+func (r *Registry[H]) find(id *protocolID) (handler H, refusal string, found bool) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	served := r.served[string(h.Name)]
-	if handler, found := find(served, h.Fingerprint); found {
+	served := r.served[id.name]
+	if handler, found := find(served, id.fingerprint); found {
 		return handler, "", true
 	}
 	var digits []string
