@@ -84,6 +84,14 @@ func TestReadmeModule(t *testing.T) {
 	}
 	require.Equal(t, "5\n", shell("go run ."))
 
+	// What only our own tests need is not asked of anyone else.
+	mod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+	require.NoError(t, err)
+	require.Contains(t, string(mod), "google.golang.org/protobuf")
+	for _, path := range []string{"github.com/bufbuild/protocompile", "github.com/stretchr/testify", "pgregory.net/rapid"} {
+		require.NotContains(t, string(mod), path)
+	}
+
 	// The picture is Go too.
 	write("picture/picture.go", "package picture\n\nimport (\n\t\"context\"\n\t\"fmt\"\n\n\t\"example.com/hello/echo\"\n)\n\n"+
 		blocks[0]+"\nvar _ = client\n")

@@ -4,6 +4,7 @@
 //	sessgen check [folder | folder/... | file.sess ...]
 //	sessgen fmt [-d | -w] [folder | folder/... | file.sess ... | -]
 //	sessgen graph [--format text|dot|mermaid|svg] [--protocol P] [--role R] [folder | ...]
+//	sessgen export proto [folder | file.sess ...]
 //	sessgen explain [code]
 //	sessgen init [folder]
 //	sessgen version
@@ -40,7 +41,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(genCommand(), checkCommand(), fmtCommand(), graphCommand(), explainCommand(), initCommand(), versionCommand())
+	root.AddCommand(genCommand(), checkCommand(), fmtCommand(), graphCommand(), exportCommand(), explainCommand(), initCommand(), versionCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

@@ -198,7 +198,7 @@ func (p *parser) enter() {
 
 func (p *parser) leave() { p.depth-- }
 
-// doc is the comment that ends on the line above pos, or nil.
+// doc is the comment that ends on the line above pos, or nil. It belongs to what is first on a line.
 func (p *parser) doc(pos token.Pos) *ast.Comment {
 	i, _ := slices.BinarySearchFunc(p.comments, pos, func(c *ast.Comment, pos token.Pos) int {
 		return int(c.Pos() - pos)
@@ -207,7 +207,7 @@ func (p *parser) doc(pos token.Pos) *ast.Comment {
 		return nil
 	}
 	c := p.comments[i-1]
-	if p.line(c.End()-1)+1 != p.line(pos) || !alone(p.source, p.file.Offset(c.Pos())) {
+	if p.line(c.End()-1)+1 != p.line(pos) || !alone(p.source, p.file.Offset(c.Pos())) || !alone(p.source, p.file.Offset(pos)) {
 		return nil
 	}
 	return c

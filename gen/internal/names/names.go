@@ -73,3 +73,6 @@ func (s Scope) Pick(name string) string {
 	s[name] = true
 	return name
 }
+
+// Snake is the name in lower case, with an underscore between its words: txnId is txn_id.
+func Snake(name string) string { return strings.ToLower(strings.Join(words(name), "_")) }
