@@ -5,9 +5,13 @@ package schema
 
 import (
 	"bytes"
+	"cmp"
+	"errors"
 	goast "go/ast"
 	goparser "go/parser"
 	"go/token"
+	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -41,24 +45,43 @@ type Package struct {
 func Load(dir string, files []string) (*Package, error) {
 	sources := map[string][]byte{}
 	for _, name := range files {
-		source, err := os.ReadFile(filepath.Join(dir, name))
+		source, err := read(filepath.Join(dir, name))
 		if err != nil {
 			return nil, err
 		}
 		sources[name] = source
 	}
-	written, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	entries, err := os.ReadDir(cmp.Or(dir, "."))
 	if err != nil {
 		return nil, err
 	}
-	for _, path := range written {
-		source, err := os.ReadFile(path)
-		if err != nil {
-			return nil, err
+	for _, e := range entries {
+		if filepath.Ext(e.Name()) != ".go" {
+			continue
 		}
-		sources[filepath.Base(path)] = source
+		source, err := read(filepath.Join(dir, e.Name()))
+		if err != nil {
+			continue // what is wrong with it the go command says
+		}
+		sources[e.Name()] = source
 	}
 	return Parse(dir, files, sources), nil
+}
+
+// read reads a regular file, no further than shows that it is too large to be a schema.
+func read(path string) ([]byte, error) {
+	switch info, err := os.Stat(path); {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, &fs.PathError{Op: "read", Path: path, Err: errors.New("not a regular file")}
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, parser.MaxFile+1))
 }
 
 // Parse is Load for files whose texts are at hand, by name: those of the schema, and the Go files beside them.

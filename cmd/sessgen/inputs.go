@@ -80,7 +80,11 @@ func folder(dir string) (unit, error) {
 		return unit{}, err
 	}
 	for _, e := range entries {
-		if !e.IsDir() && strings.HasSuffix(e.Name(), ".sess") {
+		if !strings.HasSuffix(e.Name(), ".sess") {
+			continue
+		}
+		// As for the go command, what is no file does not count; a link that leads nowhere will be missed.
+		if info, err := os.Stat(u.path(e.Name())); err != nil || info.Mode().IsRegular() {
 			u.files = append(u.files, e.Name())
 		}
 	}

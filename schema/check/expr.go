@@ -77,6 +77,7 @@ func (sc *exprScope) check(e *ast.Expr, tree goast.Expr, code diag.Code) (*types
 		}
 	}
 	undefined, isUndefined := strings.CutPrefix(message, "undefined: ")
+	near := "" // what go/types thinks was meant
 	switch {
 	case isUndefined && (sc.lost || sc.c.partial || sc.c.lost[undefined] || sc.c.lost[""]):
 		return info, false
@@ -84,16 +85,39 @@ func (sc *exprScope) check(e *ast.Expr, tree goast.Expr, code diag.Code) (*types
 		return info, false
 	case isUndefined:
 		code = diag.Unknown
+		undefined, near, _ = strings.Cut(strings.TrimSuffix(undefined, ")"), " (but have ")
 		message = "unknown name " + undefined
 	}
 	d := sc.c.reportSpan(code, from, to, "%s", plainWords(message))
-	if isUndefined {
+	switch {
+	case near != "":
+		d.Suggestion = "did you mean " + near + "?"
+	case isUndefined:
 		suggest(d, undefined, sc.candidates())
 		if d.Suggestion == "" && e.Pos() <= te.Pos && bytes.HasPrefix(sc.file.Source[sc.file.File.Offset(to):], []byte(".")) {
 			d.Suggestion = "is an import missing?"
 		}
+	case strings.Contains(message, "untyped bool") && chained(tree):
+		d.Suggestion = "comparisons are joined with &&, as in a < b && b < c"
 	}
 	return info, false
+}
+
+// chained reports whether a comparison compares another one, as in a < b < c.
+func chained(tree goast.Expr) (found bool) {
+	comparison := func(n goast.Node) *goast.BinaryExpr {
+		if b, ok := n.(*goast.BinaryExpr); ok && slices.Contains([]token.Token{token.LSS, token.LEQ, token.GTR, token.GEQ}, b.Op) {
+			return b
+		}
+		return nil
+	}
+	goast.Inspect(tree, func(n goast.Node) bool {
+		if b := comparison(n); b != nil && comparison(b.X) != nil {
+			found = true
+		}
+		return !found
+	})
+	return found
 }
 
 // mentionsUnresolved reports whether a variable or constant in an expression has no type, which has been reported.
@@ -165,7 +189,7 @@ func (sc *exprScope) condition(e *ast.Expr) *Expr {
 	if broken(e.Tree) || !sc.c.allowed(e) {
 		return nil
 	}
-	info, ok := sc.check(e, e.Tree, diag.BadPredicate)
+	info, ok := sc.checkParts(e, e.Tree)
 	if !ok {
 		return nil
 	}
@@ -175,6 +199,34 @@ func (sc *exprScope) condition(e *ast.Expr) *Expr {
 		return nil
 	}
 	return sc.made(e, info)
+}
+
+// checkParts checks a tree and, if something is wrong, what && and || join in it: go/types stops at
+// the first error, and each part may have its own.
+func (sc *exprScope) checkParts(e *ast.Expr, tree goast.Expr) (*types.Info, bool) {
+	info, ok := sc.check(e, tree, diag.BadPredicate)
+	if ok {
+		return info, true
+	}
+	if all := parts(tree); len(all) > 1 {
+		for _, part := range all {
+			sc.check(e, part, diag.BadPredicate) // what was reported of the whole counts once
+		}
+	}
+	return nil, false
+}
+
+// parts are what && and || join in a tree.
+func parts(tree goast.Expr) []goast.Expr {
+	switch n := tree.(type) {
+	case *goast.ParenExpr:
+		return parts(n.X)
+	case *goast.BinaryExpr:
+		if n.Op == token.LAND || n.Op == token.LOR {
+			return append(parts(n.X), parts(n.Y)...)
+		}
+	}
+	return []goast.Expr{tree}
 }
 
 // value checks an initialiser or an argument for a variable.

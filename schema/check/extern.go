@@ -3,6 +3,7 @@ package check
 import (
 	"go/token"
 	"go/types"
+	"strings"
 
 	"github.com/sessgen/sessgen/schema/diag"
 )
@@ -26,12 +27,12 @@ func (c *checker) externs() {
 			continue
 		}
 		switch t := o.Type(); {
-		case hasMethod(types.NewPointer(t), "ProtoReflect", 0, 1):
+		case isProto(t):
 			x.made.Proto = true
 		case !encodes(t):
 			c.report(diag.BadExtern, x.decl.GoName, "%s cannot be carried: it needs AppendBinary([]byte) ([]byte, error)", x.made.GoName)
 			continue
-		case !hasMethod(types.NewPointer(t), "UnmarshalBinary", 1, 1):
+		case !hasMethod(types.NewPointer(t), "UnmarshalBinary", "[]byte", "error"):
 			c.report(diag.BadExtern, x.decl.GoName, "%s cannot be carried: *%s needs UnmarshalBinary([]byte) error", x.made.GoName, x.made.GoName)
 			continue
 		}
@@ -44,17 +45,31 @@ func (c *checker) externs() {
 }
 
 // encodes reports whether values, and not only pointers, append themselves to bytes.
-func encodes(t types.Type) bool { return hasMethod(t, "AppendBinary", 1, 2) }
+func encodes(t types.Type) bool {
+	return hasMethod(t, "AppendBinary", "[]byte", "[]byte, error")
+}
 
-// hasMethod reports whether t has the method with so many parameters and results.
-func hasMethod(t types.Type, name string, params, results int) bool {
-	o, _, _ := types.LookupFieldOrMethod(t, false, nil, name)
-	f, ok := o.(*types.Func)
-	if !ok {
+// isProto reports whether *t is a proto.Message.
+func isProto(t types.Type) bool {
+	return hasMethod(types.NewPointer(t), "ProtoReflect", "", "google.golang.org/protobuf/reflect/protoreflect.Message")
+}
+
+// hasMethod reports whether values of t have the method, of which the parameters and results are these.
+func hasMethod(t types.Type, name, params, results string) bool {
+	m := types.NewMethodSet(t).Lookup(nil, name)
+	if m == nil {
 		return false
 	}
-	s := f.Signature()
-	return s.Params().Len() == params && s.Results().Len() == results
+	s := m.Type().(*types.Signature)
+	return !s.Variadic() && typesIn(s.Params()) == params && typesIn(s.Results()) == results
+}
+
+func typesIn(vars *types.Tuple) string {
+	var all []string
+	for v := range vars.Variables() {
+		all = append(all, v.Type().String())
+	}
+	return strings.Join(all, ", ")
 }
 
 func typesOf(p *types.Package) []string {

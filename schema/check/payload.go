@@ -263,6 +263,9 @@ func (c *checker) members(u *unionSource) {
 		case taken:
 			c.report(diag.Repeated, m.Name, "%s is there twice", m.Name.Name).Relate(before, "the first")
 			continue
+		case n == nil && c.names[m.Name.Name] == nil && types.Universe.Lookup(m.Name.Name) != nil:
+			c.report(diag.BadType, m.Name, "a union's members are structs of the schema, and %s is none", m.Name.Name)
+			continue
 		case n == nil && c.names[m.Name.Name] == nil:
 			c.unknown(m.Name, "struct", m.Name.Name, c.structNames())
 			continue
@@ -291,15 +294,15 @@ func (c *checker) structNames() []string {
 // fieldNumber is the number that is written, if it is one that a field can have.
 func (c *checker) fieldNumber(n *ast.Number) (int, bool) {
 	value := 0
-	for _, digit := range n.Text {
-		if digit < '0' || digit > '9' || value > maxField {
+	for i, digit := range n.Text {
+		if digit < '0' || digit > '9' || value > maxField || i > 0 && n.Text[0] == '0' { // 010 is 8, to a reader of Go
 			value = maxField + 1
 			break
 		}
 		value = 10*value + int(digit-'0')
 	}
 	if value < 1 || value > maxField || value >= reservedFirst && value <= reservedLast {
-		c.report(diag.FieldNumber, n, "a field's number is from 1 to %d, and not from %d to %d", maxField, reservedFirst, reservedLast)
+		c.report(diag.FieldNumber, n, "a field's number is decimal, from 1 to %d, and not from %d to %d", maxField, reservedFirst, reservedLast)
 		return 0, false
 	}
 	return value, true

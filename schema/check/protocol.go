@@ -4,6 +4,7 @@ import (
 	"go/token"
 	"go/types"
 	"slices"
+	"strings"
 
 	"github.com/sessgen/sessgen/schema/ast"
 	"github.com/sessgen/sessgen/schema/diag"
@@ -232,8 +233,9 @@ func (w *walker) role(id *ast.Ident) int {
 		return i
 	}
 	w.faulty = true
-	if id.Name == "" {
-		return -1
+	inCase := func(r string) bool { return strings.EqualFold(r, id.Name) && r[:1] != strings.ToUpper(r[:1]) }
+	if id.Name == "" || slices.ContainsFunc(w.source.made.Roles[:], inCase) { // the role's name is reported, and meant
+		return slices.IndexFunc(w.source.made.Roles[:], inCase)
 	}
 	d := w.c.report(diag.Unknown, id, "unknown role %s", id.Name)
 	d.Relate(w.source.decl.Roles[0].Pos(), "the roles are declared here")

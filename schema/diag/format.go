@@ -65,7 +65,9 @@ func (p Printer) Print(w io.Writer, list []Diagnostic) error {
 // position is where pos is in the bytes of its file, whatever //line comments say.
 func (p Printer) position(pos token.Pos) token.Position {
 	at := p.Fset.PositionFor(pos, false)
-	at.Line, at.Column = max(at.Line, 1), max(at.Column, 1) // an empty file has no lines
+	if pos.IsValid() {
+		at.Line, at.Column = max(at.Line, 1), max(at.Column, 1) // an empty file has no lines
+	}
 	if p.Path != nil && at.IsValid() {
 		at.Filename = p.Path(at.Filename)
 	}

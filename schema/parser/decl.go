@@ -13,7 +13,14 @@ func (p *parser) parseFile(f *ast.File) {
 	p.attempt(func() {
 		f.Package = p.peek().pos
 		f.Doc = p.doc(f.Package)
-		p.word("package")
+		if l := p.peek(); !p.atWord("package") {
+			p.say(diag.Diagnostic{
+				Code: diag.Syntax, Pos: l.pos, End: max(l.end(), l.pos+1), Message: "expected \"package\", found " + describe(l),
+				Suggestion: "a file begins with the name of its package, as in package bank",
+			})
+			panic(bail{})
+		}
+		p.advance()
 		f.Ident = p.ident("the package's name")
 		p.terminate()
 	}, p.skipDecl)
@@ -61,41 +68,74 @@ func (p *parser) parseTop(f *ast.File) {
 		f.Decls = append(f.Decls, d)
 	case p.atWord("service"):
 		f.Decls = append(f.Decls, p.parseService(doc))
+	case l.tok == token.RBRACE:
+		p.report(diag.Syntax, l.pos, l.end(), "no { is open that this } could close")
+		panic(bail{})
 	default:
-		d := "import, const, struct, enum, union, extern, protocol or service"
-		if s := diag.Closest(l.text(), declWords); s != "" {
-			p.say(diag.Diagnostic{
-				Code: diag.Syntax, Pos: l.pos, End: l.end(),
-				Message:    "expected " + d + ", found " + describe(l),
-				Suggestion: "did you mean " + s + "?",
-			})
-			panic(bail{})
-		}
-		p.expected(d)
+		p.expectedOr("import, const, struct, enum, union, extern, protocol or service", declWord(l))
 	}
 	p.terminate()
 }
 
 var declWords = []string{"import", "const", "struct", "enum", "union", "extern", "protocol", "service"}
 
+// declWord is the word that was perhaps meant where a declaration should begin.
+func declWord(l lexeme) string {
+	if l.text() == "type" || l.text() == "message" {
+		return "struct"
+	}
+	return diag.Closest(l.text(), declWords)
+}
+
 // terminate reads the end of a declaration or statement.
 func (p *parser) terminate() {
-	if p.at(token.SEMICOLON) {
+	switch {
+	case p.at(token.SEMICOLON):
 		p.advance()
-		return
-	}
-	if !p.at(token.RBRACE) && !p.at(token.EOF) {
-		p.expected("the end of the line or a semicolon")
+	case !p.atEnd():
+		p.expectedOr("the end of the line or a semicolon", p.clauseWord())
 	}
 }
 
-// skipDecl moves to what may be the next declaration: one of its words at the beginning of a line.
+// atEnd reports whether a declaration or statement may end here.
+func (p *parser) atEnd() bool {
+	switch p.peek().tok {
+	case token.SEMICOLON, token.RBRACE, token.EOF:
+		return true
+	}
+	// A line may have no semicolon since what it ends with is wrong, which is reported.
+	return p.atOtherBlock() || p.onNewLine() && (p.atMessage() || p.lexemes[p.next-1].tok.IsKeyword())
+}
+
+// clauseWord is what was perhaps meant where a statement should end.
+func (p *parser) clauseWord() string {
+	switch l := p.peek(); {
+	case l.tok == token.ASSIGN && p.depth == 0: // a declaration, not a condition
+	case l.tok == token.ASSIGN && p.peekAt(1).tok == token.GTR && p.peekAt(1).pos == l.end():
+		return ">="
+	case l.tok == token.ASSIGN:
+		return "=="
+	case l.text() == "and":
+		return "&&"
+	case l.tok == token.IDENT:
+		return diag.Closest(l.text(), append(messageClauses, rpcClauses...))
+	}
+	return ""
+}
+
+// onNewLine reports whether the next token is the first of its line.
+func (p *parser) onNewLine() bool {
+	return p.next > 0 && p.line(p.peek().pos) > p.line(p.lexemes[p.next-1].pos)
+}
+
+// skipDecl moves to what may be the next declaration: one of its words, or one that was meant to be one,
+// at the beginning of a line.
 func (p *parser) skipDecl() {
-	for !p.at(token.EOF) {
-		if p.atDecl() {
+	for ; !p.at(token.EOF) && !p.atDecl(); p.advance() {
+		l := p.peek()
+		if declWord(l) != "" && p.peekAt(1).tok == token.IDENT && p.column(l.pos) == 1 {
 			return
 		}
-		p.advance()
 	}
 }
 
@@ -163,10 +203,21 @@ func (p *parser) body(item func()) (all bool) {
 			p.advance()
 			continue
 		}
+		closed := false
 		all = p.attempt(func() {
 			item()
-			p.terminate()
+			if closed = p.atOtherBlock(); !closed {
+				p.terminate()
+			}
 		}, p.skipStmt) && all
+		if closed {
+			l := p.peek()
+			p.say(diag.Diagnostic{
+				Code: diag.Syntax, Pos: l.pos, End: l.end(), Message: "expected } before " + describe(l),
+				Related: []diag.Related{{Pos: open.pos, Message: "this { is not closed"}},
+			})
+			return all
+		}
 	}
 	if l := p.peek(); l.tok != token.RBRACE {
 		p.say(diag.Diagnostic{
@@ -178,6 +229,11 @@ func (p *parser) body(item func()) (all bool) {
 	}
 	p.advance()
 	return all
+}
+
+// atOtherBlock reports whether the next word begins another branch of a choice around this place, or the other side of an if.
+func (p *parser) atOtherBlock() bool {
+	return p.choices > 0 && p.atWord("or") || p.ifs > 0 && p.atWord("else")
 }
 
 // skipStmt moves behind the statement that could not be read, and behind the blocks that belong to it.

@@ -28,8 +28,11 @@ const maxTokens = 4096
 // parseExpr reads a Go expression. It ends, outside brackets, at the first token
 // that cannot continue it; then Go's own parser parses what was found.
 func (p *parser) parseExpr(what string, where context) *ast.Expr {
-	from := p.peek().pos
+	from, first := p.peek().pos, p.next
 	if !p.extent(where) {
+		if p.next > first {
+			what = "an operand"
+		}
 		p.expected(what)
 	}
 	to := p.last()
@@ -48,7 +51,7 @@ func (p *parser) extent(where context) bool {
 			panic(bail{})
 		}
 		switch {
-		case p.atDecl(): // what comes before is not finished, but this is no part of it
+		case p.atDecl() || operand && p.atMessage(): // what comes before is not finished, but this is no part of it
 			return !operand
 		case operand && (l.tok == token.IDENT || l.tok.IsLiteral()):
 			p.advance()

@@ -3,7 +3,6 @@
 package parser
 
 import (
-	"bytes"
 	"fmt"
 	"go/token"
 	"slices"
@@ -43,24 +42,21 @@ func readable(file *token.File, source []byte, diags *diag.List) bool {
 		return false
 	}
 	if len(source) > MaxFile {
-		return refuse(0, fmt.Sprintf("the file has %d bytes; %d are allowed", len(source), MaxFile))
+		return refuse(0, fmt.Sprintf("the file has more than %d bytes", MaxFile))
 	}
 	file.SetLinesForContent(source)
 	if len(source) == 0 {
 		file.SetLines([]int{0})
 	}
-	if i := bytes.IndexByte(source, 0); i >= 0 {
-		return refuse(i, "a NUL byte")
-	}
-	if !utf8.Valid(source) {
-		i := 0
-		for {
-			r, n := utf8.DecodeRune(source[i:])
-			if r == utf8.RuneError && n == 1 {
-				return refuse(i, "the text is not UTF-8")
-			}
-			i += n
+	for i := 0; i < len(source); {
+		r, n := utf8.DecodeRune(source[i:])
+		switch {
+		case r == 0:
+			return refuse(i, "a NUL byte")
+		case r == utf8.RuneError && n == 1:
+			return refuse(i, "the text is not UTF-8")
 		}
+		i += n
 	}
 	return true
 }
@@ -74,6 +70,8 @@ type parser struct {
 	comments []*ast.Comment
 	depth    int
 	illegal  map[int]bool // lines in which there is something that is no token
+	choices  int          // around the place: choices whose branches may go on with or,
+	ifs      int          // and ifs that may go on with else
 	gaveUp   bool         // nothing more is said of this file
 }
 
@@ -122,9 +120,19 @@ func (p *parser) say(d diag.Diagnostic) {
 }
 
 // expected reports that something else should be here, and gives up the construct.
-func (p *parser) expected(what string) {
+func (p *parser) expected(what string) { p.expectedOr(what, "") }
+
+// expectedOr is expected with what was perhaps meant, if that is not empty.
+func (p *parser) expectedOr(what, meant string) {
 	l := p.peek()
-	p.report(diag.Syntax, l.pos, max(l.end(), l.pos+1), "expected %s, found %s", what, describe(l))
+	d := diag.Diagnostic{
+		Code: diag.Syntax, Pos: l.pos, End: max(l.end(), l.pos+1),
+		Message: "expected " + what + ", found " + describe(l),
+	}
+	if meant != "" {
+		d.Suggestion = "did you mean " + meant + "?"
+	}
+	p.say(d)
 	panic(bail{})
 }
 

@@ -1,6 +1,8 @@
 package parser
 
 import (
+	"fmt"
+	goast "go/ast"
 	"go/token"
 	"slices"
 	"time"
@@ -39,31 +41,27 @@ func (p *parser) parseStmt() ast.Stmt {
 	l, after := p.peek(), p.peekAt(1).tok
 	doc := p.doc(l.pos)
 	switch {
-	case p.atWord("choice") && after == token.IDENT:
+	case p.atWord("choice") && after != token.SUB:
 		return p.parseChoice(doc)
-	case p.atWord("rec") && after == token.IDENT:
+	case p.atWord("rec") && after != token.SUB:
 		return p.parseRec(doc)
 	case l.tok == token.CONTINUE:
 		return p.parseContinue()
 	case l.tok == token.IF:
 		return p.parseIf(doc)
-	case p.atWord("do") && after == token.IDENT:
+	case p.atWord("do") && after != token.SUB:
 		return p.parseDo(doc)
 	case p.atWord("end") && after != token.SUB:
 		p.advance()
 		return &ast.End{Span: ast.Span{From: l.pos, To: p.last()}}
-	case l.tok == token.IDENT && after == token.SUB:
+	case l.tok == token.IDENT && slices.Contains([]token.Token{token.SUB, token.ARROW, token.ASSIGN, token.GTR, token.COLON}, after):
 		return p.parseMessage(doc)
 	}
-	const all = "a message (A -> B: Label()), choice, rec, continue, if, do or end"
-	if near := diag.Closest(l.text(), stmtWords); near != "" && (after == token.IDENT || after == token.LPAREN) {
-		p.say(diag.Diagnostic{
-			Code: diag.Syntax, Pos: l.pos, End: l.end(),
-			Message: "expected " + all + ", found " + describe(l), Suggestion: "did you mean " + near + "?",
-		})
-		panic(bail{})
+	meant := ""
+	if after == token.IDENT || after == token.LPAREN {
+		meant = diag.Closest(l.text(), stmtWords)
 	}
-	p.expected(all)
+	p.expectedOr("a message (A -> B: Label()), choice, rec, continue, if, do or end", meant)
 	return nil
 }
 
@@ -71,12 +69,21 @@ var stmtWords = []string{"choice", "rec", "continue", "if", "do"}
 
 // arrow = "-" ">" , side by side.
 func (p *parser) arrow() {
-	if l := p.peek(); l.tok != token.SUB || p.peekAt(1).tok != token.GTR || p.peekAt(1).pos != l.pos+1 {
+	if !p.atArrow(0) {
 		p.expected("->")
 	}
 	p.advance()
 	p.advance()
 }
+
+// atArrow reports whether an arrow is n tokens from here.
+func (p *parser) atArrow(n int) bool {
+	minus, greater := p.peekAt(n), p.peekAt(n+1)
+	return minus.tok == token.SUB && greater.tok == token.GTR && greater.pos == minus.pos+1
+}
+
+// atMessage reports whether a message begins here.
+func (p *parser) atMessage() bool { return p.at(token.IDENT) && p.atArrow(1) }
 
 // parseMessage = role "->" role ":" label params { clause } .
 func (p *parser) parseMessage(doc *ast.Comment) *ast.Message {
@@ -117,6 +124,10 @@ func (p *parser) skipClauses() {
 			depth--
 		case token.SEMICOLON:
 			if depth == 0 {
+				return
+			}
+		case token.IDENT:
+			if depth == 0 && p.onNewLine() && p.atMessage() {
 				return
 			}
 		}
@@ -165,6 +176,10 @@ func (p *parser) clauses(allowed ...string) []*ast.Clause {
 		}
 		clauses = append(clauses, c)
 	}
+	if n := len(clauses); n > 0 && clauses[n-1].Expr != nil && !p.atEnd() {
+		e := clauses[n-1].Expr
+		e.Tree = &goast.BadExpr{From: e.From, To: e.To} // it is half of what was meant
+	}
 	return clauses
 }
 
@@ -199,15 +214,34 @@ func (p *parser) text(from, to token.Pos) string {
 func (p *parser) parseChoice(doc *ast.Comment) *ast.Choice {
 	c := &ast.Choice{Doc: doc}
 	c.From = p.advance().pos
-	p.word("at")
+	if !p.atWord("at") {
+		p.expected("at and the role that chooses")
+	}
+	p.advance()
 	c.Role = p.ident("the role that chooses")
+	p.choices++
+	defer func() { p.choices-- }()
 	c.Branches = append(c.Branches, p.parseBlock())
-	for p.atWord("or") {
+	for p.atWord("or") || p.ifs == 0 && p.swapped("else", "or") {
 		p.advance()
 		c.Branches = append(c.Branches, p.parseBlock())
 	}
 	c.To = p.last()
 	return c
+}
+
+// swapped reports whether a block is followed, on its last line, by the word that another statement
+// goes on with, and says so.
+func (p *parser) swapped(word, meant string) bool {
+	l := p.peek()
+	if !p.atWord(word) || p.onNewLine() {
+		return false
+	}
+	p.say(diag.Diagnostic{
+		Code: diag.Syntax, Pos: l.pos, End: l.end(),
+		Message: fmt.Sprintf("expected %q or the end of the line, found %s", meant, describe(l)), Suggestion: "did you mean " + meant + "?",
+	})
+	return true
 }
 
 // parseRec = "rec" name [ "(" name type "=" value { "," … } ")" ] block .
@@ -264,8 +298,11 @@ func (p *parser) parseIf(doc *ast.Comment) *ast.If {
 	s := &ast.If{Doc: doc}
 	s.From = p.advance().pos
 	s.Cond = p.parseExpr("a condition", inCondition)
-	s.Then = p.parseBlock()
-	if p.at(token.ELSE) {
+	if p.at(token.ASSIGN) {
+		p.expectedOr("{", p.clauseWord())
+	}
+	s.Then = p.parseThen()
+	if p.at(token.ELSE) || p.choices == 0 && p.swapped("or", "else") {
 		p.advance()
 		if p.at(token.IF) {
 			s.Else = p.parseIf(nil)
@@ -275,6 +312,12 @@ func (p *parser) parseIf(doc *ast.Comment) *ast.If {
 	}
 	s.To = p.last()
 	return s
+}
+
+func (p *parser) parseThen() *ast.Block {
+	p.ifs++
+	defer func() { p.ifs-- }()
+	return p.parseBlock()
 }
 
 // parseDo = "do" name "(" role "," role ")" [ "as" name ] .

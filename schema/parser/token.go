@@ -1,6 +1,7 @@
 package parser
 
 import (
+	"bytes"
 	goast "go/ast"
 	"go/scanner"
 	"go/token"
@@ -40,10 +41,17 @@ var continues = map[string]bool{
 // scan splits a file into tokens and comments.
 func scan(file *token.File, source []byte, diags *diag.List) (lexemes []lexeme, comments []*ast.Comment, illegal map[int]bool) {
 	illegal = map[int]bool{}
+	cut := false // the rest of the file went into a string or a comment
 	var s scanner.Scanner
 	s.Init(file, source, func(at token.Position, message string) {
 		pos := file.Pos(min(at.Offset, file.Size()))
-		diags.Add(diag.Diagnostic{Code: diag.BadToken, Pos: pos, End: pos + 1, Message: message})
+		d := diags.Add(diag.Diagnostic{Code: diag.BadToken, Pos: pos, End: pos + 1, Message: message})
+		switch {
+		case bytes.HasPrefix(source[min(at.Offset, len(source)):], []byte("→")):
+			d.Suggestion = "did you mean ->?"
+		case message == "raw string literal not terminated" || message == "comment not terminated":
+			cut = true
+		}
 	}, scanner.ScanComments)
 
 	endLine := -1 // the line on which the last comment ends
@@ -69,8 +77,12 @@ func scan(file *token.File, source []byte, diags *diag.List) (lexemes []lexeme, 
 			}
 		}
 		if tok == token.EOF {
+			pos = file.Pos(len(bytes.TrimRight(source, " \t\r\n")))
 			if n := len(lexemes); n > 0 {
-				pos = lexemes[n-1].end()
+				pos = min(pos, lexemes[n-1].end())
+			}
+			if cut {
+				illegal[file.PositionFor(pos, false).Line] = true
 			}
 			return append(lexemes, lexeme{pos, tok, lit}), comments, illegal
 		}
