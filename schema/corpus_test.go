@@ -100,6 +100,9 @@ func eachFolder(t *testing.T, pattern string, test func(t *testing.T, archive st
 		for i := len(all) - 1; i >= 0; i-- {
 			c := all[i]
 			t.Run(name+"/"+c.name, func(t *testing.T) {
+				if os.Getenv("SESSGEN_UPDATE") == "" {
+					t.Parallel() // who imports something waits for the go command
+				}
 				got := test(t, name, c)
 				if got != c.want && os.Getenv("SESSGEN_UPDATE") != "" {
 					changed = true

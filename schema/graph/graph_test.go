@@ -84,7 +84,9 @@ func TestDrawingsAreReadable(t *testing.T) {
 			require.LessOrEqual(t, p.y+p.h/2, height, g.Title)
 			for _, q := range d.points[:i] {
 				apart := p.x+p.w/2 < q.x-q.w/2 || q.x+q.w/2 < p.x-p.w/2 || p.y+p.h/2 < q.y-q.h/2 || q.y+q.h/2 < p.y-p.h/2
-				require.True(t, apart, "%s: %v lies on %v", g.Title, d.texts(&p), d.texts(&q))
+				if !apart {
+					t.Errorf("%s: %v lies on %v", g.Title, d.texts(&p), d.texts(&q))
+				}
 			}
 		}
 		svg, err := g.SVG()

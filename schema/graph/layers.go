@@ -1,6 +1,9 @@
 package graph
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // drawing is a graph in layers: the states and, between them, the messages, which are
 // drawn as nodes of their own so that no label lies on a line.
@@ -141,16 +144,20 @@ const sweeps = 24
 
 // untangle orders each layer so that few lines cross: each point to the middle of those that it is joined to.
 func (d *drawing) untangle() {
-	best, least := d.copyLayers(), d.crossings()
+	at := make([]int, len(d.points)) // where each point stands in its layer
+	for _, l := range d.layers {
+		number(at, l)
+	}
+	best, least := d.copyLayers(), d.crossings(at)
 	for sweep := range sweeps {
 		for i := range d.layers {
 			layer := i
 			if sweep%2 == 1 {
 				layer = len(d.layers) - 1 - i
 			}
-			d.reorder(layer, sweep%2 == 0)
+			d.reorder(layer, sweep%2 == 0, at)
 		}
-		if n := d.crossings(); n < least {
+		if n := d.crossings(at); n < least {
 			best, least = d.copyLayers(), n
 		}
 	}
@@ -165,19 +172,14 @@ func (d *drawing) copyLayers() [][]int {
 	return layers
 }
 
-// positions are the places of the points in their layers.
-func (d *drawing) positions() []int {
-	at := make([]int, len(d.points))
-	for _, l := range d.layers {
-		for i, p := range l {
-			at[p] = i
-		}
+// number notes where the points of a layer stand in it.
+func number(at, layer []int) {
+	for i, p := range layer {
+		at[p] = i
 	}
-	return at
 }
 
-func (d *drawing) reorder(layer int, down bool) {
-	at := d.positions()
+func (d *drawing) reorder(layer int, down bool, at []int) {
 	middle := map[int]float64{}
 	for _, p := range d.layers[layer] {
 		joined := d.points[p].below
@@ -193,33 +195,47 @@ func (d *drawing) reorder(layer int, down bool) {
 			middle[p] = float64(sum) / float64(len(joined))
 		}
 	}
-	slices.SortStableFunc(d.layers[layer], func(p, q int) int {
-		switch {
-		case middle[p] < middle[q]:
-			return -1
-		case middle[p] > middle[q]:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(d.layers[layer], func(p, q int) int { return cmp.Compare(middle[p], middle[q]) })
+	number(at, d.layers[layer])
 }
 
-// crossings counts the pairs of lines that cross between layers.
-func (d *drawing) crossings() int {
-	at := d.positions()
+// crossings counts the pairs of lines that cross between layers. Two lines cross if one begins to the left of the other and ends
+// to its right: with the lines in the order of their beginnings, these are the inversions of their ends.
+func (d *drawing) crossings(at []int) int {
 	n := 0
-	for _, l := range d.layers {
-		for i, p := range l {
-			for _, q := range l[i+1:] {
-				for _, a := range d.points[p].below {
-					for _, b := range d.points[q].below {
-						if at[a] > at[b] {
-							n++
-						}
-					}
-				}
+	for i, l := range d.layers[:len(d.layers)-1] {
+		ends := newTally(len(d.layers[i+1]))
+		for _, p := range l {
+			for _, b := range d.points[p].below {
+				n += ends.above(at[b])
+			}
+			for _, b := range d.points[p].below {
+				ends.add(at[b])
 			}
 		}
 	}
 	return n
+}
+
+// tally counts numbers below a bound, and how many are above one (a Fenwick tree).
+type tally struct {
+	sums  []int // from 1
+	total int
+}
+
+func newTally(bound int) *tally { return &tally{sums: make([]int, bound+1)} }
+
+func (t *tally) add(n int) {
+	t.total++
+	for i := n + 1; i < len(t.sums); i += i & -i {
+		t.sums[i]++
+	}
+}
+
+func (t *tally) above(n int) int {
+	count := t.total
+	for i := n + 1; i > 0; i -= i & -i {
+		count -= t.sums[i]
+	}
+	return count
 }
