@@ -65,8 +65,12 @@ func (c *Conn) takeCookie(now mono.Time, h *packet.Header) bool {
 	return true
 }
 
-// takeVersions ends the attempt if the server speaks nothing that this end does. It is
-// ignored once a COOKIE came, and if it offers what was asked for.
+// versionsPatience is how many more INITs go unanswered before VERSIONS is believed.
+const versionsPatience = 3
+
+// takeVersions notes that the server seems to speak nothing that this end does. Nothing protects VERSIONS, so it
+// only counts if no COOKIE comes, not even to the next INITs: somebody who sees an INIT may answer
+// faster than the server, and must not end the attempt by that. It is ignored if it offers what was asked for.
 func (c *Conn) takeVersions(h *packet.Header) bool {
 	if !c.client || c.phase != opening || h.Dst != c.ids.own || !bytes.Equal(h.Nonce, c.config.Nonce[:]) {
 		return false
@@ -76,6 +80,17 @@ func (c *Conn) takeVersions(h *packet.Header) bool {
 			return false
 		}
 	}
-	c.suspect(refusal("the server speaks no version that this end does"))
+	if c.doubtedAt == 0 {
+		c.doubtedAt = c.initsSent
+	}
 	return true
+}
+
+// initTimeout: no COOKIE came, or none that led to an ACCEPT, in time.
+func (c *Conn) initTimeout() {
+	if c.phase == opening && c.doubtedAt > 0 && c.initsSent >= c.doubtedAt+versionsPatience {
+		c.suspect(refusal("the server speaks no version that this end does"))
+		return
+	}
+	c.initDue = true
 }

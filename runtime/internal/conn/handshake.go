@@ -31,14 +31,14 @@ const (
 	maxParked = 8
 )
 
-// begin starts the handshake over the Initial keys that the server id gives.
+// begin starts the handshake over the Initial keys that the server id and the cookie give.
 func (c *Conn) begin(token []byte) {
 	c.token = append([]byte(nil), token...)
 	server := c.ids.own
 	if c.client {
 		server = c.ids.peer
 	}
-	clientKey, serverKey := handshake.InitialKeys(server)
+	clientKey, serverKey := handshake.InitialKeys(server, c.token)
 	if c.client {
 		c.keys[handshake.Initial] = keys{sealer: clientKey, opener: serverKey}
 	} else {

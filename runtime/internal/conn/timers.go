@@ -28,7 +28,7 @@ func (c *Conn) HandleTimeout(now mono.Time) {
 		c.probes[probes.Space] = probes.Count
 	}
 	if now >= c.initAt {
-		c.initDue = true
+		c.initTimeout()
 	}
 	if now >= c.proofAt || now >= c.keepAliveAt() {
 		c.pingDue = true

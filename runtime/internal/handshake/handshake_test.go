@@ -13,8 +13,8 @@ import (
 )
 
 func TestTag(t *testing.T) {
-	seal, _ := InitialKeys([8]byte{1})
-	open, other := InitialKeys([8]byte{1})
+	seal, _ := InitialKeys([8]byte{1}, nil)
+	open, other := InitialKeys([8]byte{1}, nil)
 	header, payload := []byte("header"), []byte("payload")
 	sealed := seal.Seal(nil, header, payload, 7)
 	require.Len(t, sealed, len(payload)+seal.Overhead())
@@ -48,8 +48,8 @@ func TestTag(t *testing.T) {
 }
 
 func TestTagAllocs(t *testing.T) {
-	seal, _ := InitialKeys([8]byte{1})
-	open, _ := InitialKeys([8]byte{1})
+	seal, _ := InitialKeys([8]byte{1}, nil)
+	open, _ := InitialKeys([8]byte{1}, nil)
 	buf := make([]byte, 0, 2048)
 	buf = append(buf, make([]byte, 1200)...)
 	out := make([]byte, 0, 2048)

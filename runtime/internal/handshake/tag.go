@@ -35,9 +35,12 @@ func newTag(secret []byte, info string) *Tag {
 	return t
 }
 
-// InitialKeys makes the protection of the Initial level. Everyone who sees a COOKIE can make it.
-func InitialKeys(serverID [8]byte) (client, server *Tag) {
-	return newTag(serverID[:], "initial client"), newTag(serverID[:], "initial server")
+// InitialKeys makes the protection of the Initial level. Everyone who sees a COOKIE can make it. The token that the client
+// brings is part of it: where somebody on the way has altered a COOKIE, the client does not
+// mistake the server's answer to the genuine one for the answer to its own.
+func InitialKeys(serverID [8]byte, token []byte) (client, server *Tag) {
+	secret := append(serverID[:], token...)
+	return newTag(secret, "initial client"), newTag(secret, "initial server")
 }
 
 // Overhead is TagLen.

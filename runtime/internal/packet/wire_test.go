@@ -43,7 +43,7 @@ var (
 
 // sealed appends the payload to the header under the Initial keys of the dialing end.
 func sealed(header, payload []byte, number uint64) []byte {
-	client, _ := handshake.InitialKeys(serverID)
+	client, _ := handshake.InitialKeys(serverID, cookie)
 	return client.Seal(header, header, payload, number)
 }
 
