@@ -12,7 +12,8 @@ func sendBuffer(h *history, role int) (out outgoing, known bool) {
 	if s.over == errFinished {
 		return outgoing{acked: end, next: end, end: end}, true
 	}
-	v, known := s.peer.core.View(s.id)
+	var v conn.View
+	known = s.peer.core.View(s.id, &v, true)
 	return outgoing{acked: v.Acked, next: v.Next, end: v.End, unacked: v.Unacked}, known
 }
 
@@ -31,6 +32,7 @@ func receiveBuffer(h *history, role int) incoming {
 	default:
 		return incoming{}
 	}
-	v, _ := core.View(id)
+	var v conn.View
+	core.View(id, &v, true)
 	return incoming{read: v.Read, ready: v.Ready, unread: v.Unread}
 }

@@ -23,7 +23,11 @@ const (
 // follows at this end.
 func (c *Conn) AbortStream(now mono.Time, id StreamID, code uint64, reason string) {
 	if s := c.streams[id]; s != nil && s.aborted == nil && !c.over() {
-		c.abort(s, code, reason)
+		if c.peerClosed { // the peer has finished, and may be gone: it is not told
+			c.dropStream(s)
+		} else {
+			c.abort(s, code, reason)
+		}
 		c.settle(now)
 	}
 }

@@ -128,6 +128,9 @@ func (c *Conn) peerStream(id StreamID) (*stream, error) {
 	if c.client {
 		return nil, violation(packet.StreamStateError, "a stream that was not opened")
 	}
+	if c.peerClosed {
+		return nil, violation(packet.StreamStateError, "a stream behind CLOSE")
+	}
 	if !c.peerStreams.Allows(uint64(id) + 1) {
 		return nil, violation(packet.StreamLimitError, "too many streams")
 	}

@@ -32,6 +32,7 @@ func TestBrokenRules(t *testing.T) {
 		"HANDSHAKE_DONE of the client":      {true, false, packet.AppendHandshakeDone(nil), packet.ProtocolViolation},
 		"a stream that nobody opened":       {false, true, packet.AppendStreamHead(nil, 9, 0, 0, false), packet.StreamStateError},
 		"too many streams":                  {true, false, packet.AppendStreamHead(nil, 1024, 0, 0, false), packet.StreamLimitError},
+		"a stream behind CLOSE":             {true, false, packet.AppendStreamHead(packet.AppendClose(nil), 9, 0, 0, false), packet.StreamStateError},
 		"beyond the stream's limit":         {true, true, append(packet.AppendStreamHead(nil, 0, 16<<10, 1, false), 0), packet.FlowControlError},
 		"far beyond it":                     {true, true, append(packet.AppendStreamHead(nil, 0, packet.MaxVarint-1, 1, false), 0), packet.FlowControlError},
 		"two ends":                          {true, true, packet.AppendStreamHead(packet.AppendStreamHead(nil, 0, 100, 0, true), 0, 101, 0, true), packet.FinalSizeError},

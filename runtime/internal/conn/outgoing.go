@@ -120,12 +120,14 @@ func (o *outgoing) ack(c *chunks, offset uint64, length int) {
 	}
 	before := o.acked / chunkSize
 	o.acked = end
-	if o.arrived.Len() > 0 {
-		if first := o.arrived.At(0); first.Start <= end {
-			o.acked = max(end, first.End)
-			o.arrived.Remove(0, o.acked)
+	for i := range o.arrived.Len() {
+		v := o.arrived.At(i)
+		if v.Start > o.acked {
+			break
 		}
+		o.acked = max(o.acked, v.End)
 	}
+	o.arrived.Remove(0, o.acked)
 	o.release(c, int(o.acked/chunkSize-before))
 }
 

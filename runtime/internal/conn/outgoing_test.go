@@ -108,3 +108,18 @@ func TestOutgoingDoesNotAllocate(t *testing.T) {
 	require.Zero(t, o.buffered())
 	require.Empty(t, o.held)
 }
+
+// A stretch that is sent again in other pieces than before may be acknowledged over several that had arrived: all that
+// lies behind it without a gap is acknowledged too.
+func TestOutgoingAcknowledgedOverSeveral(t *testing.T) {
+	var o outgoing
+	var c chunks
+	o.write(&c, make([]byte, 40))
+	o.sent(0, 40)
+	o.ack(&c, 10, 10)
+	o.ack(&c, 30, 10)
+	o.ack(&c, 0, 30)
+	require.EqualValues(t, 40, o.acked)
+	require.Zero(t, o.arrived.Len())
+	require.Zero(t, o.buffered())
+}

@@ -72,9 +72,9 @@ func (c *Conn) consume(s *stream) {
 	if r.claim.Active() && r.claimEnd <= r.read {
 		c.pool.Release(&r.claim)
 		r.window.Reserve(0)
-		c.reserve(s)
-		c.granted()
 	}
+	c.reserve(s)
+	c.granted()
 	if r.window.Due() {
 		c.lists[byControl].push(s)
 	}
@@ -156,8 +156,9 @@ func (c *Conn) parse(now mono.Time, s *stream) {
 	}
 }
 
-// reserve asks the pool for the whole of the message that is under way, if the
-// stream's credit does not reach to its end. At most one message of a stream is
+// reserve sees to it that the message that is under way gets credit to its end. If the stream's own does not
+// reach so far, it asks the pool for the whole message; if it does, and the peer was not told because
+// the limit has not grown by enough to be worth a frame, the peer is told now: it may have nothing else to wait for. At most one message of a stream is
 // reserved at a time: what is reserved can complete, whoever else waits.
 func (c *Conn) reserve(s *stream) {
 	r := &s.recv
@@ -166,9 +167,14 @@ func (c *Conn) reserve(s *stream) {
 	}
 	length, prefix := binary.Uvarint(r.Peek(r.parsed, min(r.Ready(), r.parsed+maxLength)))
 	end := r.parsed + uint64(prefix) + length
-	if prefix > 0 && end > r.window.Limit() {
+	switch {
+	case prefix <= 0:
+	case end > r.window.Limit():
 		r.claimEnd = end
 		c.pool.Reserve(&r.claim, end-r.parsed)
+	case r.window.Short(end):
+		r.limitDue = true
+		c.lists[byControl].push(s)
 	}
 }
 

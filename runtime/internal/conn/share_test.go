@@ -153,3 +153,20 @@ func TestS16ManySendsBeforeTheFirstAck(t *testing.T) {
 		return received == sent
 	})
 }
+
+// A message that ends a little behind the limit that its sender knows gets through, though its
+// reader has not read enough for a new limit to be due.
+func TestMessageJustBehindTheLimit(t *testing.T) {
+	for first := 1; first < 20_000; first += 397 {
+		w := connectedWorld(t)
+		id := w.open(true)
+		w.client.send(id, strings.Repeat("a", first), false)
+		w.client.send(id, strings.Repeat("b", 15_000), true)
+		var got []string
+		w.until(func() bool {
+			messages, _ := w.server.recvIf(id)
+			got = append(got, messages...)
+			return len(got) == 2
+		})
+	}
+}

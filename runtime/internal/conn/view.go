@@ -16,25 +16,31 @@ type View struct {
 	// Recv has returned. Unread is what lies between Read and Ready.
 	Read, Ready uint64
 	Unread      []byte
+	copied      []byte // where Unacked is made, again and again
 }
 
-// View returns copies of what the stream's buffers hold; known is false for one
-// that is gone, was aborted, or never was.
-func (c *Conn) View(id StreamID) (v View, known bool) {
+// View fills v with what the stream's buffers hold; known is false for a stream
+// that is gone, was aborted, or never was. Without content, Unacked and Unread are nil. They are valid until the next
+// input, command, or View into v.
+func (c *Conn) View(id StreamID, v *View, content bool) (known bool) {
 	s := c.streams[id]
 	if s == nil || s.aborted != nil {
-		return View{}, false
+		return false
 	}
 	out, in := &s.send.outgoing, &s.recv
-	v = View{
-		Acked: out.acked, Next: out.next, End: out.end, Unacked: make([]byte, out.buffered()),
-		Read: in.read, Ready: in.Ready(),
+	*v = View{Acked: out.acked, Next: out.next, End: out.end, Read: in.read, Ready: in.Ready(), copied: v.copied}
+	if !content {
+		return true
 	}
+	if n := out.buffered(); cap(v.copied) < n {
+		v.copied = make([]byte, 2*n)
+	}
+	v.Unacked = v.copied[:out.buffered()]
 	out.copyTo(v.Unacked, out.acked)
 	if v.Read < v.Ready {
-		v.Unread = append([]byte(nil), in.Peek(v.Read, v.Ready)...)
+		v.Unread = in.Peek(v.Read, v.Ready)
 	}
-	return v, true
+	return true
 }
 
 // CheckInvariants says what is wrong inside the machine, nil if nothing is. It takes time
@@ -70,6 +76,8 @@ func (c *Conn) checkStream(s *stream) error {
 	switch {
 	case c.streams[s.id] != s:
 		return fmt.Errorf("not in the table")
+	case s.aborted != nil && c.peerClosed && !c.over():
+		return fmt.Errorf("aborted, and waits for a peer that has finished")
 	case s.aborted != nil:
 		if out.buffered() > 0 || in.Ready() > 0 || in.claim.Active() || s.links[byTurn].in {
 			return fmt.Errorf("aborted, and not empty")
@@ -81,6 +89,9 @@ func (c *Conn) checkStream(s *stream) error {
 		return fmt.Errorf("sent %d, and the peer allows %d", out.next, out.limit)
 	case in.Consumed() > in.read || in.read > in.parsed || in.parsed > in.Ready():
 		return fmt.Errorf("consumed %d, read %d, parsed %d, arrived %d", in.Consumed(), in.read, in.parsed, in.Ready())
+	case c.phase == connected && !c.loss.Outstanding(handshake.Application) && out.next-out.acked != out.arrived.Size()+out.lost.Size():
+		return fmt.Errorf("sent up to %d of which %d are acknowledged: nothing is in flight, and %d are to be sent again",
+			out.next, out.acked+out.arrived.Size(), out.lost.Size())
 	case !in.window.Allows(in.Ready()):
 		return fmt.Errorf("%d bytes arrived, more than were allowed", in.Ready())
 	case !out.quiet() && !s.links[byTurn].in && !c.over():

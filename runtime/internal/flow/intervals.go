@@ -13,6 +13,14 @@ func (s *Intervals) Len() int { return len(s.list) }
 // At returns the i-th interval.
 func (s *Intervals) At(i int) Interval { return s.list[i] }
 
+// Size is how many offsets are in the set.
+func (s *Intervals) Size() (n uint64) {
+	for _, v := range s.list {
+		n += v.End - v.Start
+	}
+	return n
+}
+
 // Clear empties the set.
 func (s *Intervals) Clear() { s.list = s.list[:0] }
 

@@ -30,6 +30,9 @@ func (w *Window) Due() bool {
 	return w.Limit() >= w.advertised+Floor/2 || w.reserved > 0 && w.Limit() > w.advertised
 }
 
+// Short reports whether a message with this end would be let, and the peer has not been told so far.
+func (w *Window) Short(end uint64) bool { return end > w.advertised && end <= w.Limit() }
+
 // Advertise returns the limit for a frame that tells it.
 func (w *Window) Advertise() uint64 {
 	w.advertised = max(w.advertised, w.Limit())
