@@ -84,12 +84,12 @@ type Conn struct {
 	crypto       [handshake.Levels]cryptoStream
 	parked       [][]byte // packets whose keys are not there yet
 	peerParams   []byte
-	token        []byte      // the cookie
+	token        []byte   // the cookie
 	tried        []string // the cookies that were taken, with their server ids
-	complete     bool        // the handshake is done, as this end sees it
-	proven       bool        // the peer has the keys of a level above Initial
-	confirmed    bool        // RFC 9001 §4.1.2
-	authentic    bool        // the dialing end opened an ACCEPT
+	complete     bool     // the handshake is done, as this end sees it
+	proven       bool     // the peer has the keys of a level above Initial
+	confirmed    bool     // RFC 9001 §4.1.2
+	authentic    bool     // the dialing end opened an ACCEPT
 	initDue      bool
 	initAt       mono.Time
 	initsSent    int
