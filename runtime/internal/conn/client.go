@@ -24,7 +24,7 @@ func (c *Conn) appendInit(now mono.Time, b []byte) []byte {
 		c.initAt = now.Add(c.cookiePatience(now))
 	}
 	c.initsSent++
-	return packet.AppendInit(b, version, c.ids.own, c.config.Nonce)
+	return packet.AppendInit(b, c.config.Version, c.ids.own, c.config.Nonce)
 }
 
 // maxPatience is half of a cookie's life.
@@ -45,7 +45,7 @@ const maxTried = 16
 // A late copy of a COOKIE from before the current one does not count: its server may have had the first message of
 // a handshake that is forgotten here, and would answer that for ever.
 func (c *Conn) takeCookie(now mono.Time, h *packet.Header) bool {
-	if !c.client || c.authentic || h.Dst != c.ids.own || h.Version != version || !bytes.Equal(h.Nonce, c.config.Nonce[:]) {
+	if !c.client || c.authentic || h.Dst != c.ids.own || h.Version != c.config.Version || !bytes.Equal(h.Nonce, c.config.Nonce[:]) {
 		return false
 	}
 	cookie := string(h.Src[:]) + string(h.Token)
@@ -76,7 +76,7 @@ func (c *Conn) takeVersions(h *packet.Header) bool {
 		return false
 	}
 	for offered := h.Offered; len(offered) >= 4; offered = offered[4:] {
-		if packet.Version(binary.BigEndian.Uint32(offered)) == version {
+		if packet.Version(binary.BigEndian.Uint32(offered)) == c.config.Version {
 			return false
 		}
 	}

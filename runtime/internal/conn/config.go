@@ -18,6 +18,8 @@ import (
 // Config is what a connection is made with. Random bytes come in here, because the
 // machine has no source of its own. Zero durations and counts mean the defaults.
 type Config struct {
+	// Version is the version, and mode, of the connection. V1Plain where it is zero.
+	Version packet.Version
 	// ClientID and Nonce are the dialing end's, drawn at random.
 	ClientID endpoint.ID
 	Nonce    [16]byte
@@ -61,6 +63,7 @@ const (
 )
 
 func (c Config) withDefaults(client bool) Config {
+	c.Version = cmp.Or(c.Version, packet.V1Plain)
 	or := func(d *time.Duration, standard time.Duration) {
 		if *d == 0 {
 			*d = standard
@@ -124,6 +127,7 @@ func newConn(now mono.Time, config Config, client bool) *Conn {
 		unansweredAt: mono.Never,
 		proofAt:      mono.Never,
 		closeBegan:   mono.Never,
+		driverEnd:    mono.Never,
 	}
 	c.loss.MaxBackOff = cmp.Or(config.DeathTimeout, leastDeath) / probesBeforeDeath
 	for i := range c.lists {
@@ -144,7 +148,7 @@ type peer struct {
 
 // seen is what this end saw of the first flights, as it tells the peer.
 func (c *Conn) seen() packet.Params {
-	p := packet.Params{Version: version, Offered: []packet.Version{version}, Token: sha256.Sum256(c.token)}
+	p := packet.Params{Version: c.config.Version, Offered: []packet.Version{c.config.Version}, Token: sha256.Sum256(c.token)}
 	if c.client {
 		p.ClientID, p.ServerID = c.ids.own, c.ids.peer
 	} else {
@@ -152,9 +156,6 @@ func (c *Conn) seen() packet.Params {
 	}
 	return p
 }
-
-// version is the one that is spoken.
-const version = packet.V1Plain
 
 // params are this end's transport parameters.
 func (c *Conn) params() []byte {

@@ -41,6 +41,8 @@ const (
 	EventStart EventKind = iota + 1
 	// EventHandshake: Data holds handshake bytes of Level for the Driver. Data is valid until the next input.
 	EventHandshake
+	// EventHandshakeOver: the Driver has nothing more to hear, and may be forgotten.
+	EventHandshakeOver
 	// EventConnected: the handshake is done; streams can be opened, and the peer's are accepted from now on.
 	EventConnected
 	// EventAccepted: the peer opened Stream; Data is the header that it gave to OpenStream. At the listening end only.
@@ -81,6 +83,7 @@ type Conn struct {
 
 	// The handshake: see handshake.go and client.go.
 	keys         [handshake.Levels]keys
+	phases       phases
 	crypto       [handshake.Levels]cryptoStream
 	parked       [][]byte // packets whose keys are not there yet
 	peerParams   []byte
@@ -90,6 +93,9 @@ type Conn struct {
 	proven       bool     // the peer has the keys of a level above Initial
 	confirmed    bool     // RFC 9001 §4.1.2
 	authentic    bool     // the dialing end opened an ACCEPT
+	judged       bool     // the peer has yet to judge the dialing end's certificate
+	driverOver   bool     // the driver was told to go
+	driverEnd    mono.Time
 	initDue      bool
 	initAt       mono.Time
 	initsSent    int
@@ -102,6 +108,7 @@ type Conn struct {
 	loss     *recovery.Loss
 	probes   [handshake.Levels]int
 	opened   []byte // the payload of the packet at hand
+	unmasked [packet.MaxMaskedHeader]byte
 	scratch  [16]byte
 
 	// Streams: see stream.go.

@@ -79,7 +79,7 @@ func (c *Conn) handleFrame(now mono.Time, level handshake.Level, f *packet.Frame
 		if !c.client {
 			return violation(packet.ProtocolViolation, "HANDSHAKE_DONE from the dialing end")
 		}
-		c.confirmedByServer()
+		c.confirmedByServer(now)
 	case packet.AckFrequency:
 		c.received[handshake.Application].SetThreshold(min(f.Value, maxAckThreshold))
 	case packet.Close:

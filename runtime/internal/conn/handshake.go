@@ -1,19 +1,14 @@
 package conn
 
 import (
+	"time"
+
 	"github.com/sessgen/sessgen/runtime/internal/flow"
 	"github.com/sessgen/sessgen/runtime/internal/handshake"
 	"github.com/sessgen/sessgen/runtime/internal/mono"
 	"github.com/sessgen/sessgen/runtime/internal/packet"
 	"github.com/sessgen/sessgen/runtime/internal/recovery"
 )
-
-// keys protect the packets of one level. Once gone, they do not come back.
-type keys struct {
-	sealer handshake.Sealer
-	opener handshake.Opener
-	gone   bool
-}
 
 // cryptoStream is the handshake's bytes at one level, each way.
 type cryptoStream struct {
@@ -27,6 +22,9 @@ const (
 	// maxCryptoAhead bounds the handshake's bytes that wait for those before them
 	// (RFC 9000 §7.5 asks for at least 4,096).
 	maxCryptoAhead = 16 << 10
+	// maxCrypto bounds the handshake's bytes of one level over the connection's life, which its driver
+	// may have to keep: a chain of certificates has room.
+	maxCrypto = 64 << 10
 	// maxParked is how many packets are kept whose keys are not there yet.
 	maxParked = 8
 )
@@ -61,9 +59,11 @@ func (c *Conn) HandleHandshake(now mono.Time, messages []handshake.Message) {
 		case handshake.PeerParameters:
 			c.peerParams = m.Data
 		case handshake.Complete:
-			c.completeHandshake(now)
+			c.completeHandshake(now, m.Judged)
+		case handshake.Over:
+			c.endDriver()
 		case handshake.Failed:
-			c.suspect(&CloseError{Cause: Refused, Code: uint64(packet.CryptoError), Err: m.Err})
+			c.suspect(&CloseError{Cause: Refused, Code: uint64(packet.CryptoError) + uint64(m.Alert), Err: m.Err})
 		}
 	}
 	c.replay(now)
@@ -82,7 +82,7 @@ func (c *Conn) install(m handshake.Keys) {
 
 // completeHandshake: the driver has all it needs. The dialing end may speak now; the listening end
 // waits for the proof that its answer arrived.
-func (c *Conn) completeHandshake(now mono.Time) {
+func (c *Conn) completeHandshake(now mono.Time, judged bool) {
 	if err := c.learn(); err != nil {
 		c.suspect(err)
 		return
@@ -95,10 +95,20 @@ func (c *Conn) completeHandshake(now mono.Time) {
 	// Where no Handshake level is in use, the server has had the keys for the
 	// dialing end's data since it made them: probes will be understood.
 	c.loss.ProbeApplication = c.keys[handshake.Handshake].sealer == nil
-	// What proves that ACCEPT was received rides with the first data, if that comes soon.
+	if c.judged = judged; judged {
+		return
+	}
+	// What proves that ACCEPT was received, under TLS the Finished, rides with the first data, if that comes soon.
 	c.proofAt = now.Add(rideTime)
 	c.received[handshake.Initial].Postpone(c.proofAt)
+	c.received[handshake.Handshake].Postpone(c.proofAt)
 	c.connect(now)
+}
+
+// rides reports whether what there is to say at the level waits for data to ride with.
+func (c *Conn) rides(now mono.Time, level handshake.Level) bool {
+	return level == handshake.Handshake && now < c.proofAt && c.proofAt != mono.Never &&
+		c.lists[byTurn].n == 0 && c.lists[byControl].n == 0
 }
 
 // connect opens the connection for streams.
@@ -133,12 +143,33 @@ func (c *Conn) confirm(now mono.Time) {
 
 // confirmedByServer ends the handshake at the dialing end. RFC 9001 §4.1.2: "At the
 // client, the handshake is considered confirmed when a HANDSHAKE_DONE frame is received."
-func (c *Conn) confirmedByServer() {
+func (c *Conn) confirmedByServer(now mono.Time) {
+	if c.confirmed || !c.complete {
+		return
+	}
 	c.confirmed = true
 	c.dropHandshake()
+	if c.judged {
+		c.connect(now)
+	}
+	if !c.driverOver {
+		c.driverEnd = now.Add(ticketTime)
+	}
 }
 
-// dropHandshake forgets the two levels of the handshake (RFC 9001 §4.9).
+// ticketTime is how long after the handshake a session ticket may come.
+const ticketTime = 5 * time.Second
+
+// endDriver lets the driver go.
+func (c *Conn) endDriver() {
+	if !c.driverOver {
+		c.driverOver, c.driverEnd = true, mono.Never
+		c.events.push(Event{Kind: EventHandshakeOver})
+	}
+}
+
+// dropHandshake forgets the two levels of the handshake. RFC 9001 §4.9.2: "An endpoint MUST
+// discard its Handshake keys when the TLS handshake is confirmed".
 func (c *Conn) dropHandshake() {
 	c.loss.Confirmed, c.loss.ProbeApplication = true, true
 	c.dropLevel(handshake.Initial)
@@ -164,8 +195,14 @@ func (c *Conn) resetLevel(level handshake.Level) {
 // receiveCrypto takes in the handshake's bytes.
 func (c *Conn) receiveCrypto(level handshake.Level, offset uint64, data []byte) error {
 	in := &c.crypto[level].in
-	if offset+uint64(len(data)) > in.Consumed()+maxCryptoAhead {
+	end := offset + uint64(len(data))
+	switch {
+	case end > in.Consumed()+maxCryptoAhead:
 		return violation(packet.CryptoBufferExceeded, "handshake bytes too far ahead")
+	case end > maxCrypto:
+		return violation(packet.CryptoBufferExceeded, "too many handshake bytes")
+	case c.driverOver:
+		return nil // nobody hears it
 	}
 	return in.Write(&c.buffers, offset, data)
 }
@@ -205,7 +242,7 @@ func (c *Conn) replay(now mono.Time) {
 	waiting := c.parked
 	c.parked = nil
 	for _, raw := range waiting {
-		if h, _, err := packet.ParseHeader(raw); err == nil && !c.over() {
+		if h, _, err := c.parsePacket(raw); err == nil && !c.over() {
 			c.handlePacket(now, &h, raw)
 		}
 	}

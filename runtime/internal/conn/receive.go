@@ -31,7 +31,7 @@ func (c *Conn) HandleDatagram(now mono.Time, from netip.AddrPort, datagram []byt
 	}
 	taken := false
 	for rest := datagram; len(rest) > 0 && !c.over(); {
-		h, next, err := packet.ParseHeader(rest)
+		h, next, err := c.parsePacket(rest)
 		if err != nil {
 			c.stats.PacketsDropped++
 			break
@@ -85,10 +85,8 @@ func (c *Conn) handlePacket(now mono.Time, h *packet.Header, raw []byte) bool {
 		c.park(raw)
 		return false
 	}
-	number := c.number(level, h)
-	payload, ok := k.opener.Open(c.opened[:0], h.Raw, h.Sealed, number)
-	c.opened = payload[:0]
-	if !ok {
+	number, payload, err := c.open(now, level, h)
+	if err != nil {
 		c.stats.PacketsDropped++
 		return false
 	}
@@ -135,7 +133,7 @@ func (c *Conn) levelOf(h *packet.Header) (level handshake.Level, ok bool) {
 	case packet.Short:
 		return handshake.Application, h.Dst == c.ids.own && c.phase > opening
 	}
-	return level, ok && h.Version == version && h.Dst == c.ids.own && h.Src == c.ids.peer && c.phase > opening
+	return level, ok && h.Version == c.config.Version && h.Dst == c.ids.own && h.Src == c.ids.peer && c.phase > opening
 }
 
 // number is the packet's number, of which the lowest bytes have travelled.
@@ -153,6 +151,10 @@ func (c *Conn) authenticated(now mono.Time, level handshake.Level) {
 	if c.client && !c.authentic {
 		c.authentic, c.tried = true, nil
 		c.initDue, c.initAt = false, mono.Never
+	}
+	if level == handshake.Handshake && !c.client && !c.keys[handshake.Initial].gone {
+		// RFC 9001 §4.9.1: "a server MUST discard Initial keys when it first successfully processes a Handshake packet."
+		c.dropLevel(handshake.Initial)
 	}
 	if level > handshake.Initial && !c.proven {
 		c.proven = true

@@ -10,6 +10,8 @@ type Stats struct {
 	BytesSent, BytesReceived                  uint64 // whole datagrams
 	// PacketsDropped came and were not taken in: not authentic, duplicate, too early, not for this connection.
 	PacketsDropped uint64
+	// PacketsForged are those of them that had the connection's ids and were not sealed with its keys.
+	PacketsForged uint64
 
 	BytesInFlight, CongestionWindow, PTOCount int
 	// Buffered is how many bytes the send buffers hold.

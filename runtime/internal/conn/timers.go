@@ -30,8 +30,16 @@ func (c *Conn) HandleTimeout(now mono.Time) {
 	if now >= c.initAt {
 		c.initTimeout()
 	}
-	if now >= c.proofAt || now >= c.keepAliveAt() {
+	if now >= c.proofAt {
+		// Under TLS the Finished has waited long enough; in plaintext a PING is the proof.
+		c.pingDue = c.pingDue || c.keys[handshake.Handshake].sealer == nil
+		c.proofAt = mono.Never
+	}
+	if now >= c.keepAliveAt() {
 		c.pingDue = true
+	}
+	if now >= c.driverEnd {
+		c.endDriver()
 	}
 	c.settle(now)
 }
@@ -41,7 +49,7 @@ func (c *Conn) NextTimeout() mono.Time {
 	if c.over() {
 		return mono.Never
 	}
-	at := min(c.loss.Deadline(), c.initAt, c.proofAt, c.closeExpiry(), c.deathAt(), c.idleAt(), c.keepAliveAt())
+	at := min(c.loss.Deadline(), c.initAt, c.proofAt, c.closeExpiry(), c.deathAt(), c.idleAt(), c.keepAliveAt(), c.driverEnd)
 	if c.phase < connected {
 		at = min(at, c.handshakeEnd)
 	}

@@ -35,6 +35,7 @@ const minDatagram = 128
 func (c *Conn) PollTransmit(now mono.Time, buf []byte) (datagram []byte, to netip.AddrPort, ok bool) {
 	begin := len(buf)
 	c.pressing = false
+	c.watchLimit(now)
 	limit := c.path.allowance()
 	switch {
 	case c.over():
@@ -90,7 +91,7 @@ func (c *Conn) newPacket(b []byte, end int, level handshake.Level) builder {
 
 // appendPacket appends a packet of the level that ends before end, if there is anything to say in one.
 func (c *Conn) appendPacket(now mono.Time, b []byte, end int, level handshake.Level) []byte {
-	if c.keys[level].sealer == nil || end-len(b) < minDatagram {
+	if c.keys[level].sealer == nil || end-len(b) < minDatagram || c.rides(now, level) {
 		return b
 	}
 	p := c.newPacket(b, end, level)
@@ -125,7 +126,7 @@ func (c *Conn) numberLen(level handshake.Level) int {
 // long is the header of the next packet of a level of the handshake.
 func (c *Conn) long(level handshake.Level) packet.Long {
 	l := packet.Long{
-		Type: packet.Handshake, Version: version, Dst: c.ids.peer, Src: c.ids.own,
+		Type: packet.Handshake, Version: c.config.Version, Dst: c.ids.peer, Src: c.ids.own,
 		Number: c.loss.NextNumber(level), NumberLen: c.numberLen(level),
 	}
 	switch {
@@ -139,15 +140,14 @@ func (c *Conn) long(level handshake.Level) packet.Long {
 
 // seal writes the packet's header, protects it, and notes that it is sent.
 func (c *Conn) seal(now mono.Time, p *builder) []byte {
-	sealer := c.keys[p.level].sealer
-	number := c.loss.NextNumber(p.level)
+	number, numberLen := c.loss.NextNumber(p.level), c.numberLen(p.level)
+	c.fillSample(p, numberLen)
 	if p.level == handshake.Application {
-		packet.AppendShort(p.b[:p.begin], c.ids.peer, false, number, c.numberLen(p.level))
+		packet.AppendShort(p.b[:p.begin], c.ids.peer, c.phases.phase, number, numberLen)
 	} else {
-		c.writeLong(p, sealer.Overhead())
+		c.writeLong(p, c.keys[p.level].sealer.Overhead())
 	}
-	at := p.begin + p.head
-	b := sealer.Seal(p.b[:at], p.b[p.begin:at], p.b[at:], number)
+	b := c.sealPacket(p, number, numberLen)
 	c.loss.Sent(now, p.level, len(b)-p.begin, p.eliciting)
 	c.stats.PacketsSent++
 	if p.acks {
@@ -159,6 +159,10 @@ func (c *Conn) seal(now mono.Time, p *builder) []byte {
 		if p.level == handshake.Application {
 			c.pingDue, c.proofAt = false, mono.Never
 		}
+	}
+	if p.level == handshake.Handshake && c.client && !c.keys[handshake.Initial].gone {
+		// RFC 9001 §4.9.1: "a client MUST discard Initial keys when it first sends a Handshake packet".
+		c.dropLevel(handshake.Initial)
 	}
 	return b
 }

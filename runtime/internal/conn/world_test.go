@@ -36,6 +36,8 @@ type world struct {
 	// fate decides what becomes of a datagram: how many copies arrive, and how much later than the others. nil means one, at once.
 	fate func(d *flying) (copies int, late time.Duration)
 	sent int // datagrams, by both
+	// newDriver makes the handshake of a side; nil means plaintext.
+	newDriver func(*side) handshake.Driver
 	log  []note
 }
 
@@ -75,14 +77,17 @@ func newWorld(t testing.TB, configs ...func(client, server *Config)) *world {
 	for _, change := range configs {
 		change(&w.client.config, &w.server.config)
 	}
-	w.client.route = endpoint.New[*side](w.now, endpoint.Config{Draw: w.draw, Version: packet.V1Plain})
+	w.client.route = endpoint.New[*side](w.now, endpoint.Config{Draw: w.draw, Version: w.version()})
 	w.server.route = endpoint.New[*side](w.now, w.serverEndpoint())
 	return w
 }
 
 func (w *world) serverEndpoint() endpoint.Config {
-	return endpoint.Config{Draw: w.draw, Version: packet.V1Plain, Listening: true, ResetKey: [32]byte{1}}
+	return endpoint.Config{Draw: w.draw, Version: w.version(), Listening: true, ResetKey: [32]byte{1}}
 }
+
+// version is the one that the server speaks, and its endpoint knows.
+func (w *world) version() packet.Version { return w.server.config.withDefaults(false).Version }
 
 func (w *world) draw(b []byte) {
 	for i := range b {
@@ -155,16 +160,11 @@ func (s *side) hear() {
 		switch e.Kind {
 		case EventStart:
 			s.started++
-			var half [16]byte
-			s.w.draw(half[:])
-			if s == s.w.client {
-				s.driver = handshake.NewPlainClient(half)
-			} else {
-				s.driver = handshake.NewPlainServer(half)
-			}
+			s.driver = s.newDriver()
 			s.core.HandleHandshake(s.w.now, s.driver.Start(bytes.Clone(e.Data)))
 		case EventHandshake:
 			s.core.HandleHandshake(s.w.now, s.driver.Handle(e.Level, e.Data))
+		case EventHandshakeOver:
 		default:
 			if s.closed != nil {
 				s.w.t.Fatalf("%s: event %v after the last one", s.name, e)
@@ -182,6 +182,19 @@ func (s *side) hear() {
 			}
 		}
 	}
+}
+
+// newDriver makes the side's handshake.
+func (s *side) newDriver() handshake.Driver {
+	if s.w.newDriver != nil {
+		return s.w.newDriver(s)
+	}
+	var half [16]byte
+	s.w.draw(half[:])
+	if s == s.w.client {
+		return handshake.NewPlainClient(half)
+	}
+	return handshake.NewPlainServer(half)
 }
 
 // send lets a datagram go.

@@ -37,7 +37,7 @@ type Opener interface {
 }
 
 // Message is what a handshake says to its connection: one of Send, Keys,
-// PeerParameters, Complete or Failed.
+// PeerParameters, Complete, Over or Failed.
 type Message interface{ message() }
 
 type (
@@ -55,16 +55,26 @@ type (
 	// PeerParameters holds the peer's transport parameters as encoded on the
 	// wire. They bind once Complete follows.
 	PeerParameters struct{ Data []byte }
-	// Complete says that the handshake is done and the peer is who it says.
-	Complete struct{}
-	// Failed ends the connection with Err.
-	Failed struct{ Err error }
+	// Complete says that the handshake is done and the peer is who it says. It comes after the keys.
+	Complete struct {
+		// Judged: the peer asked for a certificate, and has yet to say whether it takes this
+		// end's. The connection is up when the peer has confirmed the handshake.
+		Judged bool
+	}
+	// Over says that the driver expects nothing more from the peer.
+	Over struct{}
+	// Failed ends the connection with Err. Alert is TLS's code for why, which the peer is told.
+	Failed struct {
+		Err   error
+		Alert uint8
+	}
 )
 
 func (Send) message()           {}
 func (Keys) message()           {}
 func (PeerParameters) message() {}
 func (Complete) message()       {}
+func (Over) message()           {}
 func (Failed) message()         {}
 
 // Driver is one end's handshake. It knows no connection and no network. Plain
@@ -74,4 +84,6 @@ type Driver interface {
 	Start(params []byte) []Message
 	// Handle takes in the peer's handshake bytes, in order and each once per level.
 	Handle(level Level, data []byte) []Message
+	// Close gives up what the driver holds. Nothing is called afterwards.
+	Close()
 }

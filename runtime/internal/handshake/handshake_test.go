@@ -104,7 +104,7 @@ func TestPlain(t *testing.T) {
 		require.True(t, ok)
 		_, ok = c.Opener.Open(nil, nil, s.Sealer.Seal(nil, nil, []byte("down"), 0), 0)
 		require.True(t, ok)
-		require.Equal(t, []Message{Failed{errExtra}}, server.Handle(Initial, []byte{1}))
+		require.Equal(t, []Message{Failed{Err: errExtra}}, server.Handle(Initial, []byte{1}))
 	}
 }
 

@@ -56,7 +56,7 @@ func (p *Plain) hello(kind byte) []byte {
 // Handle takes in the peer's bytes of the Initial level; there are no others.
 func (p *Plain) Handle(level Level, data []byte) []Message {
 	if level != Initial || p.done {
-		return []Message{Failed{errExtra}}
+		return []Message{Failed{Err: errExtra}}
 	}
 	p.received = append(p.received, data...)
 	kind := byte(helloClient)
@@ -65,16 +65,16 @@ func (p *Plain) Handle(level Level, data []byte) []Message {
 	}
 	switch b := p.received; {
 	case len(b) > 0 && b[0] != kind:
-		return []Message{Failed{errHello}}
+		return []Message{Failed{Err: errHello}}
 	case len(b) < helloHead:
 		return nil
 	}
 	length := int(binary.BigEndian.Uint16(p.received[1:]))
 	switch n := len(p.received) - helloHead; {
 	case length < KeyHalfLen || length > helloMax:
-		return []Message{Failed{errHello}}
+		return []Message{Failed{Err: errHello}}
 	case n > length:
-		return []Message{Failed{errExtra}}
+		return []Message{Failed{Err: errExtra}}
 	case n < length:
 		return nil
 	}
@@ -84,11 +84,14 @@ func (p *Plain) Handle(level Level, data []byte) []Message {
 	p.received = nil
 	if p.client {
 		ours, peers := applicationKeys(p.half[:], theirs)
-		return []Message{PeerParameters{params}, Keys{Application, ours, peers}, Complete{}}
+		return []Message{PeerParameters{params}, Keys{Application, ours, peers}, Complete{}, Over{}}
 	}
 	peers, ours := applicationKeys(theirs, p.half[:])
-	return []Message{Send{Initial, p.hello(helloServer)}, PeerParameters{params}, Keys{Application, ours, peers}, Complete{}}
+	return []Message{Send{Initial, p.hello(helloServer)}, PeerParameters{params}, Keys{Application, ours, peers}, Complete{}, Over{}}
 }
+
+// Close does nothing: there is nothing to give up.
+func (p *Plain) Close() {}
 
 func applicationKeys(clientHalf, serverHalf []byte) (client, server *Tag) {
 	secret := append(append([]byte(nil), clientHalf...), serverHalf...)

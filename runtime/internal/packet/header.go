@@ -49,6 +49,9 @@ type Header struct {
 	Offered  []byte // VERSIONS: four bytes each
 	KeyPhase bool   // Short
 
+	// Masked: the first byte's lowest bits and the packet number are hidden, and KeyPhase, Number and NumberLen
+	// not known, until Unmask. Raw then ends, and Sealed begins, where the number does.
+	Masked bool
 	// Number holds the NumberLen lowest bytes of the packet number.
 	Number    uint64
 	NumberLen int
@@ -90,23 +93,30 @@ var (
 
 // ParseHeader reads the packet that b begins with, and returns what follows it
 // in the datagram: only CONNECT, ACCEPT and HANDSHAKE packets may be followed (RFC 9000 §12.2).
-// It does not judge the version.
-func ParseHeader(b []byte) (h Header, rest []byte, err error) {
+// It does not judge the version. A HANDSHAKE packet of a version that is not plaintext is Masked; a
+// SHORT one, which does not name its version, is taken for one that is not: see ParseMasked.
+func ParseHeader(b []byte) (h Header, rest []byte, err error) { return parseHeader(b, false) }
+
+// ParseMasked is ParseHeader for who knows that the SHORT packets that come are Masked.
+func ParseMasked(b []byte) (h Header, rest []byte, err error) { return parseHeader(b, true) }
+
+func parseHeader(b []byte, masked bool) (h Header, rest []byte, err error) {
 	if len(b) == 0 {
 		return h, nil, errEmpty
 	}
 	if !IsLong(b) {
-		return parseShort(b)
-	}
-	first := b[0]
-	h.Type = Type(first & typeMask >> typeShift)
-	if h.Type >= Short || first&longUnused != 0 || h.Type < Connect && first&numberMask != 0 {
-		return h, nil, errFirstByte
+		return parseShort(b, masked)
 	}
 	if len(b) < 5+IDLen {
 		return h, nil, errShort
 	}
+	first := b[0]
+	h.Type = Type(first & typeMask >> typeShift)
 	h.Version = Version(binary.BigEndian.Uint32(b[1:]))
+	h.Masked = h.Type == Handshake && !h.Version.Plain()
+	if h.Type >= Short || !h.Masked && first&longUnused != 0 || h.Type < Connect && first&numberMask != 0 {
+		return h, nil, errFirstByte
+	}
 	h.Dst = ID(b[5:])
 	if h.Type < Connect {
 		return parseStateless(h, b)
@@ -114,22 +124,37 @@ func ParseHeader(b []byte) (h Header, rest []byte, err error) {
 	return parseNumbered(h, b)
 }
 
-func parseShort(b []byte) (h Header, rest []byte, err error) {
+func parseShort(b []byte, masked bool) (h Header, rest []byte, err error) {
 	first := b[0]
-	if first&shortBit == 0 || first&shortUnused != 0 {
+	if first&shortBit == 0 || !masked && first&shortUnused != 0 {
 		return h, nil, errFirstByte
 	}
-	h.Type = Short
-	h.KeyPhase = first&phaseBit != 0
-	h.NumberLen = int(first&numberMask) + 1
+	h.Type, h.Masked = Short, masked
 	at := 1 + IDLen
-	if len(b) < at+h.NumberLen {
+	if len(b) < at {
 		return h, nil, errShort
 	}
 	h.Dst = ID(b[1:])
-	h.Number = parseNumber(b[at : at+h.NumberLen])
-	h.Raw, h.Sealed = b[:at+h.NumberLen], b[at+h.NumberLen:]
+	if !h.readNumber(b, at, len(b)) {
+		return h, nil, errShort
+	}
 	return h, nil, nil
+}
+
+// readNumber reads the packet number at b[at:], of a packet that ends at end, unless it is hidden.
+func (h *Header) readNumber(b []byte, at, end int) bool {
+	if h.Masked {
+		h.Raw, h.Sealed = b[:at], b[at:end]
+		return true
+	}
+	h.KeyPhase = h.Type == Short && b[0]&phaseBit != 0
+	h.NumberLen = int(b[0]&numberMask) + 1
+	if end-at < h.NumberLen {
+		return false
+	}
+	h.Number = parseNumber(b[at : at+h.NumberLen])
+	h.Raw, h.Sealed = b[:at+h.NumberLen], b[at+h.NumberLen:end]
+	return true
 }
 
 // parseStateless reads INIT, COOKIE and VERSIONS behind the first id.
@@ -189,12 +214,12 @@ func parseNumbered(h Header, b []byte) (Header, []byte, error) {
 	}
 	length, n := ParseVarint(b[at:])
 	at += n
-	h.NumberLen = int(b[0]&numberMask) + 1
-	if n == 0 || length > uint64(len(b)-at) || length < uint64(h.NumberLen) {
+	if n == 0 || length > uint64(len(b)-at) {
 		return h, nil, errLength
 	}
 	end := at + int(length)
-	h.Number = parseNumber(b[at : at+h.NumberLen])
-	h.Raw, h.Sealed = b[:at+h.NumberLen], b[at+h.NumberLen:end]
+	if !h.readNumber(b, at, end) {
+		return h, nil, errLength
+	}
 	return h, b[end:], nil
 }

@@ -1,0 +1,123 @@
+package conn
+
+import (
+	"math"
+
+	"github.com/sessgen/sessgen/runtime/internal/handshake"
+	"github.com/sessgen/sessgen/runtime/internal/mono"
+	"github.com/sessgen/sessgen/runtime/internal/packet"
+)
+
+// phases is the key update of the Application level (RFC 9001 §6). The openers in use are
+//
+//	last     of the phase before, for packets that come late
+//	current  keys[Application].opener
+//	next     of the phase to come, made when it is first asked for
+//
+// All zero, it is a connection in its first phase, or one in plaintext, where no other follows.
+type phases struct {
+	// phase is the bit in the header of what is sealed and, but for late packets, of what is opened.
+	phase bool
+	next  handshake.Cipher
+	last  handshake.Opener
+	// lastUntil is when last is forgotten, mono.Never while the peer has not followed.
+	lastUntil mono.Time
+	// sealFrom is the number of the first packet of the phase that this end sealed or will seal,
+	// openFrom the least one of those that it opened.
+	sealFrom, openFrom uint64
+	sealed             uint64 // packets, in the phase
+	forged             uint64 // packets that did not open, in all
+}
+
+// openerOf is what a packet with the phase and the number is opened with, nil if that is gone. RFC 9001
+// §6.5: "packets … with a different key phase" and a number below all those of the current phase
+// are of the one before; "Packets with higher packet numbers" begin the next.
+func (c *Conn) openerOf(now mono.Time, phase bool, number uint64) handshake.Opener {
+	p := &c.phases
+	opener := c.keys[handshake.Application].opener
+	if p.last != nil && now >= p.lastUntil {
+		p.last = nil
+	}
+	switch cipher, updates := opener.(handshake.Cipher); {
+	case phase == p.phase:
+		return opener
+	case !updates:
+		return nil
+	case number < p.openFrom:
+		return p.last
+	case p.next == nil:
+		p.next = cipher.Next()
+	}
+	return p.next
+}
+
+// openedIn notes that a packet of the phase was opened.
+func (c *Conn) openedIn(now mono.Time, phase bool, number uint64) {
+	p := &c.phases
+	switch {
+	case phase == p.phase && p.lastUntil == mono.Never:
+		// The peer has followed. RFC 9001 §6.1: "An endpoint … MUST retain old keys until it has
+		// successfully unprotected a packet sent using the new keys."
+		p.lastUntil, p.openFrom = now.Add(3*c.probePeriod()), number
+	case phase == p.phase:
+		p.openFrom = min(p.openFrom, number)
+	case number >= p.openFrom:
+		// RFC 9001 §6.2: "The endpoint MUST update its send keys to the corresponding key phase in response". All that
+		// is sent from now on, the acknowledgement included, is sealed with them.
+		c.rollKeys()
+		p.openFrom = number
+		// RFC 9001 §6.5: "An endpoint SHOULD retain old read keys for no more than three times the PTO after
+		// having received a packet protected using the new keys."
+		p.lastUntil = now.Add(3 * c.probePeriod())
+	}
+}
+
+// rollKeys goes on to the next phase.
+func (c *Conn) rollKeys() {
+	p, k := &c.phases, &c.keys[handshake.Application]
+	if p.next == nil {
+		p.next = cipherOf(k.opener).Next()
+	}
+	p.last, k.opener, p.next = k.opener, p.next, nil
+	k.sealer = cipherOf(k.sealer).Next()
+	p.phase = !p.phase
+	p.sealFrom, p.sealed = c.loss.NextNumber(handshake.Application), 0
+}
+
+// mayUpdate reports whether this end may begin a key phase. RFC 9001 §6.1: "An endpoint MUST NOT initiate a key update
+// prior to having confirmed the handshake", and "MUST NOT initiate a subsequent key update unless it has
+// received an acknowledgment for a packet that was sent protected with keys from the current key phase."
+func (c *Conn) mayUpdate() bool {
+	acked, ok := c.loss.LargestAcked(handshake.Application)
+	return c.confirmed && ok && acked >= c.phases.sealFrom
+}
+
+// UpdateKeys begins a new key phase, if the rules allow one now. The machine does so by itself,
+// long before a key has sealed as many packets as it may.
+func (c *Conn) UpdateKeys() bool {
+	if _, updates := c.keys[handshake.Application].sealer.(handshake.Cipher); !updates || c.over() || !c.mayUpdate() {
+		return false
+	}
+	c.rollKeys()
+	c.phases.lastUntil, c.phases.openFrom = mono.Never, math.MaxUint64
+	return true
+}
+
+// farewells is how many packets a key always has left for the last words.
+const farewells = 1024
+
+// watchLimit keeps the number of packets that a key seals below its limit. RFC 9001 §6.6: "Endpoints MUST
+// initiate a key update before sending more protected packets than the confidentiality limit for the
+// selected AEAD permits", and "If a key update is not possible or integrity limits are reached, the endpoint MUST stop using the connection".
+func (c *Conn) watchLimit(now mono.Time) {
+	cipher, limited := c.keys[handshake.Application].sealer.(handshake.Cipher)
+	if !limited || c.over() {
+		return
+	}
+	limit, _ := cipher.Limits()
+	if c.phases.sealed < limit/2 || c.UpdateKeys() || c.phases.sealed+farewells < limit {
+		return
+	}
+	c.suspect(violation(packet.AEADLimitReached, "no key update in time"))
+	c.settle(now)
+}

@@ -1,0 +1,135 @@
+package handshake
+
+import (
+	"crypto/cipher"
+	"crypto/hkdf"
+	"encoding/binary"
+	"hash"
+)
+
+// MaskLen is the length of a header protection mask in bytes.
+const MaskLen = 5
+
+// Cipher is what the keys of TLS are, one direction of one level: they hide the header too, are
+// replaced by others while the connection lives, and may be used so often and no more. A Sealer
+// or Opener that is none, like Tag, does nothing of this.
+type Cipher interface {
+	Sealer
+	Opener
+	// Mask is what hides the header of a packet with the sample of 16 bytes (RFC 9001 §5.4).
+	Mask(sample []byte) [MaskLen]byte
+	// Next is the Cipher of the next key phase (RFC 9001 §6.1).
+	Next() Cipher
+	// Limits are how many packets may be sealed with one key, and how many may
+	// fail to open with all keys of a connection (RFC 9001 §6.6).
+	Limits() (sealed, forged uint64)
+	// Rest gives up what can be made anew of the secret, until the next use.
+	Rest()
+}
+
+// Protection is the packet protection of RFC 9001 §5 under one secret of TLS. It is a Cipher.
+type Protection struct {
+	suite  *suite
+	secret []byte
+	hiding []byte // the key of header protection, which lasts for all key phases
+
+	aead  cipher.AEAD // nil while at rest
+	hide  masker      // the same
+	iv    [ivLen]byte
+	nonce [ivLen]byte
+}
+
+var _ Cipher = (*Protection)(nil)
+
+const ivLen = 12
+
+// masker makes masks of samples.
+type masker interface {
+	mask(sample []byte) [MaskLen]byte
+}
+
+// NewProtection makes the protection of one direction of one level from the secret that TLS
+// gave for it. ok is false for a suite that is not TLS 1.3's, by its number.
+func NewProtection(suite uint16, secret []byte) (p *Protection, ok bool) {
+	s, ok := suites[suite]
+	if !ok {
+		return nil, false
+	}
+	p = &Protection{suite: s, secret: append([]byte(nil), secret...)}
+	p.hiding = s.expand(secret, "quic hp", s.keyLen)
+	p.wake()
+	return p, true
+}
+
+// wake makes key, IV and the ciphers from the secret. RFC 9001 §5.1: "The keys used for packet
+// protection are computed from the TLS secrets using the KDF provided by TLS", with the labels "quic key", "quic iv" and "quic hp".
+func (p *Protection) wake() {
+	p.aead = p.suite.newAEAD(p.suite.expand(p.secret, "quic key", p.suite.keyLen))
+	copy(p.iv[:], p.suite.expand(p.secret, "quic iv", ivLen))
+	p.hide = p.suite.newMasker(p.hiding)
+}
+
+// Rest implements Cipher.
+func (p *Protection) Rest() { p.aead, p.hide = nil, nil }
+
+// Next implements Cipher. RFC 9001 §6: "The header protection key is not updated."
+func (p *Protection) Next() Cipher {
+	n := &Protection{suite: p.suite, hiding: p.hiding}
+	n.secret = p.suite.expand(p.secret, "quic ku", len(p.secret))
+	n.wake()
+	return n
+}
+
+// Limits implements Cipher.
+func (p *Protection) Limits() (sealed, forged uint64) { return p.suite.sealed, p.suite.forged }
+
+// Overhead is the length of the AEAD's tag.
+func (p *Protection) Overhead() int { return aeadOverhead }
+
+// Seal implements Sealer.
+func (p *Protection) Seal(dst, header, payload []byte, pn uint64) []byte {
+	return p.ready(pn).Seal(dst, p.nonce[:], payload, header)
+}
+
+// Open implements Opener.
+func (p *Protection) Open(dst, header, sealed []byte, pn uint64) ([]byte, bool) {
+	opened, err := p.ready(pn).Open(dst, p.nonce[:], sealed, header)
+	if err != nil {
+		return dst, false
+	}
+	return opened, true
+}
+
+// Mask implements Cipher.
+func (p *Protection) Mask(sample []byte) [MaskLen]byte {
+	if p.hide == nil {
+		p.wake()
+	}
+	return p.hide.mask(sample)
+}
+
+// ready returns the AEAD, with the nonce set for the packet. RFC 9001 §5.3: "The 62 bits of the reconstructed QUIC packet number in
+// network byte order are left-padded with zeros to the size of the IV. The exclusive OR
+// of the padded packet number and the IV forms the AEAD nonce."
+func (p *Protection) ready(pn uint64) cipher.AEAD {
+	if p.aead == nil {
+		p.wake()
+	}
+	p.nonce = p.iv
+	binary.BigEndian.PutUint64(p.nonce[4:], binary.BigEndian.Uint64(p.iv[4:])^pn)
+	return p.aead
+}
+
+// expand is HKDF-Expand-Label of RFC 8446 §7.1, with an empty context.
+func (s *suite) expand(secret []byte, label string, length int) []byte {
+	info := binary.BigEndian.AppendUint16(nil, uint16(length))
+	info = append(info, byte(len("tls13 ")+len(label)))
+	info = append(info, "tls13 "...)
+	info = append(info, label...)
+	info = append(info, 0)
+	key, err := hkdf.Expand(func() hash.Hash { return s.hash() }, secret, string(info), length)
+	if err != nil { // a length of many hashes, or a secret too short for FIPS 140: neither comes from TLS
+		panic("handshake: " + err.Error())
+	}
+	return key
+}
