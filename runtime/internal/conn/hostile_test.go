@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"encoding/binary"
 	"math"
 	"testing"
 	"time"
@@ -103,7 +104,7 @@ func TestHeaderOverTheLimit(t *testing.T) {
 	w := connectedWorld(t)
 	_, err := w.client.core.OpenStream(w.now, make([]byte, packet.MaxHeader+1), true)
 	require.ErrorAs(t, err, new(*TooLargeError))
-	w.server.arrive(clientAddr, w.client.forge(500, append(packet.AppendStreamHead(nil, 0, 0, 2, false), 0x81, 0x08)))
+	w.server.arrive(clientAddr, w.client.forge(500, binary.AppendUvarint(packet.AppendStreamHead(nil, 0, 0, 2, false), packet.MaxHeader+1)))
 	require.Empty(t, w.server.events)
 	require.Nil(t, w.server.closed)
 	require.ErrorContains(t, w.server.core.streams[0].aborted, "limit")

@@ -38,7 +38,7 @@ type world struct {
 	sent int // datagrams, by both
 	// newDriver makes the handshake of a side; nil means plaintext.
 	newDriver func(*side) handshake.Driver
-	log  []note
+	log       []note
 }
 
 // side is one end, with the socket under it.
