@@ -382,6 +382,29 @@ func TestShutdown(t *testing.T) {
 	require.ErrorIs(t, err, net.ErrClosed)
 }
 
+// TestDialDuringShutdown is refused at once, and need not wait for a timeout.
+func TestDialDuringShutdown(t *testing.T) {
+	clean(t)
+	srv := echoServer(t)
+	s := open(t, dial(t, srv.addr), echoes)
+	require.NoError(t, exchange(bounded(t), s, []byte("x")))
+	down := make(chan error)
+	go func() { down <- srv.Shutdown(bounded(t)) }()
+	for {
+		c, err := Dial(bounded(t), srv.addr, WithPlaintext(), WithHandshakeTimeout(time.Minute))
+		if err == nil { // Shutdown has not begun
+			_ = c.Close(bounded(t))
+			continue
+		}
+		var refused *HandshakeError
+		require.ErrorAs(t, err, &refused)
+		require.False(t, refused.Timeout())
+		break
+	}
+	require.NoError(t, finish(bounded(t), s))
+	require.NoError(t, <-down)
+}
+
 // TestHandlerThatForgets returns from a handler before its session is over: the
 // session is the peer's to end.
 func TestUnreadMessagesAreNotLost(t *testing.T) {

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -154,7 +155,8 @@ func errorOf(cause error, peer netip.AddrPort, aborted error) error {
 		}
 		return e
 	case conn.Refused:
-		return &HandshakeError{Peer: peer, Reason: c.Reason, Err: c.Err}
+		// Words do not travel before there are keys.
+		return &HandshakeError{Peer: peer, Reason: cmp.Or(c.Reason, "the peer refused it"), Err: c.Err}
 	case conn.HandshakeTimeout:
 		return &HandshakeError{Peer: peer, timeout: true}
 	case conn.Reset:

@@ -71,11 +71,21 @@ func (s *shard) accept(at mono.Time, accepted endpoint.Accepted) *link {
 		return nil
 	}
 	c := s.serving.ln.config.conn
-	l := newLink(s, accepted.ServerID, accepted.From, conn.NewServer(at, c, accepted))
+	machine := conn.NewServer(at, c, accepted)
+	l := newLink(s, accepted.ServerID, accepted.From, machine)
 	if !s.table.add(l) {
+		s.refuse(at, machine)
 		return nil
 	}
 	return l
+}
+
+// refuse tells who dials that no connection is accepted any more.
+func (s *shard) refuse(at mono.Time, machine *conn.Conn) {
+	machine.Close(at)
+	if datagram, to, ok := machine.PollTransmit(at, s.replies.Next()); ok {
+		s.replies.Add(datagram, to)
+	}
 }
 
 // find returns what serves the protocol that header asks for and the note in it, or with what its session is to be aborted.

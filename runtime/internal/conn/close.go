@@ -76,8 +76,10 @@ func (c *Conn) settle(now mono.Time) {
 	case c.peerClosed && len(c.streams) == 0:
 		// Also where both ends closed at once: either's CLOSE says that all is done.
 		c.finish(nil, sayClosed)
-	case c.closing && c.phase < connected:
+	case c.closing && c.phase < connected && c.client:
 		c.finish(nil, nothing)
+	case c.closing && c.phase < connected:
+		c.finish(refusal("the server is going away"), sayError)
 	case c.answered:
 		c.finish(nil, nothing)
 	case c.closing && len(c.streams) == 0 && c.closeBegan == mono.Never:
@@ -114,6 +116,15 @@ func (c *Conn) heardGoAway(from StreamID) error {
 		c.events.push(Event{Kind: EventStreams})
 	}
 	return nil
+}
+
+// heardRefusal: the listening end went away before it was up, and has looked at no stream. The
+// dialing end may have been up already.
+func (c *Conn) heardRefusal() {
+	for s := c.lists[byAge].first; s != nil; s = c.lists[byAge].first {
+		c.heardAbort(s, AbortRefused, nil)
+	}
+	c.leaving, c.answered = true, true
 }
 
 // heardClose is the peer's word that it is done: it has all of ours, and we have all of

@@ -146,6 +146,10 @@ func (c *Conn) peerStream(id StreamID) (*stream, error) {
 
 // heardConnectionAbort ends the connection because the peer has.
 func (c *Conn) heardConnectionAbort(f *packet.Frame) {
+	if packet.Code(f.Value) == packet.ConnectionRefused && c.client && c.phase == connected {
+		c.heardRefusal()
+		return
+	}
 	e := &CloseError{Cause: Violated, Code: f.Value, Reason: string(f.Reason), Remote: true}
 	switch code := packet.Code(f.Value); {
 	case code >= packet.CodeApplication && code < packet.CryptoError:
