@@ -1,0 +1,113 @@
+package sim
+
+import (
+	"net/netip"
+
+	"github.com/sessgen/sessgen/runtime/internal/mono"
+)
+
+// flight is a datagram on its way.
+type flight struct {
+	source netip.AddrPort // where it says that it comes from
+	to     *host
+	data   []byte
+}
+
+// send takes a datagram from a host, and draws what becomes of it.
+func (w *world) send(from *host, addr netip.AddrPort, data []byte) {
+	to := w.byAddr[addr]
+	number := w.Datagrams
+	w.Datagrams++
+	if to == nil {
+		return // an address that the attacker made up
+	}
+	w.fold(1, uint64(w.now), uint64(from.index)<<8|uint64(to.index), uint64(len(data)))
+	if w.logging {
+		w.logf("%s sends %s to %s", from, describe(data), to)
+	}
+	if len(data) > w.mtu || from.cut > 0 || to.cut > 0 || from.mute > 0 || to.deaf > 0 {
+		w.lose(to, "no way")
+		return
+	}
+	d := roll(w.o.Seed, 5, uint64(number))
+	w.attack(from, to, data)
+	f := w.set(from.addr, to, data)
+	late, twice := mono.Time(w.o.Latency), false
+	if w.now < mono.Time(w.o.Heal) && !w.spared[number] {
+		hurt := false
+		if d.chance(w.o.Drop) {
+			w.hurt = append(w.hurt, number)
+			w.land(f)
+			w.lose(to, "dropped")
+			return
+		}
+		if d.chance(w.o.Delay) {
+			late += mono.Time(d.upTo(w.o.DelayMax))
+			hurt = true
+		}
+		if twice = d.chance(w.o.Duplicate); twice {
+			at := w.now + mono.Time(w.o.Latency) + mono.Time(d.upTo(w.o.DelayMax))
+			w.agenda.Push(at, happening{flight: w.set(from.addr, to, data)})
+		}
+		if d.chance(w.o.Corrupt) {
+			for range 1 + d.intn(8) {
+				bit := d.intn(8 * len(f.data))
+				f.data[bit/8] ^= 1 << (bit % 8)
+			}
+			hurt = true
+		}
+		if d.chance(w.o.Truncate) {
+			f.data = f.data[:d.intn(len(f.data))]
+			hurt = true
+		}
+		if hurt || twice {
+			w.hurt = append(w.hurt, number)
+		}
+	}
+	w.agenda.Push(w.now+late, happening{flight: f})
+}
+
+func (w *world) lose(to *host, cause string) {
+	w.Lost++
+	w.fold(2, uint64(w.now), uint64(to.index))
+	if w.logging {
+		w.logf("… and it is lost: %s", cause)
+	}
+}
+
+// arrive is the socket's: a datagram came.
+func (w *world) arrive(f *flight) {
+	h := f.to
+	w.fold(3, uint64(w.now), uint64(h.index), uint64(len(f.data)))
+	if w.logging {
+		w.logf("%s gets %s from %s", h, describe(f.data), f.source)
+	}
+	switch {
+	case h.down || len(f.data) == 0 && h.stopped:
+	case h.stopped:
+		if len(h.socket) < socketMax {
+			h.socket = append(h.socket, f)
+			return
+		}
+	default:
+		w.take(h, f)
+	}
+	w.land(f)
+}
+
+// set makes a flight with a copy of data.
+func (w *world) set(source netip.AddrPort, to *host, data []byte) (f *flight) {
+	if n := len(w.flights); n > 0 {
+		f, w.flights = w.flights[n-1], w.flights[:n-1]
+	} else {
+		f = &flight{data: make([]byte, 0, 2048)}
+	}
+	f.source, f.to, f.data = source, to, append(f.data[:0], data...)
+	return f
+}
+
+// land takes a flight's memory back.
+func (w *world) land(f *flight) {
+	f.to = nil
+	w.flights = append(w.flights, f)
+}

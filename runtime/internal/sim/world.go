@@ -1,0 +1,233 @@
+package sim
+
+import (
+	"fmt"
+	"net/netip"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/sessgen/sessgen/runtime/internal/mono"
+)
+
+// Outcome is what became of a run.
+type Outcome struct {
+	// Failure says what was wrong, nil if nothing was.
+	Failure error
+	// Hash is of every datagram's size, way, and times of setting out and arrival, in order, not of its bytes.
+	Hash uint64
+	// Elapsed is how long the run took in virtual time.
+	Elapsed time.Duration
+	// Datagrams counts those that were sent, Lost those of them that did not arrive, Forged those of the attacker.
+	Datagrams, Lost, Forged int
+	// Sessions counts those that were opened, Finished those that both ends finished, Messages what was received.
+	Sessions, Finished, Messages int
+	// Connections counts those that were dialed, Connected those whose dialing end was connected.
+	Connections, Connected int
+	// hurt are the datagrams, by number, whose fate was not good.
+	hurt []int
+	// log holds what happened last.
+	log []string
+}
+
+// world is one run: hosts with a network between them, in virtual time. One thing happens at a
+// time; after each, the machines are asked for all outputs, and everything that may be checked is.
+type world struct {
+	Outcome
+	o   Options
+	now mono.Time
+	*lent
+	hosts    []*host
+	byAddr   map[netip.AddrPort]*host
+	peers    []*peer
+	dials    map[dialKey]*peer
+	sessions []*session
+	numbers  int  // of sessions
+	random   dice // of the endpoints and handshakes
+	attacker attacker
+	mtu      int
+	calm     mono.Time // from when on nothing bad happens
+	spared   map[int]bool
+	events   int
+	logging  bool
+}
+
+// happening is something on the agenda: a datagram arrives, or a fault begins or ends.
+type happening struct {
+	flight *flight
+	fault  *Fault
+	over   bool
+	dial   *host
+}
+
+// memory is what runs leave for the next ones.
+var memory = sync.Pool{New: func() any { return &lent{packet: make([]byte, 0, 2048), reply: make([]byte, 0, 2048)} }}
+
+type lent struct {
+	flights       []*flight
+	agenda        Queue[happening]
+	packet, reply []byte
+}
+
+// eventsMax bounds a run: a machine that spins is found out.
+const eventsMax = 2_000_000
+
+// livenessBound is how long after the last fault everything must have come to its end.
+const livenessBound = 30 * time.Minute
+
+// Run runs the simulation of the options. Panics of what is simulated are failures.
+func Run(o Options) Outcome { return run(o, false) }
+
+// Trace is Run, and returns what happened last in words.
+func Trace(o Options) (Outcome, []string) {
+	out := run(o, true)
+	return out, out.log
+}
+
+func run(o Options, logging bool) (out Outcome) {
+	w := newWorld(o)
+	w.logging = logging
+	defer func() {
+		if r := recover(); r != nil {
+			w.fail("panic: %v\n%s", r, debug.Stack())
+		}
+		w.Elapsed = time.Duration(w.now)
+		for w.agenda.Len() > 0 {
+			if f := w.agenda.Pop().flight; f != nil {
+				w.land(f)
+			}
+		}
+		memory.Put(w.lent)
+		out = w.Outcome
+	}()
+	w.play()
+	return out
+}
+
+func newWorld(o Options) *world {
+	w := &world{
+		o: o, mtu: o.MTU, byAddr: map[netip.AddrPort]*host{}, dials: map[dialKey]*peer{},
+		random: roll(o.Seed, 1), lent: memory.Get().(*lent),
+	}
+	w.Hash = 14695981039346656037
+	w.attacker = attacker{dice: roll(o.Seed, 2), doubts: o.Drop+o.Corrupt+o.Truncate == 0 && len(o.Faults) == 0}
+	if len(o.Spared) > 0 {
+		w.spared = map[int]bool{}
+		for _, n := range o.Spared {
+			w.spared[n] = true
+		}
+	}
+	w.calm = mono.Time(o.Heal)
+	w.newHost(true)
+	for range o.Clients {
+		w.newHost(false)
+	}
+	for i := range o.Faults {
+		f := &o.Faults[i]
+		if f.Host >= len(w.hosts) {
+			continue
+		}
+		w.calm = max(w.calm, mono.Time(f.At+f.For))
+		w.agenda.Push(mono.Time(f.At), happening{fault: f})
+		if f.For > 0 && f.Kind != Jump {
+			w.agenda.Push(mono.Time(f.At+f.For), happening{fault: f, over: true})
+		}
+	}
+	for _, h := range w.hosts[1:] {
+		for range o.Conns {
+			w.agenda.Push(mono.Time(h.dice.intn(int(50*time.Millisecond))), happening{dial: h})
+		}
+	}
+	return w
+}
+
+// play lets things happen until nothing is left to happen.
+func (w *world) play() {
+	for w.Failure == nil {
+		at, p, e := w.next()
+		if at == mono.Never {
+			break
+		}
+		if at > w.calm.Add(livenessBound) {
+			w.fail("it goes on without end:%s", w.leftovers())
+			return
+		}
+		if w.events++; w.events > eventsMax {
+			w.fail("too much happens:%s", w.leftovers())
+			return
+		}
+		w.now = max(w.now, at)
+		switch {
+		case p != nil:
+			w.expire(p)
+		case e != nil:
+			w.wake(e)
+		default:
+			w.happen(w.agenda.Pop())
+		}
+	}
+	if w.Failure == nil {
+		w.judge()
+	}
+}
+
+// next is when something happens next, and at whom: a timer of p, or a program's at e, or what is next on the agenda.
+func (w *world) next() (at mono.Time, p *peer, e *end) {
+	at = w.agenda.Next()
+	for _, q := range w.peers {
+		if q.due < at && !q.host.stopped {
+			at, p = q.due, q
+		}
+		if q.host.stopped {
+			continue
+		}
+		for _, s := range q.ends {
+			if s.wakeAt < at {
+				at, p, e = s.wakeAt, nil, s
+			}
+		}
+	}
+	return at, p, e
+}
+
+func (w *world) happen(h happening) {
+	switch {
+	case h.fault != nil && h.over:
+		w.endFault(h.fault)
+	case h.fault != nil:
+		w.beginFault(h.fault)
+	case h.dial != nil:
+		w.dial(h.dial)
+	default:
+		w.arrive(h.flight)
+	}
+}
+
+// fail ends the run.
+func (w *world) fail(format string, args ...any) {
+	if w.Failure == nil {
+		w.Failure = fmt.Errorf("after %s: %s", time.Duration(w.now), fmt.Sprintf(format, args...))
+	}
+}
+
+// logf notes what happened, if somebody asks.
+func (w *world) logf(format string, args ...any) {
+	const most = 20_000
+	if !w.logging {
+		return
+	}
+	if len(w.log) >= 2*most {
+		w.log = append(w.log[:0], w.log[most:]...)
+	}
+	w.log = append(w.log, fmt.Sprintf("%14s ", time.Duration(w.now))+fmt.Sprintf(format, args...))
+}
+
+// fold mixes numbers into the hash.
+func (w *world) fold(numbers ...uint64) {
+	h := w.Hash
+	for _, n := range numbers {
+		h = (h ^ n) * 0x9e3779b97f4a7c15
+		h ^= h >> 32
+	}
+	w.Hash = h
+}
