@@ -45,8 +45,9 @@ generated: ## fail if a generated file is not what sessgen makes today
 race: ## the tests under the race detector
 	$(GO) test -race ./...
 
-sim: ## simulate SEEDS seeds, and ten thousand exchanges
-	SIM_LONG=1 $(GO) test ./runtime/simnet -run 'TestEcho' -sim.seeds=$(SEEDS)
+sim: ## simulate SEEDS seeds of the transport, a tenth of that with programs above it, and ten thousand exchanges
+	$(GO) test ./runtime/internal/sim -run '^TestSwarm$$' -v -timeout 5h -sim.seeds=$(SEEDS)
+	SIM_LONG=1 $(GO) test ./runtime/simnet -run 'TestEcho' -timeout 1h -sim.seeds=$$(($(SEEDS) / 10 + 1))
 
 fuzz: ## every fuzz target for FUZZTIME
 	@$(GO) test -list '^Fuzz' ./... | awk '/^Fuzz/{f[n++]=$$1} /^ok/{for(i=0;i<n;i++)print $$2, f[i]; n=0}' | \

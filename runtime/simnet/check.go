@@ -44,7 +44,7 @@ func (h *history) check() error {
 		if !known {
 			return fmt.Errorf("the core of %s does not know it", h.ends[role])
 		}
-		if err := h.lanes[role].check(out, receiveBuffer(h, role)); err != nil {
+		if err := h.lanes[role].Check(out, receiveBuffer(h, role)); err != nil {
 			return fmt.Errorf("from %s: %w", h.protocol.Roles[role], err)
 		}
 	}
@@ -60,15 +60,15 @@ func (n *Net) received(s *stream, message []byte) {
 	if s.history.lone {
 		return
 	}
-	if err := s.history.lanes[1-s.role].receive(message); err != nil {
+	if err := s.history.lanes[1-s.role].Receive(message); err != nil {
 		n.fail("%s: %v", s, err)
 	}
 }
 
 // finished ends a session in good order at one end: that has had everything.
 func (n *Net) finished(s *stream) {
-	if in := &s.history.lanes[1-s.role]; !s.history.lone && !in.complete() {
-		n.fail("%s finished after %d of %d messages that were sent to it", s, in.received, in.sent)
+	if in := &s.history.lanes[1-s.role]; !s.history.lone && !in.Complete() {
+		n.fail("%s finished after %d of %d messages that were sent to it", s, in.Received, in.Sent)
 	}
 	n.end(s, errFinished)
 }
@@ -81,8 +81,8 @@ func (n *Net) judge(h *history) {
 	}
 	delete(dialing.peer.histories, dialing.id)
 	for role, s := range h.ends {
-		if l := &h.lanes[role]; !dialing.early() && !listening.early() && !l.complete() {
-			n.fail("%s: both ends finished after %d of %d messages", s, l.received, l.sent)
+		if l := &h.lanes[role]; !dialing.early() && !listening.early() && !l.Complete() {
+			n.fail("%s: both ends finished after %d of %d messages", s, l.Received, l.Sent)
 		}
 	}
 	if dialing.early() != listening.early() && !h.aborted && lostInCalm(n, dialing, listening) {

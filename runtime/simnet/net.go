@@ -161,7 +161,7 @@ func (n *Net) release() {
 
 // next is when something happens next on the network.
 func (n *Net) next() mono.Time {
-	at := n.wire.flying.next()
+	at := n.wire.flying.Next()
 	for _, p := range n.peers {
 		at = min(at, p.timeout)
 	}
@@ -186,8 +186,8 @@ func (n *Net) sleep(at mono.Time) {
 
 // happen lets one thing happen that is due: the earliest datagram arrives, or a timer fires.
 func (n *Net) happen() {
-	if n.wire.flying.next() <= n.now {
-		f := n.wire.flying.pop()
+	if n.wire.flying.Next() <= n.now {
+		f := n.wire.flying.Pop()
 		n.arrive(f)
 		n.wire.landed(f)
 	} else {

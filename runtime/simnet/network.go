@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/sessgen/sessgen/runtime/internal/mono"
+	"github.com/sessgen/sessgen/runtime/internal/sim"
 )
 
 // Datagram is one datagram on its way, as [Net.Intercept] sees it.
@@ -25,7 +26,7 @@ type network struct {
 	options Options
 	trace   *trace
 	links   map[[2]int]*link // by the indices of two hosts; looked up, never walked
-	flying  flights
+	flying  sim.Queue[flight]
 	spare   [][]byte
 
 	// cuts are the partitions: each holds the names on one side.
@@ -152,9 +153,15 @@ func flip(data []byte, n int, random *rand.Rand) {
 	}
 }
 
+// flight is a datagram on its way.
+type flight struct {
+	from, to *host
+	data     []byte
+}
+
 // fly sets out a datagram that arrives at the given time.
 func (w *network) fly(at mono.Time, from, to *host, data []byte) {
-	w.flying.push(flight{at: at, from: from, to: to, data: data})
+	w.flying.Push(at, flight{from: from, to: to, data: data})
 }
 
 func (w *network) buffer() []byte {

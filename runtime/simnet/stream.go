@@ -148,7 +148,7 @@ func (n *Net) trySend(s *stream) {
 		return
 	}
 	if err == nil {
-		s.history.lanes[s.role].send(c.message)
+		s.history.lanes[s.role].Send(c.message)
 	}
 	s.sending = nil
 	n.answer(c, err)

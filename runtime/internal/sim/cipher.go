@@ -80,12 +80,16 @@ func (d *stubDriver) Handle(level handshake.Level, data []byte) []handshake.Mess
 			handshake.Send{Level: handshake.Handshake, Data: flightOf(clientProofLen, d.half, nil)},
 			d.keys(handshake.Application),
 			handshake.Complete{},
+			handshake.Over{},
 		}
 	default:
 		app := d.keys(handshake.Application)
-		return []handshake.Message{handshake.Keys{Level: handshake.Application, Opener: app.Opener}, handshake.Complete{}}
+		return []handshake.Message{handshake.Keys{Level: handshake.Application, Opener: app.Opener}, handshake.Complete{}, handshake.Over{}}
 	}
 }
+
+// Close implements handshake.Driver.
+func (d *stubDriver) Close() {}
 
 func (d *stubDriver) keys(level handshake.Level) handshake.Keys {
 	client, server := d.half, d.peers

@@ -22,10 +22,10 @@ type host struct {
 	dice      dice      // of its programs
 	skew      mono.Time // how far its clock is ahead
 	// What faults are in force.
-	cut, deaf, mute, stops int
-	stopped                bool
-	down                   bool
-	socket                 []*flight // what arrived while the process was stopped
+	cut, deaf, mute, stops, restarts int
+	stopped                          bool
+	down                             bool
+	socket                           []*flight // what arrived while the process was stopped
 }
 
 // socketMax is how many datagrams a socket holds for a process that does not read.
@@ -80,6 +80,7 @@ func (w *world) beginFault(f *Fault) {
 		w.mtu = min(w.mtu, f.Size)
 	case Restart:
 		h.crash()
+		h.restarts++
 		h.down = true
 	case Close:
 		for _, p := range w.peersOf(h) {
@@ -109,6 +110,9 @@ func (w *world) endFault(f *Fault) {
 			h.resume()
 		}
 	case Restart:
+		if h.restarts--; h.restarts > 0 {
+			return
+		}
 		h.down = false
 		h.boot()
 		if !h.listening {
