@@ -36,9 +36,11 @@ func TestCompiles(t *testing.T) {
 			}
 		}
 		p := schema.Parse("", files, sources)
-		generated, err := gen.Generate(p)
+		generated, err := gen.GenerateFuzz(p)
 		require.NoError(t, err, dir)
-		require.Len(t, generated, len(files), "%s: %v", dir, p.Diagnostics())
+		for _, name := range files {
+			require.Contains(t, generated, name+".go", "%s: %v", dir, p.Diagnostics())
+		}
 		for name, text := range sources {
 			_, err := parser.ParseFile(token.NewFileSet(), name, text, 0)
 			if path.Ext(name) == ".go" && !strings.HasSuffix(name, ".sess.go") && err == nil {

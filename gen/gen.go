@@ -29,13 +29,25 @@ func Check(p *schema.Package) {
 
 // Generate makes the Go files of the schema, by name; bank.sess becomes bank.sess.go. Where the
 // schema has errors, or gets some of Check, it makes none. An error is a defect of the generator.
-func Generate(p *schema.Package) (map[string][]byte, error) {
+func Generate(p *schema.Package) (map[string][]byte, error) { return generate(p, false) }
+
+// GenerateFuzz is Generate, and makes also fuzz targets for the bodies of roles:
+// bank.sess_fuzz_test.go, where bank.sess declares a protocol or a payload type.
+func GenerateFuzz(p *schema.Package) (map[string][]byte, error) { return generate(p, true) }
+
+func generate(p *schema.Package, fuzz bool) (map[string][]byte, error) {
 	Check(p)
 	if p.HasErrors() {
 		return nil, nil
 	}
-	return emit.Files(p)
+	return emit.Files(p, fuzz)
 }
+
+// FuzzFile is the name of the file with the fuzz targets of a schema file.
+func FuzzFile(source string) string { return source + emit.FuzzSuffix }
+
+// Header is the line that generated files begin with; source is the schema file's name.
+func Header(source string) string { return emit.Header(source) }
 
 // meet finds package-level names that meet.
 func meet(p *schema.Package) {

@@ -50,22 +50,3 @@ them: every mistake that it can find, in one run.`,
 func errorFormat(cmd *cobra.Command, format *string) {
 	cmd.Flags().StringVar(format, "error-format", "text", "how mistakes are printed: text, json or github")
 }
-
-// build generates the Go of a unit, and prints what is wrong with it.
-func build(cmd *cobra.Command, u unit, format diag.Format) (map[string][]byte, error) {
-	p, err := schema.Load(u.dir, u.files)
-	if err != nil {
-		return nil, err
-	}
-	files, err := gen.Generate(p)
-	if err != nil {
-		return nil, err
-	}
-	if err := p.Printer(format).Print(cmd.ErrOrStderr(), p.Diagnostics()); err != nil {
-		return nil, err
-	}
-	if p.HasErrors() {
-		return nil, errReported
-	}
-	return files, nil
-}

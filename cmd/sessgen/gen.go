@@ -2,14 +2,23 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
+	"github.com/sessgen/sessgen/gen"
+	"github.com/sessgen/sessgen/schema"
 	"github.com/sessgen/sessgen/schema/diag"
 )
 
+// generation is what gen was asked for.
+type generation struct {
+	check, fuzz bool
+	format      diag.Format
+}
+
 func genCommand() *cobra.Command {
-	var check bool
+	var g generation
 	var format string
 	cmd := &cobra.Command{
 		Use:   "gen [folder | folder/... | file.sess ...]",
@@ -19,29 +28,33 @@ are one schema and one Go package; without arguments it is the current one.
 Files that are named are a schema of just those files.
 
 Nothing is written unless everything succeeds, nor where nothing changed. In a
-folder, generated files whose schema is gone are removed.`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			print, err := diag.ParseFormat(format)
-			if err != nil {
+folder, generated files whose schema is gone are removed.
+
+With --fuzz it also makes x.sess_fuzz_test.go: for each role a fuzz target that
+plays peers, honest and otherwise, against its body. From then on every gen keeps that file up to date,
+until it is deleted.`,
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			if g.format, err = diag.ParseFormat(format); err != nil {
 				return usageError{err}
 			}
-			return generate(cmd, args, check, print)
+			return g.run(cmd, args)
 		},
 	}
 	errorFormat(cmd, &format)
-	cmd.Flags().BoolVar(&check, "check", false, "write nothing; print what would change, and fail if anything would")
+	cmd.Flags().BoolVar(&g.check, "check", false, "write nothing; print what would change, and fail if anything would")
+	cmd.Flags().BoolVar(&g.fuzz, "fuzz", false, "also make fuzz targets for the bodies of roles")
 	return cmd
 }
 
-func generate(cmd *cobra.Command, args []string, check bool, format diag.Format) error {
-	found, err := units(args)
+func (g generation) run(cmd *cobra.Command, args []string) error {
+	found, err := places(args)
 	if err != nil {
 		return err
 	}
 	var changed []change
 	failed := false
 	for _, u := range found {
-		files, err := build(cmd, u, format)
+		files, err := g.build(cmd, u)
 		if err == errReported {
 			failed = true
 			continue
@@ -58,13 +71,67 @@ func generate(cmd *cobra.Command, args []string, check bool, format diag.Format)
 	switch {
 	case failed:
 		return errReported
-	case check && len(changed) > 0:
+	case len(changed) == 0 && !slices.ContainsFunc(found, func(u unit) bool { return len(u.files) > 0 }):
+		return noFiles(args)
+	case g.check && len(changed) > 0:
 		if err := printDiff(cmd.OutOrStdout(), changed); err != nil {
 			return err
 		}
 		return fmt.Errorf("%d generated files are not up to date: run sessgen gen", len(changed))
-	case check:
+	case g.check:
 		return nil
 	}
 	return apply(changed)
+}
+
+// build generates the Go of a unit, and prints what is wrong with it. A unit without
+// schema files has none.
+func (g generation) build(cmd *cobra.Command, u unit) (map[string][]byte, error) {
+	if len(u.files) == 0 {
+		return nil, nil
+	}
+	p, err := schema.Load(u.dir, u.files)
+	if err != nil {
+		return nil, err
+	}
+	fuzzed, err := g.fuzzed(u)
+	if err != nil {
+		return nil, err
+	}
+	make := gen.Generate
+	if len(fuzzed) > 0 {
+		make = gen.GenerateFuzz
+	}
+	files, err := make(p)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.Printer(g.format).Print(cmd.ErrOrStderr(), p.Diagnostics()); err != nil {
+		return nil, err
+	}
+	if p.HasErrors() {
+		return nil, errReported
+	}
+	for _, source := range u.files {
+		if !slices.Contains(fuzzed, source) {
+			delete(files, gen.FuzzFile(source))
+		}
+	}
+	return files, nil
+}
+
+// fuzzed are the schema files that get fuzz targets: those that have some already, or all.
+func (g generation) fuzzed(u unit) (sources []string, err error) {
+	for _, source := range u.files {
+		ours := g.fuzz
+		if !ours {
+			if _, ours, err = read(u.path(gen.FuzzFile(source)), source); err != nil {
+				return nil, err
+			}
+		}
+		if ours {
+			sources = append(sources, source)
+		}
+	}
+	return sources, nil
 }

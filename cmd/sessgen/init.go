@@ -103,7 +103,7 @@ func makeFirst(cmd *cobra.Command, dir string) error {
 			return err
 		}
 	}
-	if err := generate(cmd, []string{dir}, false, diag.Text); err != nil {
+	if err := (generation{format: diag.Text}).run(cmd, []string{dir}); err != nil {
 		return err
 	}
 	get := ""

@@ -14,13 +14,35 @@ type unit struct {
 	dir   string
 	files []string // base names, sorted
 	whole bool     // all files of the folder
+	// made are the files of the folder that bear names of generated ones.
+	made []string
 }
 
 // path is where the unit's file is, in the form that the user gave.
 func (u unit) path(file string) string { return filepath.Join(u.dir, file) }
 
-// units finds what the arguments name.
+// units finds what the arguments name: the folders that hold .sess files, and files.
 func units(args []string) ([]unit, error) {
+	found, err := places(args)
+	if err != nil {
+		return nil, err
+	}
+	found = slices.DeleteFunc(found, func(u unit) bool { return len(u.files) == 0 })
+	if len(found) == 0 {
+		return nil, noFiles(args)
+	}
+	return found, nil
+}
+
+func noFiles(args []string) error {
+	if len(args) == 0 {
+		args = []string{"."}
+	}
+	return fmt.Errorf("no .sess files in %s", strings.Join(args, ", "))
+}
+
+// places is units, and also finds folders with generated files that have lost their .sess files.
+func places(args []string) ([]unit, error) {
 	if len(args) == 0 {
 		args = []string{"."}
 	}
@@ -44,8 +66,8 @@ func units(args []string) ([]unit, error) {
 			if err != nil {
 				return nil, err
 			}
-			if len(u.files) == 0 {
-				return nil, fmt.Errorf("no .sess files in %s", arg)
+			if u.empty() {
+				return nil, noFiles([]string{arg})
 			}
 			found = append(found, u)
 		case strings.HasSuffix(arg, ".sess"):
@@ -67,7 +89,7 @@ func units(args []string) ([]unit, error) {
 		found = append(found, u)
 	}
 	if len(found) == 0 {
-		return nil, fmt.Errorf("no .sess files below %s", strings.Join(args, ", "))
+		return nil, noFiles(args)
 	}
 	return found, nil
 }
@@ -87,12 +109,18 @@ func folder(dir string) (unit, error) {
 		if info, err := os.Stat(u.path(e.Name())); err != nil || info.Mode().IsRegular() {
 			u.files = append(u.files, e.Name())
 		}
+		if !e.IsDir() && sourceOf(e.Name()) != "" {
+			u.made = append(u.made, e.Name())
+		}
 	}
 	return u, nil
 }
 
-// folders are the units of root and of all folders below it that hold .sess
-// files. As for the go command, folders called testdata or vendor, or whose names begin
+// empty reports whether the unit concerns nobody.
+func (u unit) empty() bool { return len(u.files)+len(u.made) == 0 }
+
+// folders are the units of root and of all folders below it that hold .sess or
+// generated files. As for the go command, folders called testdata or vendor, or whose names begin
 // with a dot or an underscore, do not count.
 func folders(root string) ([]unit, error) {
 	var found []unit
@@ -108,7 +136,7 @@ func folders(root string) ([]unit, error) {
 			return filepath.SkipDir
 		}
 		u, err := folder(path)
-		if err == nil && len(u.files) > 0 {
+		if err == nil && !u.empty() {
 			found = append(found, u)
 		}
 		return err

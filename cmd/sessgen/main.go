@@ -1,6 +1,6 @@
 // Command sessgen makes Go types of protocol files.
 //
-//	sessgen [gen] [--check] [folder | folder/... | file.sess ...]
+//	sessgen [gen] [--check] [--fuzz] [folder | folder/... | file.sess ...]
 //	sessgen check [folder | folder/... | file.sess ...]
 //	sessgen fmt [-d | -w] [folder | folder/... | file.sess ... | -]
 //	sessgen graph [--format text|dot|mermaid|svg] [--protocol P] [--role R] [folder | ...]

@@ -15,7 +15,8 @@ import (
 type protocol struct {
 	*generator
 	*automaton.Automaton
-	f *file
+	f     *file
+	roles [2]*role
 	// private is the beginning of unexported names, and variable the name of the session.Protocol.
 	private, variable string
 	// steps are the messages in the order of their places.
@@ -41,7 +42,7 @@ type fields struct {
 }
 
 // protocol writes everything that belongs to a protocol.
-func (g *generator) protocol(a *automaton.Automaton) {
+func (g *generator) protocol(a *automaton.Automaton) *protocol {
 	p := &protocol{
 		generator: g, Automaton: a, f: g.files[a.Protocol.File],
 		private: names.Private(a.Protocol.Name), variable: a.Protocol.Name + "Protocol",
@@ -53,19 +54,19 @@ func (g *generator) protocol(a *automaton.Automaton) {
 	p.nameAll()
 	p.variableDecl()
 	p.constants()
-	var roles [2]*role
-	for i := range roles {
-		roles[i] = &role{protocol: p, index: i, name: a.Protocol.Roles[i], prefix: a.Protocol.Name + a.Protocol.Roles[i]}
+	for i, name := range a.Protocol.Roles {
+		p.roles[i] = &role{protocol: p, index: i, name: name, prefix: a.Protocol.Name + name}
 	}
-	roles[0].run()
-	roles[0].open()
-	roles[1].register()
-	for _, r := range roles {
+	p.roles[0].run()
+	p.roles[0].open()
+	p.roles[1].register()
+	for _, r := range p.roles {
 		for _, place := range p.Places {
 			r.state(place)
 		}
 	}
 	p.functions()
+	return p
 }
 
 // nameAll gives names to what both roles share.

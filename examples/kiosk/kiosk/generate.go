@@ -1,0 +1,3 @@
+package kiosk
+
+//go:generate go tool sessgen gen --fuzz

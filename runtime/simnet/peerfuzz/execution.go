@@ -1,0 +1,178 @@
+package peerfuzz
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sessgen/sessgen/runtime/session"
+)
+
+// execution is one play of a peer against the body under test, in a bubble.
+type execution struct {
+	t        *testing.T
+	protocol *session.Protocol
+	role     int // the body's
+	peer     *Peer
+	story    *story
+	before   int    // goroutines of the process
+	own      []byte // what marks those of the bubble in a trace
+
+	// What the body's goroutines write. It is read when all of them wait.
+	started  bool
+	done     chan struct{}
+	panicked string
+	err      error // what the body returned
+	result   error // what its session ended with
+	broken   bool  // its session refused something of the peer's while the body ran
+	owed     bool  // the peer kept to the protocol, and has waited in vain
+}
+
+// The patience with a body, in virtual time.
+const (
+	patience = 24 * time.Hour
+	grace    = time.Minute
+)
+
+func newExecution(t *testing.T, p *session.Protocol, role int, way *ways, input []byte) *execution {
+	s := newSource(input)
+	r := &execution{
+		t: t, protocol: p, role: role, story: &story{}, done: make(chan struct{}), before: runtime.NumGoroutine(), own: bubble(trace(false)),
+	}
+	d := &deviant{protocol: p, role: 1 - role, source: s, story: r.story}
+	d.kind, d.at = conforming, 0
+	if len(input) > 0 {
+		d.kind = deviation(s.byte() % byte(deviations))
+		d.at = int(s.byte() % 16)
+	}
+	r.peer = &Peer{protocol: p, source: s, way: way, deviant: d}
+	return r
+}
+
+// guard is the body under test, watched.
+func guard[S, E any](r *execution, subject Body[S, E]) Body[S, E] {
+	return func(ctx context.Context, start S) (end E, err error) {
+		r.started = true
+		returned := false
+		defer func() {
+			if v := recover(); v != nil {
+				r.panicked, err = fmt.Sprintf("the body panicked: %v\n%s", v, debug.Stack()), errGivenUp
+			} else if !returned {
+				r.panicked = "the body's goroutine ended in it: runtime.Goexit, or t.FailNow"
+			}
+			r.err = err
+			close(r.done)
+		}()
+		end, err = subject(ctx, start)
+		returned = true
+		return end, err
+	}
+}
+
+// player is the peer.
+func player[S, E any](r *execution, play func(context.Context, *Peer, S) (E, error)) Body[S, E] {
+	return func(ctx context.Context, start S) (E, error) {
+		ctx, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
+		end, err := play(ctx, r.peer, start)
+		r.owed = errors.Is(err, context.DeadlineExceeded) && !r.peer.deviant.done
+		return end, err
+	}
+}
+
+// judge waits for the body, and says what is wrong with it.
+func (r *execution) judge() {
+	if !r.started {
+		return
+	}
+	select {
+	case <-r.done:
+	case <-time.After(patience + grace):
+		r.fail("the body has not returned a day after it was called, in virtual time, though its session is over:\n%s", r.others())
+		return
+	}
+	// What the body has set going may come to its end.
+	time.Sleep(grace)
+	synctest.Wait()
+	if fault := r.fault(); fault != "" {
+		r.fail("%s", fault)
+		return
+	}
+	if runtime.NumGoroutine() <= r.before {
+		return
+	}
+	if left := r.others(); len(left) > 0 {
+		r.fail("the body has returned, and left goroutines behind that wait:\n%s", left)
+	}
+}
+
+// fault is what is wrong with how the body ended, "" if nothing is.
+func (r *execution) fault() string {
+	var contract *session.ContractError
+	var encode *session.EncodeError
+	var large *session.TooLargeError
+	var peer *session.PeerError
+	switch {
+	case r.panicked != "":
+		return r.panicked
+	case r.owed:
+		return "the body owed a message for a day, in virtual time"
+	case errors.Is(r.err, session.ErrStateUsed), errors.Is(r.err, session.ErrNoSession):
+		return fmt.Sprintf("the body used a state that it should not: %v", r.err)
+	case errors.As(r.err, &contract), errors.As(r.err, &encode), errors.As(r.err, &large):
+		return fmt.Sprintf("the body tried to send what it must not: %v", r.err)
+	case errors.Is(r.result, session.ErrUnfinished):
+		return fmt.Sprintf("the body returned no error, and has not finished: %v", r.result)
+	case r.err != nil && r.broken && !errors.As(r.err, &peer):
+		return fmt.Sprintf("the body got a *session.PeerError, and returned an error that does not wrap it: %v", r.err)
+	case errors.As(r.result, &peer) && !peer.Remote && !r.peer.deviant.done:
+		return fmt.Sprintf("the peer kept to the protocol, and was refused; is a predicate not pure? %v", r.result)
+	}
+	return ""
+}
+
+func (r *execution) fail(format string, args ...any) {
+	r.t.Helper()
+	r.t.Errorf("peerfuzz: %s %s: %s\n%s", r.protocol.Name, r.protocol.Roles[r.role], fmt.Sprintf(format, args...), r.story)
+}
+
+// trace is the stack of this goroutine, or of all.
+func trace(all bool) []byte {
+	buf := make([]byte, 1<<12)
+	for {
+		n := runtime.Stack(buf, all)
+		if n < len(buf) || !all {
+			return buf[:n]
+		}
+		buf = make([]byte, 2*len(buf))
+	}
+}
+
+// bubble is "synctest bubble 7" of a goroutine's trace.
+func bubble(trace []byte) []byte {
+	line, _, _ := bytes.Cut(trace, []byte("\n"))
+	i := bytes.Index(line, []byte("synctest bubble "))
+	if i < 0 {
+		return nil
+	}
+	return bytes.TrimRight(line[i:], "]:\n")
+}
+
+// others are the traces of the bubble's goroutines, without those that the test itself has.
+func (r *execution) others() []byte {
+	var found [][]byte
+	for i, g := range bytes.Split(trace(true), []byte("\n\n")) {
+		line, _, _ := bytes.Cut(g, []byte("\n"))
+		ours := r.own != nil && bytes.HasSuffix(line, append(bytes.Clone(r.own), "]:"...))
+		if i > 0 && ours && !bytes.Contains(g, []byte("testing/synctest.Test")) {
+			found = append(found, g)
+		}
+	}
+	return bytes.Join(found, []byte("\n\n"))
+}

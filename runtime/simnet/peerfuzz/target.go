@@ -1,0 +1,89 @@
+package peerfuzz
+
+import (
+	"context"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sessgen/sessgen/runtime/session"
+)
+
+// Body is what runs a role: S is its first state, E its last.
+type Body[S, E any] = func(context.Context, S) (E, error)
+
+// Second is the fuzz target of a protocol's second role. body is under test; play
+// plays the first role against it. The other arguments are generated functions. A
+// target without a body is skipped.
+func Second[S1, E1, S2, E2 any](
+	f *testing.F, p *session.Protocol, subject Body[S2, E2], register func(session.Registrar, Body[S2, E2]),
+	run func(context.Context, session.Conn, Body[S1, E1]) error, play func(context.Context, *Peer, S1) (E1, error),
+) {
+	target(f, p, 1, subject != nil, func(r *execution) {
+		conn, srv := session.Pipe()
+		register(subjectSide{srv, r}, guard(r, subject))
+		_ = run(context.Background(), &peerConn{conn, r}, player(r, play))
+		synctest.Wait() // a peer that aborts at once may never have been heard of
+	})
+}
+
+// First is the fuzz target of a protocol's first role. body is under test; play
+// plays the second role against it.
+func First[S1, E1, S2, E2 any](
+	f *testing.F, p *session.Protocol, subject Body[S1, E1], run func(context.Context, session.Conn, Body[S1, E1]) error,
+	register func(session.Registrar, Body[S2, E2]), play func(context.Context, *Peer, S2) (E2, error),
+) {
+	target(f, p, 0, subject != nil, func(r *execution) {
+		conn, srv := session.Pipe()
+		register(peerSide{srv, r}, player(r, play))
+		go func() { _ = run(context.Background(), &subjectConn{conn, r}, guard(r, subject)) }()
+		synctest.Wait()
+	})
+}
+
+// spin is how long, on a real clock, an execution may take: then it runs in circles.
+const spin = time.Minute
+
+func target(f *testing.F, p *session.Protocol, role int, set bool, play func(*execution)) {
+	if !set {
+		f.Skipf("nothing to play against: set %s in a test file", strings.Replace(f.Name(), "Fuzz", "Fuzzed", 1))
+	}
+	for _, input := range seeds() {
+		f.Add(input)
+	}
+	way := newWays(p)
+	f.Fuzz(func(t *testing.T, input []byte) {
+		watchdog := time.AfterFunc(spin, func() { panic("peerfuzz: the body of " + p.Name + " " + p.Roles[role] + " runs in circles") })
+		defer watchdog.Stop()
+		synctest.Test(t, func(t *testing.T) {
+			r := newExecution(t, p, role, way, input)
+			play(r)
+			r.judge()
+		})
+	})
+}
+
+// seeds are the inputs that every run of the tests plays: conversations that keep
+// to the protocol, and each deviation in each of the first messages.
+func seeds() (inputs [][]byte) {
+	random := rand.New(rand.NewPCG(1, 1))
+	input := func(kind deviation, at, length int) []byte {
+		b := []byte{byte(kind), byte(at)}
+		for range length {
+			b = append(b, byte(random.Uint32()))
+		}
+		return b
+	}
+	inputs = append(inputs, nil)
+	for i := range 64 {
+		inputs = append(inputs, input(conforming, 0, 16*i))
+	}
+	for kind := conforming + 1; kind < deviations; kind++ {
+		for at := range 6 {
+			inputs = append(inputs, input(kind, at, 0), input(kind, at, 20), input(kind, at, 60))
+		}
+	}
+	return inputs
+}
