@@ -1796,11 +1796,8 @@ func (v *Principal) decode(d *session.Decoder) {
 
 // Sealed is a part that only the holder of a key can read.
 type Sealed struct {
-	// Sealed is a part that only the holder of a key can read.
-	Etype int32
-	// Sealed is a part that only the holder of a key can read.
-	Kvno uint32
-	// Sealed is a part that only the holder of a key can read.
+	Etype  int32
+	Kvno   uint32
 	Cipher []byte
 }
 

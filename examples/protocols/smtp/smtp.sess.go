@@ -3367,9 +3367,7 @@ func (v *Extension) decode(d *session.Decoder) {
 
 // Fault is a negative reply: 4yz for now, 5yz for good (RFC 5321 §4.2.1).
 type Fault struct {
-	// Fault is a negative reply: 4yz for now, 5yz for good (RFC 5321 §4.2.1).
 	Code int32
-	// Fault is a negative reply: 4yz for now, 5yz for good (RFC 5321 §4.2.1).
 	Text []string
 }
 
