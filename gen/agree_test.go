@@ -32,7 +32,7 @@ type payload struct {
 	descriptor protoreflect.MessageDescriptor
 }
 
-// TestAgreesWithProtobuf takes every payload of the corpus and of the examples. protocompile must accept what is
+// TestAgreesWithProtobuf takes every payload of the corpus and of this tree's schemas. protocompile must accept what is
 // exported of each schema; random values, encoded by the protobuf library, must come back from the generated code
 // to the byte, through its decoder and its encoder.
 //
@@ -246,13 +246,10 @@ func shapeOf(t *check.Type, within []*check.Named) string {
 	return text + "}"
 }
 
-// allSchemas are the valid schemas of the corpus and those of the examples, by a folder for each.
+// allSchemas are the valid schemas of the corpus and those of this tree, by a folder for each.
 func allSchemas(t *testing.T) map[string]map[string][]byte {
 	all := corpus(t)
-	paths, err := filepath.Glob("../examples/*/*/*.sess")
-	require.NoError(t, err)
-	require.NotEmpty(t, paths)
-	for _, file := range paths {
+	for _, file := range generatedFrom(t) {
 		text, err := os.ReadFile(file)
 		require.NoError(t, err)
 		all[strings.TrimPrefix(filepath.ToSlash(filepath.Dir(file)), "../")] = map[string][]byte{filepath.Base(file): text}

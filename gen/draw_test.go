@@ -109,10 +109,14 @@ func (r drawer) value(fresh func() protoreflect.Value, t *check.Type, deep int) 
 		if !t.Named.Proto {
 			return protoreflect.ValueOfBytes(r.extern(t.Named))
 		}
-		if t.Named.GoName != "Timestamp" {
-			panic("no values are known of " + t.Named.Path + "." + t.Named.GoName)
+		switch v := fresh(); t.Named.GoName {
+		case "Timestamp":
+			return r.time(v, yearOne, yearsEnd)
+		case "StringValue":
+			v.Message().Set(v.Message().Descriptor().Fields().ByNumber(1), protoreflect.ValueOfString(r.text()))
+			return v
 		}
-		return r.time(fresh(), yearOne, yearsEnd)
+		panic("no values are known of " + t.Named.Path + "." + t.Named.GoName)
 	case check.Time:
 		return r.time(fresh(), yearOne, yearsEnd)
 	case check.Duration:

@@ -12,13 +12,21 @@ import (
 	"github.com/sessgen/sessgen/schema/diag"
 )
 
+// generatedFrom are the schemas of this tree whose Go lies beside them.
+func generatedFrom(t *testing.T) (paths []string) {
+	for _, pattern := range []string{"../examples/*/*/*.sess", "../internal/*/*.sess"} {
+		found, err := filepath.Glob(pattern)
+		require.NoError(t, err)
+		require.NotEmpty(t, found)
+		paths = append(paths, found...)
+	}
+	return paths
+}
+
 // TestGolden holds what is generated for the examples against the files that lie
 // there, which are read, compiled and run. That of the bank was written by hand before there was a generator.
 func TestGolden(t *testing.T) {
-	paths, err := filepath.Glob("../examples/*/*/*.sess")
-	require.NoError(t, err)
-	require.NotEmpty(t, paths)
-	for _, path := range paths {
+	for _, path := range generatedFrom(t) {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			p, err := schema.Load(filepath.Dir(path), []string{filepath.Base(path)})
 			require.NoError(t, err)

@@ -84,7 +84,7 @@ type carrier struct {
 	in, out []byte
 }
 
-func (c *carrier) OpenStream(context.Context, *session.Protocol) (session.Stream, error) {
+func (c *carrier) OpenStream(context.Context, *session.Protocol, []byte) (session.Stream, error) {
 	return c, nil
 }
 
