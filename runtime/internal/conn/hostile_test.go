@@ -218,3 +218,18 @@ func FuzzFirstFlights(f *testing.F) {
 		}
 	})
 }
+
+// A stream that was aborted here says nothing more, though the peer, which has not heard of that, gives it credit: a FIN
+// of the empty stream would contradict what the peer has, and end the connection.
+func TestCreditForAnAbortedStream(t *testing.T) {
+	w := connectedWorld(t)
+	id := w.open(true)
+	w.client.send(id, "some text", true)
+	w.run(time.Second)
+	w.fate = func(*flying) (int, time.Duration) { return 0, 0 }
+	w.client.core.AbortStream(w.now, id, 7, "")
+	w.client.after()
+	w.client.arrive(serverAddr, w.server.forge(500, packet.AppendStreamValue(nil, packet.MaxStreamData, uint64(id), 1<<20)))
+	require.NoError(t, w.client.core.CheckInvariants())
+	require.Zero(t, w.client.core.lists[byTurn].n)
+}

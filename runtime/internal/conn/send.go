@@ -138,9 +138,9 @@ func (c *Conn) write(s *stream, p []byte) {
 	c.buffered += n + len(p)
 }
 
-// talk puts s in turn if it has something to send.
+// talk puts s in turn if it has something to send. One that was aborted has not, whatever its peer still says of it.
 func (c *Conn) talk(s *stream) {
-	if !s.send.quiet() {
+	if s.aborted == nil && !s.send.quiet() {
 		c.lists[byTurn].push(s)
 	}
 }
