@@ -1,11 +1,13 @@
 package transport
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/sessgen/sessgen/runtime/internal/conn"
+	"github.com/sessgen/sessgen/runtime/internal/packet"
 )
 
 // Option says how Listen or Dial is to do it.
@@ -14,11 +16,16 @@ type Option func(*config) error
 // config is what the options say.
 type config struct {
 	plaintext bool
+	tls       *tls.Config // nil in plaintext; Listen and Dial copy it before they change it
 	conn      conn.Config
 }
 
-var errNoMode = errors.New("it is not said how packets are protected: on a network that is private or encrypts already, " +
-	"pass transport.WithPlaintext() to Listen and to Dial")
+var (
+	errNoMode = errors.New("it is not said how packets are protected: pass transport.WithTLS(config) to Listen and to Dial " +
+		"(transport.DevTLS() makes both configurations for a program that runs on one machine), or on a network that is private or encrypts already, " +
+		"transport.WithPlaintext() to both")
+	errTwoModes = errors.New("both WithTLS and WithPlaintext are given: packets are protected in one way")
+)
 
 func newConfig(opts []Option) (config, error) {
 	var c config
@@ -27,8 +34,15 @@ func newConfig(opts []Option) (config, error) {
 			return c, err
 		}
 	}
-	if !c.plaintext {
+	switch {
+	case !c.plaintext && c.tls == nil:
 		return c, errNoMode
+	case c.plaintext && c.tls != nil:
+		return c, errTwoModes
+	}
+	c.conn.Version = packet.V1
+	if c.plaintext {
+		c.conn.Version = packet.V1Plain
 	}
 	return c, nil
 }

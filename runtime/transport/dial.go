@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
 
 	"github.com/sessgen/sessgen/runtime/internal/conn"
@@ -16,7 +17,10 @@ import (
 // is done, with ctx's error if that ended first, and with a *HandshakeError if no
 // connection was made. ctx does not concern the connection afterwards.
 //
-// It refuses to begin unless the options say how packets are protected: see WithPlaintext.
+// It refuses to begin unless the options say how packets are protected: see WithTLS and WithPlaintext. A
+// *HandshakeError leads to why the server was not taken, or this end not taken by the server:
+// errors.As finds *VersionError, *tls.CertificateVerificationError and the errors of crypto/x509 in it, and
+// the server's word as a tls.AlertError. Where the server asks for a certificate, Dial waits until it has taken it.
 func Dial(ctx context.Context, addr string, opts ...Option) (*Conn, error) {
 	config, err := newConfig(opts)
 	if err != nil {
@@ -29,6 +33,10 @@ func Dial(ctx context.Context, addr string, opts ...Option) (*Conn, error) {
 	s, err := dialers.acquire(to.Addr().Is6())
 	if err != nil {
 		return nil, fmt.Errorf("transport: Dial %s: %w", addr, err)
+	}
+	if config.tls != nil && config.tls.ServerName == "" {
+		config.tls = config.tls.Clone()
+		config.tls.ServerName = serverName(addr)
 	}
 	l := s.dial(config, to)
 	l.mu.Lock()
@@ -55,9 +63,23 @@ func (s *shard) dial(config config, to netip.AddrPort) *link {
 	draw(c.ClientID[:])
 	draw(c.Nonce[:])
 	l := newLink(s, c.ClientID, to, conn.NewClient(now(), c, to))
+	l.tls = config.tls
 	s.table.add(l)
 	return l
 }
+
+// serverName is the name, or the IP address, that the server at addr must prove.
+func serverName(addr string) string {
+	host, _, _ := net.SplitHostPort(addr) // resolved before
+	if host == "" {
+		return localhost
+	}
+	host, _, _ = strings.Cut(host, "%") // a zone
+	return host
+}
+
+// localhost is where Dial connects to where no host is said.
+const localhost = "127.0.0.1"
 
 // resolve looks up addr. Of several addresses it takes the first one of IPv4, as net.Dial does for UDP.
 func resolve(ctx context.Context, addr string) (netip.AddrPort, error) {
@@ -70,7 +92,7 @@ func resolve(ctx context.Context, addr string) (netip.AddrPort, error) {
 		return netip.AddrPort{}, err
 	}
 	if host == "" {
-		host = "127.0.0.1"
+		host = localhost
 	}
 	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 	if err != nil {

@@ -2,13 +2,16 @@ package transport
 
 import (
 	"cmp"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/sessgen/sessgen/runtime/internal/conn"
+	"github.com/sessgen/sessgen/runtime/internal/packet"
 	"github.com/sessgen/sessgen/runtime/session"
 )
 
@@ -55,7 +58,10 @@ type HandshakeError struct {
 	Peer netip.AddrPort
 	// Reason is what one of the ends did not like, empty if nobody answered in time.
 	Reason string
-	// Err is the handshake's own error, if it was that.
+	// Remote: it is the peer that did not like it.
+	Remote bool
+	// Err is the handshake's own error, if it was that: a *VersionError, what crypto/tls says of the peer, or with
+	// Remote the tls.AlertError that the peer said of this end.
 	Err     error
 	timeout bool
 }
@@ -64,6 +70,8 @@ func (e *HandshakeError) Error() string {
 	switch {
 	case e.timeout:
 		return fmt.Sprintf("transport: %v: no connection within the handshake timeout", e.Peer)
+	case e.Err != nil && e.Remote:
+		return fmt.Sprintf("transport: %v: handshake refused by the peer: %v", e.Peer, e.Err)
 	case e.Err != nil:
 		return fmt.Sprintf("transport: %v: handshake failed: %v", e.Peer, e.Err)
 	}
@@ -75,6 +83,24 @@ func (e *HandshakeError) Timeout() bool { return e.timeout }
 
 // Unwrap returns Err.
 func (e *HandshakeError) Unwrap() error { return e.Err }
+
+// VersionError means that the two ends have no version of the protocol in common. Mostly one of them
+// was given WithTLS and the other WithPlaintext.
+type VersionError struct {
+	Peer netip.AddrPort
+	// Encrypts and Plain say what the server speaks, as far as this end understands it: TLS, or plaintext.
+	Encrypts, Plain bool
+}
+
+func (e *VersionError) Error() string {
+	switch {
+	case e.Encrypts && !e.Plain:
+		return fmt.Sprintf("transport: %v: the server encrypts: give Dial transport.WithTLS in place of WithPlaintext", e.Peer)
+	case e.Plain && !e.Encrypts:
+		return fmt.Sprintf("transport: %v: the server does not encrypt: give it transport.WithTLS, or Dial WithPlaintext", e.Peer)
+	}
+	return fmt.Sprintf("transport: %v: the server speaks another version of the protocol", e.Peer)
+}
 
 // AbortError means that one end aborted the connection.
 type AbortError struct {
@@ -155,8 +181,7 @@ func errorOf(cause error, peer netip.AddrPort, aborted error) error {
 		}
 		return e
 	case conn.Refused:
-		// Words do not travel before there are keys.
-		return &HandshakeError{Peer: peer, Reason: cmp.Or(c.Reason, "the peer refused it"), Err: c.Err}
+		return handshakeError(peer, c)
 	case conn.HandshakeTimeout:
 		return &HandshakeError{Peer: peer, timeout: true}
 	case conn.Reset:
@@ -167,4 +192,24 @@ func errorOf(cause error, peer netip.AddrPort, aborted error) error {
 		return &IdleTimeoutError{Peer: peer}
 	}
 	return &ProtocolError{Peer: peer, Code: c.Code, Reason: c.Reason, Remote: c.Remote}
+}
+
+// handshakeError is why no connection was made.
+func handshakeError(peer netip.AddrPort, c *conn.CloseError) *HandshakeError {
+	e := &HandshakeError{Peer: peer, Reason: c.Reason, Remote: c.Remote, Err: c.Err}
+	if c.Remote {
+		e.Reason = cmp.Or(c.Reason, "the peer refused it") // words do not travel before there are keys
+	}
+	var versions *conn.VersionError
+	switch code := packet.Code(c.Code); {
+	case errors.As(c.Err, &versions):
+		e.Err = &VersionError{
+			Peer:     peer,
+			Encrypts: slices.Contains(versions.Offered, packet.V1),
+			Plain:    slices.Contains(versions.Offered, packet.V1Plain),
+		}
+	case c.Remote && code >= packet.CryptoError && code < packet.CryptoError+256:
+		e.Err = tls.AlertError(code - packet.CryptoError)
+	}
+	return e
 }

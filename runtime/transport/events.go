@@ -15,7 +15,7 @@ func (l *link) settle() {
 			return
 		}
 		switch e.Kind {
-		case conn.EventStart, conn.EventHandshake:
+		case conn.EventStart, conn.EventHandshake, conn.EventHandshakeOver:
 			l.shake(e)
 		case conn.EventConnected:
 			l.up = true
@@ -64,7 +64,7 @@ func (l *link) accept(id conn.StreamID, header []byte) {
 		l.wantWrite()
 		return
 	}
-	s := newStream(l, id, l.shard.serving.values)
+	s := newStream(l, id, l.values)
 	s.note = note
 	l.shard.serving.run(serve, s)
 }
@@ -77,6 +77,7 @@ func (l *link) end(cause error) {
 	}
 	signalAll(l.waiters)
 	signalAll(l.openers)
+	l.unshake()
 	l.shard.pump.add(l) // writes the last datagram, then removes the link
 }
 

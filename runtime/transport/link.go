@@ -1,12 +1,13 @@
 package transport
 
 import (
+	"context"
+	"crypto/tls"
 	"net/netip"
 	"sync"
 
 	"github.com/sessgen/sessgen/runtime/internal/conn"
 	"github.com/sessgen/sessgen/runtime/internal/endpoint"
-	"github.com/sessgen/sessgen/runtime/internal/handshake"
 	"github.com/sessgen/sessgen/runtime/internal/mono"
 	"github.com/sessgen/sessgen/runtime/internal/registry"
 	"github.com/sessgen/sessgen/runtime/internal/udp"
@@ -20,10 +21,14 @@ type link struct {
 	id    endpoint.ID
 	peer  netip.AddrPort
 	inbox inbox
+	// values is the parent of the contexts of sessions that the peer opens; nil at the dialing end.
+	values context.Context
 
 	mu      sync.Mutex
 	machine *conn.Conn
-	driver  handshake.Driver
+	tls     *tls.Config // nil in plaintext
+	shaking *shaking    // nil once the handshake is over
+	state   *tls.ConnectionState
 	streams map[conn.StreamID]*stream
 	waiters []*waiter // for the connection to come up, or to be gone
 	openers []*waiter // for the peer to allow one more stream, in order

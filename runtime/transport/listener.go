@@ -21,15 +21,23 @@ type Listener struct {
 
 // Listen binds a socket to addr, "host:port"; port 0 lets the system choose one.
 //
-// It refuses unless the options say how packets are protected: see WithPlaintext.
+// It refuses unless the options say how packets are protected: see WithTLS and WithPlaintext.
 func Listen(addr string, opts ...Option) (*Listener, error) {
 	config, err := newConfig(opts)
 	if err != nil {
 		return nil, fmt.Errorf("transport: Listen %s: %w", addr, err)
 	}
+	if err := config.checkServer(); err != nil {
+		return nil, fmt.Errorf("transport: Listen %s: %w", addr, err)
+	}
 	sock, err := udp.Listen("udp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("transport: Listen %s: %w", addr, err)
+	}
+	if isDev(config.tls) && !sock.LocalAddr().Addr().IsLoopback() {
+		addr := sock.LocalAddr()
+		sock.Close()
+		return nil, fmt.Errorf("transport: Listen %v: %w", addr, errDevBeyond)
 	}
 	return &Listener{sock: sock, config: config, closed: make(chan struct{})}, nil
 }

@@ -70,9 +70,11 @@ func (s *shard) accept(at mono.Time, accepted endpoint.Accepted) *link {
 	if s.serving == nil {
 		return nil
 	}
-	c := s.serving.ln.config.conn
-	machine := conn.NewServer(at, c, accepted)
+	config := s.serving.ln.config
+	machine := conn.NewServer(at, config.conn, accepted)
 	l := newLink(s, accepted.ServerID, accepted.From, machine)
+	l.tls = config.tls
+	l.values = peerContext{s.serving.values, l}
 	if !s.table.add(l) {
 		s.refuse(at, machine)
 		return nil

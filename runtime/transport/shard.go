@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/sessgen/sessgen/runtime/internal/endpoint"
-	"github.com/sessgen/sessgen/runtime/internal/packet"
 	"github.com/sessgen/sessgen/runtime/internal/udp"
 )
 
@@ -15,7 +14,7 @@ import (
 // writes what no application's goroutine writes itself, and lets timers fire.
 //
 // Locks: who holds a link's may take any one of the others (the role's, the
-// table's, the pump's, the timers', the inbox's, the spare batches'); who holds one of those takes
+// table's, the pump's, the timers', the inbox's, the spare batches', the workers'); who holds one of those takes
 // none. None is held over a system call.
 type shard struct {
 	sock    *udp.Socket
@@ -26,7 +25,8 @@ type shard struct {
 	pump    pump
 	timers  timers
 	spare   batches
-	running sync.WaitGroup // the two goroutines
+	workers workers
+	running sync.WaitGroup // the two goroutines, and the workers while there are some
 }
 
 const (
@@ -39,11 +39,12 @@ const (
 // startShard starts a shard on the socket, whose owner it becomes.
 func startShard(sock *udp.Socket, serving *serving) *shard {
 	s := &shard{sock: sock, serving: serving}
-	s.table.endpoint = endpoint.New[*link](now(), endpoint.Config{
-		Draw:      draw,
-		Version:   packet.V1Plain,
-		Listening: serving != nil,
-	})
+	config := endpoint.Config{Draw: draw}
+	if serving != nil {
+		config.Listening, config.Version = true, serving.ln.config.conn.Version
+	}
+	s.table.endpoint = endpoint.New[*link](now(), config)
+	s.workers.group = &s.running
 	s.table.links = make(map[*link]struct{})
 	s.role.standBy = time.NewTimer(standByDelay)
 	s.role.armed = true

@@ -73,10 +73,16 @@ type server struct {
 	served chan error
 }
 
-// serve starts a server with the handlers; it is stopped at the end of the test.
+// serve starts a server in plaintext with the handlers; it is stopped at the end of the test.
 func serve(t testing.TB, handlers map[*session.Protocol]handler, opts ...Option) *server {
 	t.Helper()
-	ln, err := Listen("127.0.0.1:0", append([]Option{WithPlaintext()}, opts...)...)
+	return serveOver(t, handlers, append([]Option{WithPlaintext()}, opts...)...)
+}
+
+// serveOver is serve, with the options as they are.
+func serveOver(t testing.TB, handlers map[*session.Protocol]handler, opts ...Option) *server {
+	t.Helper()
+	ln, err := Listen("127.0.0.1:0", opts...)
 	require.NoError(t, err)
 	s := &server{Server: NewServer(), ln: ln, addr: ln.Addr().String(), served: make(chan error, 1)}
 	for p, h := range handlers {

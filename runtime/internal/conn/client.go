@@ -75,21 +75,28 @@ func (c *Conn) takeVersions(h *packet.Header) bool {
 	if !c.client || c.phase != opening || h.Dst != c.ids.own || !bytes.Equal(h.Nonce, c.config.Nonce[:]) {
 		return false
 	}
-	for offered := h.Offered; len(offered) >= 4; offered = offered[4:] {
-		if packet.Version(binary.BigEndian.Uint32(offered)) == c.config.Version {
-			return false
-		}
+	var versions []packet.Version
+	for offered := h.Offered; len(offered) >= 4 && len(versions) < maxVersions; offered = offered[4:] {
+		versions = append(versions, packet.Version(binary.BigEndian.Uint32(offered)))
+	}
+	if slices.Contains(versions, c.config.Version) {
+		return false
 	}
 	if c.doubtedAt == 0 {
-		c.doubtedAt = c.initsSent
+		c.doubtedAt, c.spoken = c.initsSent, versions
 	}
 	return true
 }
 
+// maxVersions bounds the versions of a VERSIONS packet that are looked at.
+const maxVersions = 16
+
 // initTimeout: no COOKIE came, or none that led to an ACCEPT, in time.
 func (c *Conn) initTimeout() {
 	if c.phase == opening && c.doubtedAt > 0 && c.initsSent >= c.doubtedAt+versionsPatience {
-		c.suspect(refusal("the server speaks no version that this end does"))
+		e := refusal("the server speaks no version that this end does")
+		e.Err = &VersionError{Asked: c.config.Version, Offered: c.spoken}
+		c.suspect(e)
 		return
 	}
 	c.initDue = true

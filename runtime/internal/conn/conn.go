@@ -96,6 +96,7 @@ type Conn struct {
 	judged       bool     // the peer has yet to judge the dialing end's certificate
 	driverOver   bool     // the driver was told to go
 	driverEnd    mono.Time
+	spoken       []packet.Version // as VERSIONS says
 	initDue      bool
 	initAt       mono.Time
 	initsSent    int

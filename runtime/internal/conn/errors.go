@@ -72,6 +72,16 @@ var causes = [...]string{
 
 func (c Cause) String() string { return causes[c] }
 
+// VersionError says that the two ends speak no version in common.
+type VersionError struct {
+	Asked   packet.Version
+	Offered []packet.Version // by the listening end, at most 16; nobody vouches for it
+}
+
+func (e *VersionError) Error() string {
+	return fmt.Sprintf("conn: version %#x asked for, %#x spoken", uint32(e.Asked), e.Offered)
+}
+
 // CloseError is why a connection ended, other than by a Close that drained. It is the same for all that ask later.
 type CloseError struct {
 	Cause  Cause

@@ -1,0 +1,53 @@
+package transport
+
+import (
+	"context"
+	"crypto/tls"
+	"net/netip"
+)
+
+// Peer is who is at the other end of a connection.
+type Peer struct {
+	// Addr is where the peer's datagrams come from.
+	Addr netip.AddrPort
+	// TLS is what the handshake came to, with the peer's certificates; nil in plaintext. It must not be changed.
+	// At a listening end, PeerCertificates is empty unless ClientAuth asked for them.
+	TLS *tls.ConnectionState
+}
+
+// PeerFromContext returns who opened the session that a server's body runs in, from the context that it was given, or
+// one made of it; ok is false for other contexts. What a peer may do is for the body to decide:
+//
+//	peer, _ := transport.PeerFromContext(ctx)
+//	if len(peer.TLS.PeerCertificates) == 0 { … }
+func PeerFromContext(ctx context.Context) (p Peer, ok bool) {
+	l, ok := ctx.Value(peerKey{}).(*link)
+	if !ok {
+		return Peer{}, false
+	}
+	return l.who(), true
+}
+
+// Peer returns who is at the other end.
+func (c *Conn) Peer() Peer { return c.link.who() }
+
+func (l *link) who() Peer {
+	l.mu.Lock()
+	defer l.unlock()
+	return Peer{Addr: l.peer, TLS: l.state}
+}
+
+type peerKey struct{}
+
+// peerContext has the values of a server's context, and knows whose sessions' parent it is.
+type peerContext struct {
+	context.Context
+	link *link
+}
+
+func (c peerContext) Value(key any) any {
+	if key == (peerKey{}) {
+		return c.link
+	}
+	return c.Context.Value(key)
+}
