@@ -68,6 +68,7 @@ func TestImportDirections(t *testing.T) {
 		{"runtime", []string{"schema", "gen", "cmd", "examples"}, "a program that talks needs no compiler"},
 		{"runtime/session", []string{"runtime/transport", "runtime/simnet"}, "sessions know their carriers by interface"},
 		{"runtime/transport", []string{"runtime/channel", "runtime/simnet"}, "the shell carries sessions, and channels are made of them"},
+		{"runtime/rpc", []string{"runtime/transport", "runtime/simnet", "runtime/internal"}, "calls stand on sessions only"},
 		{"runtime/internal", []string{"runtime/transport", "runtime/simnet"}, "the core knows no shell"},
 		{"schema/ast", []string{"schema/parser", "schema/check", "schema/automaton", "schema/format"}, "the tree is below all that use it"},
 		{"schema/parser", []string{"schema/check", "schema/automaton", "schema/format"}, "parsing comes before checking"},

@@ -114,8 +114,8 @@ type Value struct {
 // String is "name = value", the value cut to a length that fits a line.
 func (v Value) String() string { return v.Name + " = " + describeValue(v.Value) }
 
-// pairs makes Values of names and values in turn.
-func pairs(of []any) []Value {
+// Values makes Values of names and values in turn, as generated code lists them.
+func Values(of ...any) []Value {
 	list := make([]Value, 0, len(of)/2)
 	for i := 0; i+1 < len(of); i += 2 {
 		name, _ := of[i].(string)

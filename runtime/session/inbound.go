@@ -24,7 +24,7 @@ func (in *Inbound) Violated(values ...any) error {
 	if fault := in.finish(); fault != "" {
 		return s.refuse(MalformedPayload, m, fault, nil)
 	}
-	return s.refuse(FalsePredicate, m, "", pairs(values))
+	return s.refuse(FalsePredicate, m, "", Values(values...))
 }
 
 // Accept takes the message in and returns the next step. It is a *PeerError, and

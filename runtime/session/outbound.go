@@ -63,7 +63,7 @@ func (o *Outbound) Refuse(values ...any) error {
 	}
 	err := &ContractError{
 		Protocol: s.protocol.Name, Role: s.protocol.Roles[s.role], Label: m.Label,
-		Where: m.Where, Pos: m.Pos, Values: pairs(values),
+		Where: m.Where, Pos: m.Pos, Values: Values(values...),
 	}
 	return o.giveBack(err)
 }
@@ -112,9 +112,4 @@ func (o *Outbound) trim() {
 }
 
 // param is the parameter that could not be encoded, as the schema writes it.
-func (o *Outbound) param() string {
-	if i := o.top - 1; 0 <= i && i < len(o.message.Params) {
-		return o.message.Params[i]
-	}
-	return "its payload"
-}
+func (o *Outbound) param() string { return o.Encoder.param(o.message) }

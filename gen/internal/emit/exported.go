@@ -46,6 +46,18 @@ func Exported(p *schema.Package) []Name {
 			}
 		}
 	}
+	for _, s := range p.Services {
+		add := func(name string) {
+			all = append(all, Name{Name: name, What: "a declaration of service " + s.Name, Pos: s.Pos, Length: len(s.Name)})
+		}
+		add(s.Name + "Server")
+		add("Register" + s.Name)
+		add(s.Name + "Client")
+		add("New" + s.Name + "Client")
+		for _, r := range s.RPCs {
+			all = append(all, Name{Name: s.Name + r.Name + "Protocol", What: "the protocol of rpc " + r.Name, Pos: r.Pos, Length: len(r.Name)})
+		}
+	}
 	return all
 }
 

@@ -37,10 +37,20 @@ func (p *protocol) functions() {
 		p.f.Add(c)
 	}
 	for _, m := range p.steps {
-		if len(m.Params) > 0 {
+		if p.decoders[m] != "" {
 			p.decoder(m)
 		}
 	}
+}
+
+// ofRuntime reports whether package rpc decodes the message: the error of a call, whose type no schema declares.
+func ofRuntime(m *automaton.Message) bool {
+	for _, v := range m.Params {
+		if v.Type.Named != nil && v.Type.Named.File == "" {
+			return true
+		}
+	}
+	return false
 }
 
 // params are variables as parameters of a function, with those of one type together.

@@ -20,13 +20,14 @@ import (
 // The packages that generated code imports, beside those of the schema.
 const (
 	sessionPath = "github.com/sessgen/sessgen/runtime/session"
+	rpcPath     = "github.com/sessgen/sessgen/runtime/rpc"
 	protoPath   = "google.golang.org/protobuf/proto"
 )
 
 // own are the packages that generated code may import for itself, and their names.
 var own = map[string]string{
-	sessionPath: "session", protoPath: "proto",
-	"context": "context", "errors": "errors", "maps": "maps", "slices": "slices", "strconv": "strconv", "time": "time",
+	sessionPath: "session", rpcPath: "rpc", protoPath: "proto",
+	"context": "context", "errors": "errors", "iter": "iter", "maps": "maps", "slices": "slices", "strconv": "strconv", "time": "time",
 	"testing": "testing", fuzzPath: "peerfuzz",
 }
 
@@ -41,6 +42,12 @@ func Files(p *schema.Package, fuzz bool) (map[string][]byte, error) {
 	for _, a := range p.Automata {
 		protocols = append(protocols, g.protocol(a))
 	}
+	calls := p.Calls
+	for _, s := range p.Services {
+		g.service(s, calls[:len(s.RPCs)])
+		calls = calls[len(s.RPCs):]
+	}
+	// What copies are made of payloads is known behind the steps.
 	for _, t := range p.Types {
 		g.payload(t)
 	}
@@ -171,7 +178,7 @@ func sortedKeys[V any](m map[string]V) []string {
 // variableNames are the names of all variables of all protocols.
 func variableNames(p *schema.Package) []string {
 	var found []string
-	for _, a := range p.Automata {
+	for _, a := range append(slices.Clip(p.Automata), p.Calls...) {
 		for _, place := range a.Places {
 			for _, v := range append(slices.Clone(place.Vars), place.Outer...) {
 				found = append(found, v.Name)

@@ -17,8 +17,8 @@ type protocol struct {
 	*automaton.Automaton
 	f     *file
 	roles [2]*role
-	// private is the beginning of unexported names, and variable the name of the session.Protocol.
-	private, variable string
+	// name is the beginning of exported names, private of unexported ones, and variable the name of the session.Protocol.
+	name, private, variable string
 	// steps are the messages in the order of their places.
 	steps []*automaton.Message
 	// states are the names of the constants of places, moves those of messages.
@@ -43,15 +43,7 @@ type fields struct {
 
 // protocol writes everything that belongs to a protocol.
 func (g *generator) protocol(a *automaton.Automaton) *protocol {
-	p := &protocol{
-		generator: g, Automaton: a, f: g.files[a.Protocol.File],
-		private: names.Private(a.Protocol.Name), variable: a.Protocol.Name + "Protocol",
-		states: map[*automaton.Place]string{}, moves: map[*automaton.Message]string{},
-		held:   map[*automaton.Place]*fields{},
-		wheres: map[*automaton.Message]string{}, decoders: map[*automaton.Message]string{},
-		conditions: map[*automaton.Place]string{}, sounds: map[*automaton.Place]string{}, lets: map[letKey]string{},
-	}
-	p.nameAll()
+	p := g.newProtocol(a, a.Protocol.Name)
 	p.variableDecl()
 	p.constants()
 	for i, name := range a.Protocol.Roles {
@@ -66,6 +58,20 @@ func (g *generator) protocol(a *automaton.Automaton) *protocol {
 		}
 	}
 	p.functions()
+	return p
+}
+
+// newProtocol begins a protocol whose Go names begin with name.
+func (g *generator) newProtocol(a *automaton.Automaton, name string) *protocol {
+	p := &protocol{
+		generator: g, Automaton: a, f: g.files[a.Protocol.File],
+		name: name, private: names.Private(name), variable: name + "Protocol",
+		states: map[*automaton.Place]string{}, moves: map[*automaton.Message]string{},
+		held:   map[*automaton.Place]*fields{},
+		wheres: map[*automaton.Message]string{}, decoders: map[*automaton.Message]string{},
+		conditions: map[*automaton.Place]string{}, sounds: map[*automaton.Place]string{}, lets: map[letKey]string{},
+	}
+	p.nameAll()
 	return p
 }
 
@@ -88,8 +94,8 @@ func (p *protocol) nameAll() {
 		if m.Where != nil {
 			p.wheres[m] = p.taken.Pick(name + "Where")
 		}
-		if len(m.Params) > 0 {
-			p.decoders[m] = p.taken.Pick("decode" + p.Protocol.Name + m.From.Name + m.Label)
+		if len(m.Params) > 0 && !ofRuntime(m) {
+			p.decoders[m] = p.taken.Pick("decode" + p.name + m.From.Name + m.Label)
 		}
 	}
 	for _, place := range p.Places {

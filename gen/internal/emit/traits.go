@@ -25,14 +25,8 @@ func traitsOf(p *schema.Package) map[*check.Named]*traits {
 	for _, n := range p.Types {
 		all[n] = &traits{}
 	}
-	for _, a := range p.Automata {
-		for _, place := range a.Places {
-			for _, m := range place.Messages {
-				for _, v := range m.Params {
-					carry(v.Type, all)
-				}
-			}
-		}
+	for _, v := range payloads(p) {
+		carry(v.Type, all)
 	}
 	for n, t := range all {
 		self := &check.Type{Kind: n.Kind, Named: n}
@@ -57,14 +51,8 @@ func traitsOf(p *schema.Package) map[*check.Named]*traits {
 			t.endless = t.endless || reaches(part, func(t *check.Type) bool { return t.Named == n }, follow)
 		}
 	}
-	for _, a := range p.Automata {
-		for _, place := range a.Places {
-			for _, m := range place.Messages {
-				for _, v := range m.Params {
-					stands(v.Type, all)
-				}
-			}
-		}
+	for _, v := range payloads(p) {
+		stands(v.Type, all)
 	}
 	for n, t := range all {
 		if !t.carried {
@@ -75,6 +63,20 @@ func traitsOf(p *schema.Package) map[*check.Named]*traits {
 				stands(part, all)
 			}
 			alone(part, all)
+		}
+	}
+	return all
+}
+
+// payloads are the parameters of all messages of protocols and rpcs.
+func payloads(p *schema.Package) (all []*check.Var) {
+	for _, a := range append(slices.Clip(p.Automata), p.Calls...) {
+		for _, place := range a.Places {
+			for _, m := range place.Messages {
+				if !ofRuntime(m) {
+					all = append(all, m.Params...)
+				}
+			}
 		}
 	}
 	return all

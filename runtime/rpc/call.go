@@ -1,0 +1,85 @@
+package rpc
+
+import (
+	"context"
+
+	"github.com/sessgen/sessgen/runtime/session"
+)
+
+// Call is one call, as interceptors and handlers see it. It is for one goroutine at a time.
+type Call struct {
+	method   *Method
+	metadata Metadata
+	client   bool
+	attempts int
+	given    bool // the caller has been given an item of the reply, or the request cannot be said again
+}
+
+// Method is what is called.
+func (c *Call) Method() *Method { return c.method }
+
+// Metadata is what the caller tells the handler. A client's interceptors may change it before they go on.
+func (c *Call) Metadata() *Metadata { return &c.metadata }
+
+// Client reports whether this is the calling end.
+func (c *Call) Client() bool { return c.client }
+
+// Attempts is how often a client has sent the call so far.
+func (c *Call) Attempts() int { return c.attempts }
+
+// Repeatable reports whether a client's interceptor may go on once more after err without anybody noticing: nothing
+// of a reply has been handed out, the request can be said again, and either no handler has seen the call or
+// doing it twice is like doing it once.
+func (c *Call) Repeatable(err error) bool {
+	var e *Error
+	if c.given || !asError(err, &e) {
+		return false
+	}
+	return e.processed == ProcessedNo && e.Code == Unavailable || e.Code == Unavailable && c.method.Idempotent
+}
+
+// Next goes on with a call: the next interceptor, and behind the last one the call itself.
+type Next func(ctx context.Context) error
+
+// Interceptor stands around calls, at the client or at the server, of one message or of runs of them alike: from before the
+// first message until the call is over. What it returns is what the call returns. It may change the context, and
+// a client's may call next several times where Call.Repeatable says so.
+type Interceptor func(ctx context.Context, call *Call, next Next) error
+
+// through runs last inside the interceptors, the first one outermost.
+func through(ctx context.Context, call *Call, interceptors []Interceptor, last Next) error {
+	if len(interceptors) == 0 {
+		return last(ctx)
+	}
+	return interceptors[0](ctx, call, func(ctx context.Context) error {
+		return through(ctx, call, interceptors[1:], last)
+	})
+}
+
+// violated is what a receiver makes of a payload that is malformed or, if it is not, breaks its contract.
+func violated(m *Method, message *session.Message, role int, d *session.Decoder, values []any) *session.PeerError {
+	e := &session.PeerError{
+		Protocol: m.Protocol.Name, Role: m.Protocol.Roles[role], Label: message.Label, Pos: message.Pos,
+		Rule: session.FalsePredicate, Where: message.Where, Values: session.Values(values...),
+	}
+	if fault := d.End(); fault != "" {
+		e.Rule, e.Detail, e.Where, e.Values = session.MalformedPayload, fault, "", nil
+	}
+	return e
+}
+
+// malformed is the fault of a payload that has been decoded, nil if there is none.
+func malformed(m *Method, message *session.Message, role int, d *session.Decoder) error {
+	if fault := d.End(); fault != "" {
+		return &session.PeerError{
+			Protocol: m.Protocol.Name, Role: m.Protocol.Roles[role], Label: message.Label, Pos: message.Pos,
+			Rule: session.MalformedPayload, Detail: fault,
+		}
+	}
+	return nil
+}
+
+// unexpected is the fault of a message that may not come here.
+func unexpected(m *Method, role int) error {
+	return &session.PeerError{Protocol: m.Protocol.Name, Role: m.Protocol.Roles[role], Rule: session.UnexpectedLabel}
+}

@@ -1,0 +1,70 @@
+package rpc
+
+import (
+	"iter"
+	"strings"
+)
+
+// Metadata is what a caller tells a handler beside the request: keys, each with any number of values, both any UTF-8.
+// Upper and lower case of a key are the same. The zero value is empty and ready. Key, value and time limit of
+// a call take at most session.NoteMax bytes; a call with more fails with ResourceExhausted. A Metadata is not for several goroutines at once.
+type Metadata struct{ pairs []pair }
+
+type pair struct{ key, value string }
+
+// Add adds a value to key.
+func (m *Metadata) Add(key, value string) {
+	m.pairs = append(m.pairs, pair{strings.ToLower(key), value})
+}
+
+// Set makes value the only one of key.
+func (m *Metadata) Set(key, value string) {
+	m.Del(key)
+	m.Add(key, value)
+}
+
+// Del removes key.
+func (m *Metadata) Del(key string) {
+	key = strings.ToLower(key)
+	kept := m.pairs[:0:0]
+	for _, p := range m.pairs {
+		if p.key != key {
+			kept = append(kept, p)
+		}
+	}
+	m.pairs = kept
+}
+
+// Get is the first value of key, empty if there is none.
+func (m Metadata) Get(key string) string {
+	for v := range m.Values(key) {
+		return v
+	}
+	return ""
+}
+
+// Values are the values of key, in the order in which they were added.
+func (m Metadata) Values(key string) iter.Seq[string] {
+	key = strings.ToLower(key)
+	return func(yield func(string) bool) {
+		for _, p := range m.pairs {
+			if p.key == key && !yield(p.value) {
+				return
+			}
+		}
+	}
+}
+
+// All are all keys and values, in the order in which they were added.
+func (m Metadata) All() iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		for _, p := range m.pairs {
+			if !yield(p.key, p.value) {
+				return
+			}
+		}
+	}
+}
+
+// Len is how many values there are.
+func (m Metadata) Len() int { return len(m.pairs) }
