@@ -25,7 +25,7 @@ test: ## the tests; needs Go alone
 check: lint generated race sim fuzz ## what CI runs besides test
 
 lint: ## formatting, vet, staticcheck, go.mod
-	@$(GO) run ./cmd/sessgen fmt -d ./examples/... ./internal/... || { echo "make fmt lays them out"; exit 1; }
+	@$(GO) run ./cmd/sessgen fmt -d ./examples/... ./internal/... ./bench/... || { echo "make fmt lays them out"; exit 1; }
 	@unformatted=$$($(GOFUMPT) -l $$(git ls-files '*.go')); \
 		if [ -n "$$unformatted" ]; then echo "gofumpt would change:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
@@ -34,13 +34,13 @@ lint: ## formatting, vet, staticcheck, go.mod
 
 fmt: ## format the Go and the schemas
 	$(GOFUMPT) -w $$(git ls-files '*.go')
-	$(GO) run ./cmd/sessgen fmt -w ./examples/... ./internal/...
+	$(GO) run ./cmd/sessgen fmt -w ./examples/... ./internal/... ./bench/...
 
 generate: ## run sessgen on every schema of the tree
 	$(GO) generate ./...
 
 generated: ## fail if a generated file is not what sessgen makes today
-	$(GO) run ./cmd/sessgen gen --check $$(git ls-files 'examples/*.sess' 'internal/*.sess' | xargs -n1 dirname | sort -u)
+	$(GO) run ./cmd/sessgen gen --check $$(git ls-files 'examples/*.sess' 'internal/*.sess' 'bench/*.sess' | xargs -n1 dirname | sort -u)
 
 race: ## the tests under the race detector
 	$(GO) test -race ./...

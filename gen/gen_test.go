@@ -14,7 +14,7 @@ import (
 
 // generatedFrom are the schemas of this tree whose Go lies beside them.
 func generatedFrom(t *testing.T) (paths []string) {
-	for _, pattern := range []string{"../examples/*/*/*.sess", "../internal/*/*.sess"} {
+	for _, pattern := range []string{"../examples/*/*/*.sess", "../internal/*/*.sess", "../bench/*/*/*.sess"} {
 		found, err := filepath.Glob(pattern)
 		require.NoError(t, err)
 		require.NotEmpty(t, found)

@@ -1262,822 +1262,6 @@ func decodeKeptAfterBackAgain(d *session.Decoder) (n int) {
 	return n
 }
 
-// FeedProtocol is the protocol Feed: its identity and its steps.
-//
-// Feed carries what the benchmarks measure.
-//
-//	Out:
-//	    A -> B: Tick(), then Out
-//	    A -> B: Measured(v Reading), then Out
-//	    A -> B: Ordered(v Order), then Out
-//	    A -> B: Loaded(v Bulk), then Out
-//	    A -> B: Turn(), then In
-//	In:
-//	    B -> A: Tick(), then In
-//	    B -> A: Measured(v Reading), then In
-//	    B -> A: Ordered(v Order), then In
-//	    B -> A: Loaded(v Bulk), then In
-//	    B -> A: Stop(), then End
-var FeedProtocol = session.Protocol{
-	Name:        "shapes.Feed",
-	Fingerprint: "97eb3cb41c71159482ce04bcbb7316233004361433ad4209a4a58f0f1822fd18",
-	Roles:       [2]string{"A", "B"},
-	States: []session.State{
-		feedOut: {Name: "Out"},
-		feedIn:  {Name: "In"},
-		feedEnd: {Name: "End"},
-	},
-	Messages: []session.Message{
-		feedOutTick: {
-			Label: "Tick", Number: 0, Sender: 0, State: feedOut, Next: feedOut,
-			Pos: "shapes.sess:176:13",
-		},
-		feedOutMeasured: {
-			Label: "Measured", Number: 1, Sender: 0, State: feedOut, Next: feedOut,
-			Params: []string{"v Reading"},
-			Pos:    "shapes.sess:179:13",
-		},
-		feedOutOrdered: {
-			Label: "Ordered", Number: 2, Sender: 0, State: feedOut, Next: feedOut,
-			Params: []string{"v Order"},
-			Pos:    "shapes.sess:182:13",
-		},
-		feedOutLoaded: {
-			Label: "Loaded", Number: 3, Sender: 0, State: feedOut, Next: feedOut,
-			Params: []string{"v Bulk"},
-			Pos:    "shapes.sess:185:13",
-		},
-		feedOutTurn: {
-			Label: "Turn", Number: 4, Sender: 0, State: feedOut, Next: feedIn,
-			Pos: "shapes.sess:188:13",
-		},
-		feedInTick: {
-			Label: "Tick", Number: 0, Sender: 1, State: feedIn, Next: feedIn,
-			Pos: "shapes.sess:193:13",
-		},
-		feedInMeasured: {
-			Label: "Measured", Number: 1, Sender: 1, State: feedIn, Next: feedIn,
-			Params: []string{"v Reading"},
-			Pos:    "shapes.sess:196:13",
-		},
-		feedInOrdered: {
-			Label: "Ordered", Number: 2, Sender: 1, State: feedIn, Next: feedIn,
-			Params: []string{"v Order"},
-			Pos:    "shapes.sess:199:13",
-		},
-		feedInLoaded: {
-			Label: "Loaded", Number: 3, Sender: 1, State: feedIn, Next: feedIn,
-			Params: []string{"v Bulk"},
-			Pos:    "shapes.sess:202:13",
-		},
-		feedInStop: {
-			Label: "Stop", Number: 5, Sender: 1, State: feedIn, Next: feedEnd,
-			Pos: "shapes.sess:205:13",
-		},
-	},
-}
-
-// The places of Feed.
-const (
-	feedOut = iota
-	feedIn
-	feedEnd
-)
-
-// The messages of Feed, each named for the place that it leaves.
-const (
-	feedOutTick = iota
-	feedOutMeasured
-	feedOutOrdered
-	feedOutLoaded
-	feedOutTurn
-	feedInTick
-	feedInMeasured
-	feedInOrdered
-	feedInLoaded
-	feedInStop
-)
-
-// RunFeedA runs the role A of Feed in a session of its own on conn. The body
-// can return a FeedAEnd only by finishing the protocol; its context ends with
-// the session. RunFeedA returns nil when both roles have finished, else what
-// ended the session: the body's error, a *session.PeerError, or the
-// connection's.
-func RunFeedA(ctx context.Context, conn session.Conn, body func(ctx context.Context, start FeedAStart) (FeedAEnd, error)) error {
-	return session.Run(ctx, conn, &FeedProtocol, func(ctx context.Context, first session.Step) (session.Step, error) {
-		end, err := body(ctx, FeedAOut{step: first})
-		return end.step, err
-	})
-}
-
-// OpenFeedA opens a session of Feed on conn for callers who hold its states
-// themselves. They finish with Close on FeedAEnd, or with Abort on any state.
-func OpenFeedA(ctx context.Context, conn session.Conn) (FeedAStart, error) {
-	first, err := session.Open(ctx, conn, &FeedProtocol)
-	return FeedAOut{step: first}, err
-}
-
-// RegisterFeedB makes srv run body as the role B of Feed, once for each session
-// that a peer opens, each in a goroutine of its own. The body can return a
-// FeedBEnd only by finishing the protocol; its context ends with the session.
-func RegisterFeedB(srv session.Registrar, body func(ctx context.Context, start FeedBStart) (FeedBEnd, error)) {
-	session.Register(srv, &FeedProtocol, func(ctx context.Context, first session.Step) (session.Step, error) {
-		end, err := body(ctx, FeedBOut{step: first})
-		return end.step, err
-	})
-}
-
-// FeedAOut is the head of rec Out for the role A of Feed (shapes.sess:174:9).
-// Send Tick to come back here, Measured to come back here, Ordered to come back
-// here, Loaded to come back here, or Turn to reach FeedAIn.
-type FeedAOut struct {
-	step session.Step
-}
-
-// FeedAStart is where the role A of Feed begins.
-type FeedAStart = FeedAOut
-
-// SendTick sends Tick.
-func (s FeedAOut) SendTick(ctx context.Context) (FeedAOut, error) {
-	out, err := s.step.BeginSend(feedOutTick)
-	if err != nil {
-		return s, err
-	}
-	next, err := out.Send(ctx)
-	if err != nil {
-		return s, err
-	}
-	return FeedAOut{step: next}, nil
-}
-
-// SendMeasured sends Measured.
-func (s FeedAOut) SendMeasured(ctx context.Context, v Reading) (FeedAOut, error) {
-	out, err := s.step.BeginSend(feedOutMeasured)
-	if err != nil {
-		return s, err
-	}
-	begin := out.Begin(1)
-	v.encode(&out.Encoder)
-	out.EndField(begin)
-	next, err := out.Send(ctx)
-	if err != nil {
-		return s, err
-	}
-	return FeedAOut{step: next}, nil
-}
-
-// SendOrdered sends Ordered.
-func (s FeedAOut) SendOrdered(ctx context.Context, v Order) (FeedAOut, error) {
-	out, err := s.step.BeginSend(feedOutOrdered)
-	if err != nil {
-		return s, err
-	}
-	begin := out.Begin(1)
-	v.encode(&out.Encoder)
-	out.EndField(begin)
-	next, err := out.Send(ctx)
-	if err != nil {
-		return s, err
-	}
-	return FeedAOut{step: next}, nil
-}
-
-// SendLoaded sends Loaded.
-func (s FeedAOut) SendLoaded(ctx context.Context, v Bulk) (FeedAOut, error) {
-	out, err := s.step.BeginSend(feedOutLoaded)
-	if err != nil {
-		return s, err
-	}
-	begin := out.Begin(1)
-	v.encode(&out.Encoder)
-	out.EndField(begin)
-	next, err := out.Send(ctx)
-	if err != nil {
-		return s, err
-	}
-	return FeedAOut{step: next}, nil
-}
-
-// SendTurn sends Turn.
-func (s FeedAOut) SendTurn(ctx context.Context) (FeedAIn, error) {
-	out, err := s.step.BeginSend(feedOutTurn)
-	if err != nil {
-		return FeedAIn{}, err
-	}
-	next, err := out.Send(ctx)
-	if err != nil {
-		return FeedAIn{}, err
-	}
-	return FeedAIn{step: next}, nil
-}
-
-// Abort ends the session at both ends, unfinished.
-func (s FeedAOut) Abort(err error) { s.step.Abort(err) }
-
-// String describes the state, for people.
-func (s FeedAOut) String() string { return s.step.Describe("FeedAOut") }
-
-// FeedAIn is the head of rec In for the role A of Feed (shapes.sess:191:9).
-// Receive one of Tick, which leads to this place again, Measured, which leads
-// to this place again, Ordered, which leads to this place again, Loaded, which
-// leads to this place again, and Stop, which leads to FeedAEnd: with Recv, or
-// with MatchFeedAIn.
-type FeedAIn struct {
-	step session.Step
-}
-
-// FeedAInBranch is what FeedAIn receives: a FeedAInTick, a FeedAInMeasured, a
-// FeedAInOrdered, a FeedAInLoaded, or a FeedAInStop.
-type FeedAInBranch interface {
-	isFeedAInBranch()
-}
-
-// FeedAInTick is the branch Tick: the next step.
-type FeedAInTick struct {
-	Next FeedAIn
-}
-
-// FeedAInMeasured is the branch Measured: its payload and the next step.
-type FeedAInMeasured struct {
-	V    Reading
-	Next FeedAIn
-}
-
-// FeedAInOrdered is the branch Ordered: its payload and the next step.
-type FeedAInOrdered struct {
-	V    Order
-	Next FeedAIn
-}
-
-// FeedAInLoaded is the branch Loaded: its payload and the next step.
-type FeedAInLoaded struct {
-	V    Bulk
-	Next FeedAIn
-}
-
-// FeedAInStop is the branch Stop: the next step.
-type FeedAInStop struct {
-	Next FeedAEnd
-}
-
-func (FeedAInTick) isFeedAInBranch()     {}
-func (FeedAInMeasured) isFeedAInBranch() {}
-func (FeedAInOrdered) isFeedAInBranch()  {}
-func (FeedAInLoaded) isFeedAInBranch()   {}
-func (FeedAInStop) isFeedAInBranch()     {}
-
-// Recv receives the branch that the role B chose.
-func (s FeedAIn) Recv(ctx context.Context) (FeedAInBranch, error) {
-	in, err := s.step.Recv(ctx, feedIn)
-	if err != nil {
-		return nil, err
-	}
-	return s.accept(in)
-}
-
-// TryRecv is Recv without the wait: ok is false, and the step not consumed, if
-// nothing has arrived yet.
-func (s FeedAIn) TryRecv() (branch FeedAInBranch, ok bool, err error) {
-	in, ok, err := s.step.TryRecv(feedIn)
-	if !ok {
-		return nil, false, err
-	}
-	branch, err = s.accept(in)
-	return branch, err == nil, err
-}
-
-func (s FeedAIn) accept(in *session.Inbound) (FeedAInBranch, error) {
-	switch in.Message() {
-	case feedInTick:
-		branch, err := s.acceptTick(in)
-		if err != nil {
-			return nil, err
-		}
-		return branch, nil
-	case feedInMeasured:
-		branch, err := s.acceptMeasured(in)
-		if err != nil {
-			return nil, err
-		}
-		return branch, nil
-	case feedInOrdered:
-		branch, err := s.acceptOrdered(in)
-		if err != nil {
-			return nil, err
-		}
-		return branch, nil
-	case feedInLoaded:
-		branch, err := s.acceptLoaded(in)
-		if err != nil {
-			return nil, err
-		}
-		return branch, nil
-	default:
-		// feedInStop
-		branch, err := s.acceptStop(in)
-		if err != nil {
-			return nil, err
-		}
-		return branch, nil
-	}
-}
-
-// MatchFeedAIn receives the branch that the role B chose and returns what its
-// function returns. It does not compile with a branch missing.
-func MatchFeedAIn[R any](
-	ctx context.Context,
-	s FeedAIn,
-	onTick func(FeedAInTick) (R, error),
-	onMeasured func(FeedAInMeasured) (R, error),
-	onOrdered func(FeedAInOrdered) (R, error),
-	onLoaded func(FeedAInLoaded) (R, error),
-	onStop func(FeedAInStop) (R, error),
-) (R, error) {
-	var zero R
-	in, err := s.step.Recv(ctx, feedIn)
-	if err != nil {
-		return zero, err
-	}
-	switch in.Message() {
-	case feedInTick:
-		branch, err := s.acceptTick(in)
-		if err != nil {
-			return zero, err
-		}
-		return onTick(branch)
-	case feedInMeasured:
-		branch, err := s.acceptMeasured(in)
-		if err != nil {
-			return zero, err
-		}
-		return onMeasured(branch)
-	case feedInOrdered:
-		branch, err := s.acceptOrdered(in)
-		if err != nil {
-			return zero, err
-		}
-		return onOrdered(branch)
-	case feedInLoaded:
-		branch, err := s.acceptLoaded(in)
-		if err != nil {
-			return zero, err
-		}
-		return onLoaded(branch)
-	default:
-		// feedInStop
-		branch, err := s.acceptStop(in)
-		if err != nil {
-			return zero, err
-		}
-		return onStop(branch)
-	}
-}
-
-func (s FeedAIn) acceptTick(in *session.Inbound) (FeedAInTick, error) {
-	next, err := in.Accept()
-	if err != nil {
-		return FeedAInTick{}, err
-	}
-	return FeedAInTick{Next: FeedAIn{step: next}}, nil
-}
-
-func (s FeedAIn) acceptMeasured(in *session.Inbound) (FeedAInMeasured, error) {
-	v := decodeFeedInMeasured(&in.Decoder)
-	next, err := in.Accept()
-	if err != nil {
-		return FeedAInMeasured{}, err
-	}
-	return FeedAInMeasured{
-		V:    v,
-		Next: FeedAIn{step: next},
-	}, nil
-}
-
-func (s FeedAIn) acceptOrdered(in *session.Inbound) (FeedAInOrdered, error) {
-	v := decodeFeedInOrdered(&in.Decoder)
-	next, err := in.Accept()
-	if err != nil {
-		return FeedAInOrdered{}, err
-	}
-	return FeedAInOrdered{
-		V:    v,
-		Next: FeedAIn{step: next},
-	}, nil
-}
-
-func (s FeedAIn) acceptLoaded(in *session.Inbound) (FeedAInLoaded, error) {
-	v := decodeFeedInLoaded(&in.Decoder)
-	next, err := in.Accept()
-	if err != nil {
-		return FeedAInLoaded{}, err
-	}
-	return FeedAInLoaded{
-		V:    v,
-		Next: FeedAIn{step: next},
-	}, nil
-}
-
-func (s FeedAIn) acceptStop(in *session.Inbound) (FeedAInStop, error) {
-	next, err := in.Accept()
-	if err != nil {
-		return FeedAInStop{}, err
-	}
-	return FeedAInStop{Next: FeedAEnd{step: next}}, nil
-}
-
-// Abort ends the session at both ends, unfinished.
-func (s FeedAIn) Abort(err error) { s.step.Abort(err) }
-
-// String describes the state, for people.
-func (s FeedAIn) String() string { return s.step.Describe("FeedAIn") }
-
-// FeedAEnd is where the role A of Feed has finished.
-type FeedAEnd struct {
-	step session.Step
-}
-
-// Close waits until the other role has finished too. RunFeedA calls it by
-// itself.
-func (s FeedAEnd) Close(ctx context.Context) error { return s.step.Close(ctx) }
-
-// Abort ends the session at both ends, unless both have finished.
-func (s FeedAEnd) Abort(err error) { s.step.Abort(err) }
-
-// String describes the state, for people.
-func (s FeedAEnd) String() string { return s.step.Describe("FeedAEnd") }
-
-// FeedBOut is the head of rec Out for the role B of Feed (shapes.sess:174:9).
-// Receive one of Tick, which leads to this place again, Measured, which leads
-// to this place again, Ordered, which leads to this place again, Loaded, which
-// leads to this place again, and Turn, which leads to FeedBIn: with Recv, or
-// with MatchFeedBOut.
-type FeedBOut struct {
-	step session.Step
-}
-
-// FeedBStart is where the role B of Feed begins.
-type FeedBStart = FeedBOut
-
-// FeedBOutBranch is what FeedBOut receives: a FeedBOutTick, a FeedBOutMeasured,
-// a FeedBOutOrdered, a FeedBOutLoaded, or a FeedBOutTurn.
-type FeedBOutBranch interface {
-	isFeedBOutBranch()
-}
-
-// FeedBOutTick is the branch Tick: the next step.
-type FeedBOutTick struct {
-	Next FeedBOut
-}
-
-// FeedBOutMeasured is the branch Measured: its payload and the next step.
-type FeedBOutMeasured struct {
-	V    Reading
-	Next FeedBOut
-}
-
-// FeedBOutOrdered is the branch Ordered: its payload and the next step.
-type FeedBOutOrdered struct {
-	V    Order
-	Next FeedBOut
-}
-
-// FeedBOutLoaded is the branch Loaded: its payload and the next step.
-type FeedBOutLoaded struct {
-	V    Bulk
-	Next FeedBOut
-}
-
-// FeedBOutTurn is the branch Turn: the next step.
-type FeedBOutTurn struct {
-	Next FeedBIn
-}
-
-func (FeedBOutTick) isFeedBOutBranch()     {}
-func (FeedBOutMeasured) isFeedBOutBranch() {}
-func (FeedBOutOrdered) isFeedBOutBranch()  {}
-func (FeedBOutLoaded) isFeedBOutBranch()   {}
-func (FeedBOutTurn) isFeedBOutBranch()     {}
-
-// Recv receives the branch that the role A chose.
-func (s FeedBOut) Recv(ctx context.Context) (FeedBOutBranch, error) {
-	in, err := s.step.Recv(ctx, feedOut)
-	if err != nil {
-		return nil, err
-	}
-	return s.accept(in)
-}
-
-// TryRecv is Recv without the wait: ok is false, and the step not consumed, if
-// nothing has arrived yet.
-func (s FeedBOut) TryRecv() (branch FeedBOutBranch, ok bool, err error) {
-	in, ok, err := s.step.TryRecv(feedOut)
-	if !ok {
-		return nil, false, err
-	}
-	branch, err = s.accept(in)
-	return branch, err == nil, err
-}
-
-func (s FeedBOut) accept(in *session.Inbound) (FeedBOutBranch, error) {
-	switch in.Message() {
-	case feedOutTick:
-		branch, err := s.acceptTick(in)
-		if err != nil {
-			return nil, err
-		}
-		return branch, nil
-	case feedOutMeasured:
-		branch, err := s.acceptMeasured(in)
-		if err != nil {
-			return nil, err
-		}
-		return branch, nil
-	case feedOutOrdered:
-		branch, err := s.acceptOrdered(in)
-		if err != nil {
-			return nil, err
-		}
-		return branch, nil
-	case feedOutLoaded:
-		branch, err := s.acceptLoaded(in)
-		if err != nil {
-			return nil, err
-		}
-		return branch, nil
-	default:
-		// feedOutTurn
-		branch, err := s.acceptTurn(in)
-		if err != nil {
-			return nil, err
-		}
-		return branch, nil
-	}
-}
-
-// MatchFeedBOut receives the branch that the role A chose and returns what its
-// function returns. It does not compile with a branch missing.
-func MatchFeedBOut[R any](
-	ctx context.Context,
-	s FeedBOut,
-	onTick func(FeedBOutTick) (R, error),
-	onMeasured func(FeedBOutMeasured) (R, error),
-	onOrdered func(FeedBOutOrdered) (R, error),
-	onLoaded func(FeedBOutLoaded) (R, error),
-	onTurn func(FeedBOutTurn) (R, error),
-) (R, error) {
-	var zero R
-	in, err := s.step.Recv(ctx, feedOut)
-	if err != nil {
-		return zero, err
-	}
-	switch in.Message() {
-	case feedOutTick:
-		branch, err := s.acceptTick(in)
-		if err != nil {
-			return zero, err
-		}
-		return onTick(branch)
-	case feedOutMeasured:
-		branch, err := s.acceptMeasured(in)
-		if err != nil {
-			return zero, err
-		}
-		return onMeasured(branch)
-	case feedOutOrdered:
-		branch, err := s.acceptOrdered(in)
-		if err != nil {
-			return zero, err
-		}
-		return onOrdered(branch)
-	case feedOutLoaded:
-		branch, err := s.acceptLoaded(in)
-		if err != nil {
-			return zero, err
-		}
-		return onLoaded(branch)
-	default:
-		// feedOutTurn
-		branch, err := s.acceptTurn(in)
-		if err != nil {
-			return zero, err
-		}
-		return onTurn(branch)
-	}
-}
-
-func (s FeedBOut) acceptTick(in *session.Inbound) (FeedBOutTick, error) {
-	next, err := in.Accept()
-	if err != nil {
-		return FeedBOutTick{}, err
-	}
-	return FeedBOutTick{Next: FeedBOut{step: next}}, nil
-}
-
-func (s FeedBOut) acceptMeasured(in *session.Inbound) (FeedBOutMeasured, error) {
-	v := decodeFeedOutMeasured(&in.Decoder)
-	next, err := in.Accept()
-	if err != nil {
-		return FeedBOutMeasured{}, err
-	}
-	return FeedBOutMeasured{
-		V:    v,
-		Next: FeedBOut{step: next},
-	}, nil
-}
-
-func (s FeedBOut) acceptOrdered(in *session.Inbound) (FeedBOutOrdered, error) {
-	v := decodeFeedOutOrdered(&in.Decoder)
-	next, err := in.Accept()
-	if err != nil {
-		return FeedBOutOrdered{}, err
-	}
-	return FeedBOutOrdered{
-		V:    v,
-		Next: FeedBOut{step: next},
-	}, nil
-}
-
-func (s FeedBOut) acceptLoaded(in *session.Inbound) (FeedBOutLoaded, error) {
-	v := decodeFeedOutLoaded(&in.Decoder)
-	next, err := in.Accept()
-	if err != nil {
-		return FeedBOutLoaded{}, err
-	}
-	return FeedBOutLoaded{
-		V:    v,
-		Next: FeedBOut{step: next},
-	}, nil
-}
-
-func (s FeedBOut) acceptTurn(in *session.Inbound) (FeedBOutTurn, error) {
-	next, err := in.Accept()
-	if err != nil {
-		return FeedBOutTurn{}, err
-	}
-	return FeedBOutTurn{Next: FeedBIn{step: next}}, nil
-}
-
-// Abort ends the session at both ends, unfinished.
-func (s FeedBOut) Abort(err error) { s.step.Abort(err) }
-
-// String describes the state, for people.
-func (s FeedBOut) String() string { return s.step.Describe("FeedBOut") }
-
-// FeedBIn is the head of rec In for the role B of Feed (shapes.sess:191:9).
-// Send Tick to come back here, Measured to come back here, Ordered to come back
-// here, Loaded to come back here, or Stop to reach FeedBEnd.
-type FeedBIn struct {
-	step session.Step
-}
-
-// SendTick sends Tick.
-func (s FeedBIn) SendTick(ctx context.Context) (FeedBIn, error) {
-	out, err := s.step.BeginSend(feedInTick)
-	if err != nil {
-		return s, err
-	}
-	next, err := out.Send(ctx)
-	if err != nil {
-		return s, err
-	}
-	return FeedBIn{step: next}, nil
-}
-
-// SendMeasured sends Measured.
-func (s FeedBIn) SendMeasured(ctx context.Context, v Reading) (FeedBIn, error) {
-	out, err := s.step.BeginSend(feedInMeasured)
-	if err != nil {
-		return s, err
-	}
-	begin := out.Begin(1)
-	v.encode(&out.Encoder)
-	out.EndField(begin)
-	next, err := out.Send(ctx)
-	if err != nil {
-		return s, err
-	}
-	return FeedBIn{step: next}, nil
-}
-
-// SendOrdered sends Ordered.
-func (s FeedBIn) SendOrdered(ctx context.Context, v Order) (FeedBIn, error) {
-	out, err := s.step.BeginSend(feedInOrdered)
-	if err != nil {
-		return s, err
-	}
-	begin := out.Begin(1)
-	v.encode(&out.Encoder)
-	out.EndField(begin)
-	next, err := out.Send(ctx)
-	if err != nil {
-		return s, err
-	}
-	return FeedBIn{step: next}, nil
-}
-
-// SendLoaded sends Loaded.
-func (s FeedBIn) SendLoaded(ctx context.Context, v Bulk) (FeedBIn, error) {
-	out, err := s.step.BeginSend(feedInLoaded)
-	if err != nil {
-		return s, err
-	}
-	begin := out.Begin(1)
-	v.encode(&out.Encoder)
-	out.EndField(begin)
-	next, err := out.Send(ctx)
-	if err != nil {
-		return s, err
-	}
-	return FeedBIn{step: next}, nil
-}
-
-// SendStop sends Stop.
-func (s FeedBIn) SendStop(ctx context.Context) (FeedBEnd, error) {
-	out, err := s.step.BeginSend(feedInStop)
-	if err != nil {
-		return FeedBEnd{}, err
-	}
-	next, err := out.Send(ctx)
-	if err != nil {
-		return FeedBEnd{}, err
-	}
-	return FeedBEnd{step: next}, nil
-}
-
-// Abort ends the session at both ends, unfinished.
-func (s FeedBIn) Abort(err error) { s.step.Abort(err) }
-
-// String describes the state, for people.
-func (s FeedBIn) String() string { return s.step.Describe("FeedBIn") }
-
-// FeedBEnd is where the role B of Feed has finished.
-type FeedBEnd struct {
-	step session.Step
-}
-
-// Close waits until the other role has finished too.
-func (s FeedBEnd) Close(ctx context.Context) error { return s.step.Close(ctx) }
-
-// Abort ends the session at both ends, unless both have finished.
-func (s FeedBEnd) Abort(err error) { s.step.Abort(err) }
-
-// String describes the state, for people.
-func (s FeedBEnd) String() string { return s.step.Describe("FeedBEnd") }
-
-func decodeFeedOutMeasured(d *session.Decoder) (v Reading) {
-	for d.Next() {
-		if d.Field() == 1 {
-			v.decode(d)
-		}
-	}
-	return v
-}
-
-func decodeFeedOutOrdered(d *session.Decoder) (v Order) {
-	for d.Next() {
-		if d.Field() == 1 {
-			v.decode(d)
-		}
-	}
-	return v
-}
-
-func decodeFeedOutLoaded(d *session.Decoder) (v Bulk) {
-	for d.Next() {
-		if d.Field() == 1 {
-			v.decode(d)
-		}
-	}
-	return v
-}
-
-func decodeFeedInMeasured(d *session.Decoder) (v Reading) {
-	for d.Next() {
-		if d.Field() == 1 {
-			v.decode(d)
-		}
-	}
-	return v
-}
-
-func decodeFeedInOrdered(d *session.Decoder) (v Order) {
-	for d.Next() {
-		if d.Field() == 1 {
-			v.decode(d)
-		}
-	}
-	return v
-}
-
-func decodeFeedInLoaded(d *session.Decoder) (v Bulk) {
-	for d.Next() {
-		if d.Field() == 1 {
-			v.decode(d)
-		}
-	}
-	return v
-}
-
 // TalkProtocol is the protocol Talk: its identity and its steps.
 //
 // Talk has every kind of step, for a peer that keeps no rule.
@@ -2103,7 +1287,7 @@ var TalkProtocol = session.Protocol{
 	Roles:       [2]string{"Client", "Server"},
 	States: []session.State{
 		talkStart:        {Name: "Start"},
-		talkRound:        {Name: "Round", If: "left == 0", Then: talkRoundIfTrue, Else: talkRoundIfFalse, Pos: "shapes.sess:214:9"},
+		talkRound:        {Name: "Round", If: "left == 0", Then: talkRoundIfTrue, Else: talkRoundIfFalse, Pos: "shapes.sess:138:9"},
 		talkRoundIfTrue:  {Name: "RoundIfTrue"},
 		talkRoundIfFalse: {Name: "RoundIfFalse"},
 		talkAfterDraw:    {Name: "AfterDraw"},
@@ -2114,33 +1298,33 @@ var TalkProtocol = session.Protocol{
 			Label: "Hello", Number: 0, Sender: 0, State: talkStart, Next: talkRound,
 			Params: []string{"name string", "limit uint32"},
 			Where:  "name != \"\" && limit > 0 && limit < 1000",
-			Pos:    "shapes.sess:212:5",
+			Pos:    "shapes.sess:136:5",
 		},
 		talkRoundIfTrueBye: {
 			Label: "Bye", Number: 1, Sender: 1, State: talkRoundIfTrue, Next: talkEnd,
 			Params: []string{"figures []Figure"},
-			Pos:    "shapes.sess:215:13",
+			Pos:    "shapes.sess:139:13",
 		},
 		talkRoundIfFalseDraw: {
 			Label: "Draw", Number: 2, Sender: 0, State: talkRoundIfFalse, Next: talkAfterDraw,
 			Params: []string{"shape Shape", "deep map[string]Tree"},
-			Pos:    "shapes.sess:218:17",
+			Pos:    "shapes.sess:142:17",
 		},
 		talkRoundIfFalseLeave: {
 			Label: "Leave", Number: 5, Sender: 0, State: talkRoundIfFalse, Next: talkEnd,
-			Pos: "shapes.sess:227:17",
+			Pos: "shapes.sess:151:17",
 		},
 		talkAfterDrawDrawn: {
 			Label: "Drawn", Number: 3, Sender: 1, State: talkAfterDraw, Next: talkRound,
 			Params: []string{"area float64", "by *Tree"},
 			Where:  "area >= 0",
-			Pos:    "shapes.sess:220:21",
+			Pos:    "shapes.sess:144:21",
 		},
 		talkAfterDrawRefused: {
 			Label: "Refused", Number: 4, Sender: 1, State: talkAfterDraw, Next: talkRound,
 			Params: []string{"why Color", "index int"},
 			Where:  "10/index > 0",
-			Pos:    "shapes.sess:223:21",
+			Pos:    "shapes.sess:147:21",
 		},
 	},
 }
@@ -2196,7 +1380,7 @@ func RegisterTalkServer(srv session.Registrar, body func(ctx context.Context, st
 	})
 }
 
-// TalkClientStart is where the role Client of Talk begins (shapes.sess:212:5).
+// TalkClientStart is where the role Client of Talk begins (shapes.sess:136:5).
 // Send Hello to reach TalkClientRound.
 type TalkClientStart struct {
 	step session.Step
@@ -2230,7 +1414,7 @@ func (s TalkClientStart) Abort(err error) { s.step.Abort(err) }
 func (s TalkClientStart) String() string { return s.step.Describe("TalkClientStart") }
 
 // TalkClientRound is the head of rec Round for the role Client of Talk
-// (shapes.sess:213:9). Branch goes on to TalkClientRoundIfTrue if left == 0,
+// (shapes.sess:137:9). Branch goes on to TalkClientRoundIfTrue if left == 0,
 // and else to TalkClientRoundIfFalse, without a message.
 type TalkClientRound struct {
 	step session.Step
@@ -2269,7 +1453,7 @@ func (s TalkClientRound) Abort(err error) { s.step.Abort(err) }
 func (s TalkClientRound) String() string { return s.step.Describe("TalkClientRound") }
 
 // TalkClientRoundIfTrue is a place of the role Client of Talk
-// (shapes.sess:215:13). Receive Bye to reach TalkClientEnd.
+// (shapes.sess:139:13). Receive Bye to reach TalkClientEnd.
 type TalkClientRoundIfTrue struct {
 	step session.Step
 }
@@ -2310,7 +1494,7 @@ func (s TalkClientRoundIfTrue) Abort(err error) { s.step.Abort(err) }
 func (s TalkClientRoundIfTrue) String() string { return s.step.Describe("TalkClientRoundIfTrue") }
 
 // TalkClientRoundIfFalse is a place of the role Client of Talk
-// (shapes.sess:217:13). Send Draw to reach TalkClientAfterDraw or Leave to
+// (shapes.sess:141:13). Send Draw to reach TalkClientAfterDraw or Leave to
 // reach TalkClientEnd.
 type TalkClientRoundIfFalse struct {
 	step session.Step
@@ -2379,7 +1563,7 @@ func (s TalkClientRoundIfFalse) Abort(err error) { s.step.Abort(err) }
 func (s TalkClientRoundIfFalse) String() string { return s.step.Describe("TalkClientRoundIfFalse") }
 
 // TalkClientAfterDraw is where the role Client of Talk stands behind Draw
-// (shapes.sess:219:17). Receive one of Drawn, which leads to TalkClientRound,
+// (shapes.sess:143:17). Receive one of Drawn, which leads to TalkClientRound,
 // and Refused, which leads to TalkClientRound: with Recv, or with
 // MatchTalkClientAfterDraw.
 type TalkClientAfterDraw struct {
@@ -2558,7 +1742,7 @@ func (s TalkClientEnd) Abort(err error) { s.step.Abort(err) }
 // String describes the state, for people.
 func (s TalkClientEnd) String() string { return s.step.Describe("TalkClientEnd") }
 
-// TalkServerStart is where the role Server of Talk begins (shapes.sess:212:5).
+// TalkServerStart is where the role Server of Talk begins (shapes.sess:136:5).
 // Receive Hello to reach TalkServerRound.
 type TalkServerStart struct {
 	step session.Step
@@ -2606,7 +1790,7 @@ func (s TalkServerStart) Abort(err error) { s.step.Abort(err) }
 func (s TalkServerStart) String() string { return s.step.Describe("TalkServerStart") }
 
 // TalkServerRound is the head of rec Round for the role Server of Talk
-// (shapes.sess:213:9). Branch goes on to TalkServerRoundIfTrue if left == 0,
+// (shapes.sess:137:9). Branch goes on to TalkServerRoundIfTrue if left == 0,
 // and else to TalkServerRoundIfFalse, without a message.
 type TalkServerRound struct {
 	step session.Step
@@ -2645,7 +1829,7 @@ func (s TalkServerRound) Abort(err error) { s.step.Abort(err) }
 func (s TalkServerRound) String() string { return s.step.Describe("TalkServerRound") }
 
 // TalkServerRoundIfTrue is a place of the role Server of Talk
-// (shapes.sess:215:13). Send Bye to reach TalkServerEnd.
+// (shapes.sess:139:13). Send Bye to reach TalkServerEnd.
 type TalkServerRoundIfTrue struct {
 	step session.Step
 }
@@ -2675,7 +1859,7 @@ func (s TalkServerRoundIfTrue) Abort(err error) { s.step.Abort(err) }
 func (s TalkServerRoundIfTrue) String() string { return s.step.Describe("TalkServerRoundIfTrue") }
 
 // TalkServerRoundIfFalse is a place of the role Server of Talk
-// (shapes.sess:217:13). Receive one of Draw, which leads to
+// (shapes.sess:141:13). Receive one of Draw, which leads to
 // TalkServerAfterDraw, and Leave, which leads to TalkServerEnd: with Recv, or
 // with MatchTalkServerRoundIfFalse.
 type TalkServerRoundIfFalse struct {
@@ -2815,7 +1999,7 @@ func (s TalkServerRoundIfFalse) Abort(err error) { s.step.Abort(err) }
 func (s TalkServerRoundIfFalse) String() string { return s.step.Describe("TalkServerRoundIfFalse") }
 
 // TalkServerAfterDraw is where the role Server of Talk stands behind Draw
-// (shapes.sess:219:17). Send Drawn to reach TalkServerRound or Refused to reach
+// (shapes.sess:143:17). Send Drawn to reach TalkServerRound or Refused to reach
 // TalkServerRound.
 type TalkServerAfterDraw struct {
 	step  session.Step
@@ -2909,23 +2093,23 @@ func (s TalkServerEnd) Abort(err error) { s.step.Abort(err) }
 // String describes the state, for people.
 func (s TalkServerEnd) String() string { return s.step.Describe("TalkServerEnd") }
 
-// talkStartHelloWhere is the predicate of Hello (shapes.sess:212:5).
+// talkStartHelloWhere is the predicate of Hello (shapes.sess:136:5).
 func talkStartHelloWhere(name string, limit uint32) bool {
 	return name != "" && limit > 0 && limit < 1000
 }
 
-// talkAfterDrawDrawnWhere is the predicate of Drawn (shapes.sess:220:21).
+// talkAfterDrawDrawnWhere is the predicate of Drawn (shapes.sess:144:21).
 func talkAfterDrawDrawnWhere(area float64) bool {
 	return area >= 0
 }
 
-// talkAfterDrawRefusedWhere is the predicate of Refused (shapes.sess:223:21).
+// talkAfterDrawRefusedWhere is the predicate of Refused (shapes.sess:147:21).
 func talkAfterDrawRefusedWhere(index int) (holds bool) {
 	defer session.FalseOnPanic(&holds)
 	return 10/index > 0
 }
 
-// talkRoundIf is the condition of the if at shapes.sess:214:9.
+// talkRoundIf is the condition of the if at shapes.sess:138:9.
 func talkRoundIf(left uint32) bool {
 	return left == 0
 }
@@ -4127,278 +3311,4 @@ func (v *All) decode(d *session.Decoder) {
 // incomplete reports whether a union is missing.
 func (v *All) incomplete() bool {
 	return v.Figure.incomplete()
-}
-
-// Reading is small, and mostly numbers.
-type Reading struct {
-	Sensor   uint32
-	Sequence uint64
-	Celsius  float64
-	Humidity float32
-	Delta    int64
-	Valid    bool
-	Level    Level
-	At       int64
-}
-
-func (v *Reading) encode(e *session.Encoder) {
-	e.Uint32(1, v.Sensor)
-	e.Uint64(2, v.Sequence)
-	e.Float64(3, v.Celsius)
-	e.Float32(4, v.Humidity)
-	e.Int64(5, v.Delta)
-	e.Bool(6, v.Valid)
-	e.Enum(7, int32(v.Level), 3)
-	e.Int64(8, v.At)
-}
-
-func (v *Reading) decode(d *session.Decoder) {
-	outer := d.Enter()
-	for d.Next() {
-		switch d.Field() {
-		case 1:
-			v.Sensor = d.Uint32()
-		case 2:
-			v.Sequence = d.Uint64()
-		case 3:
-			v.Celsius = d.Float64()
-		case 4:
-			v.Humidity = d.Float32()
-		case 5:
-			v.Delta = d.Int64()
-		case 6:
-			v.Valid = d.Bool()
-		case 7:
-			v.Level = Level(d.Enum(3))
-		case 8:
-			v.At = d.Int64()
-		}
-	}
-	d.Leave(outer)
-}
-
-// Level is an enumeration of the schema (shapes.sess:146:6).
-type Level int32
-
-// The members of Level.
-const (
-	LevelCalm Level = iota
-	LevelWarning
-	LevelAlarm
-)
-
-// String is the member's name in the schema.
-func (v Level) String() string {
-	switch v {
-	case LevelCalm:
-		return "Calm"
-	case LevelWarning:
-		return "Warning"
-	case LevelAlarm:
-		return "Alarm"
-	}
-	return "Level(" + strconv.Itoa(int(v)) + ")"
-}
-
-// Order is strings and a list of structs.
-type Order struct {
-	ID       string
-	Customer Customer
-	Lines    []OrderLine
-	Note     string
-	Tags     []string
-	Placed   time.Time
-}
-
-func (v *Order) encode(e *session.Encoder) {
-	e.Text(1, v.ID)
-	begin := e.Begin(2)
-	v.Customer.encode(e)
-	e.EndField(begin)
-	for i := range v.Lines {
-		begin := e.Begin(3)
-		v.Lines[i].encode(e)
-		e.EndElement(begin)
-	}
-	e.Text(4, v.Note)
-	for _, element := range v.Tags {
-		e.Present().Text(5, element)
-	}
-	e.Time(6, v.Placed)
-}
-
-func (v *Order) decode(d *session.Decoder) {
-	outer := d.Enter()
-	for d.Next() {
-		switch d.Field() {
-		case 1:
-			v.ID = d.Text()
-		case 2:
-			v.Customer.decode(d)
-		case 3:
-			v.Lines = append(v.Lines, OrderLine{})
-			v.Lines[len(v.Lines)-1].decode(d)
-		case 4:
-			v.Note = d.Text()
-		case 5:
-			v.Tags = append(v.Tags, d.Text())
-		case 6:
-			v.Placed = d.Time()
-		}
-	}
-	d.Leave(outer)
-}
-
-// Customer is a payload type of the schema (shapes.sess:158:8).
-type Customer struct {
-	Name    string
-	Email   string
-	Street  string
-	City    string
-	Country string
-}
-
-func (v *Customer) encode(e *session.Encoder) {
-	e.Text(1, v.Name)
-	e.Text(2, v.Email)
-	e.Text(3, v.Street)
-	e.Text(4, v.City)
-	e.Text(5, v.Country)
-}
-
-func (v *Customer) decode(d *session.Decoder) {
-	outer := d.Enter()
-	for d.Next() {
-		switch d.Field() {
-		case 1:
-			v.Name = d.Text()
-		case 2:
-			v.Email = d.Text()
-		case 3:
-			v.Street = d.Text()
-		case 4:
-			v.City = d.Text()
-		case 5:
-			v.Country = d.Text()
-		}
-	}
-	d.Leave(outer)
-}
-
-// OrderLine is a payload type of the schema (shapes.sess:159:8).
-type OrderLine struct {
-	SKU      string
-	Title    string
-	Quantity int32
-	Cents    int64
-}
-
-func (v *OrderLine) encode(e *session.Encoder) {
-	e.Text(1, v.SKU)
-	e.Text(2, v.Title)
-	e.Int32(3, v.Quantity)
-	e.Int64(4, v.Cents)
-}
-
-func (v *OrderLine) decode(d *session.Decoder) {
-	outer := d.Enter()
-	for d.Next() {
-		switch d.Field() {
-		case 1:
-			v.SKU = d.Text()
-		case 2:
-			v.Title = d.Text()
-		case 3:
-			v.Quantity = d.Int32()
-		case 4:
-			v.Cents = d.Int64()
-		}
-	}
-	d.Leave(outer)
-}
-
-// Bulk is long lists of numbers, and maps.
-type Bulk struct {
-	IDs     []uint64
-	Deltas  []int64
-	Values  []float64
-	Flags   []bool
-	Counts  map[string]int64
-	Names   map[uint64]string
-	Payload []byte
-}
-
-func (v *Bulk) encode(e *session.Encoder) {
-	session.PackInts(e, 1, v.IDs)
-	session.PackInts(e, 2, v.Deltas)
-	session.PackFloats64(e, 3, v.Values)
-	session.PackBools(e, 4, v.Flags)
-	for _, key := range slices.Sorted(maps.Keys(v.Counts)) {
-		element := v.Counts[key]
-		entry := e.Begin(5)
-		e.Present().Text(1, key)
-		e.Present().Int64(2, element)
-		e.EndElement(entry)
-	}
-	for _, key := range slices.Sorted(maps.Keys(v.Names)) {
-		element := v.Names[key]
-		entry := e.Begin(6)
-		e.Present().Uint64(1, key)
-		e.Present().Text(2, element)
-		e.EndElement(entry)
-	}
-	e.Bytes(7, v.Payload)
-}
-
-func (v *Bulk) decode(d *session.Decoder) {
-	outer := d.Enter()
-	for d.Next() {
-		switch d.Field() {
-		case 1:
-			v.IDs = session.UnpackInts(d, v.IDs)
-		case 2:
-			v.Deltas = session.UnpackInts(d, v.Deltas)
-		case 3:
-			v.Values = session.UnpackFloats64(d, v.Values)
-		case 4:
-			v.Flags = session.UnpackBools(d, v.Flags)
-		case 5:
-			outer := d.Enter()
-			var key string
-			var element int64
-			for d.Next() {
-				switch d.Field() {
-				case 1:
-					key = d.Text()
-				case 2:
-					element = d.Int64()
-				}
-			}
-			d.Leave(outer)
-			if v.Counts == nil {
-				v.Counts = make(map[string]int64)
-			}
-			v.Counts[key] = element
-		case 6:
-			outer := d.Enter()
-			var key uint64
-			var element string
-			for d.Next() {
-				switch d.Field() {
-				case 1:
-					key = d.Uint64()
-				case 2:
-					element = d.Text()
-				}
-			}
-			d.Leave(outer)
-			if v.Names == nil {
-				v.Names = make(map[uint64]string)
-			}
-			v.Names[key] = element
-		case 7:
-			v.Payload = d.Bytes()
-		}
-	}
-	d.Leave(outer)
 }

@@ -1,0 +1,3 @@
+package feed
+
+//go:generate go run github.com/sessgen/sessgen/cmd/sessgen

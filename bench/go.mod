@@ -1,0 +1,24 @@
+// Module bench measures sessgen beside others, whose modules its users need not know.
+module github.com/sessgen/sessgen/bench
+
+go 1.26.0
+
+replace github.com/sessgen/sessgen => ..
+
+require (
+	github.com/bufbuild/protocompile v0.14.1
+	github.com/planetscale/vtprotobuf v0.6.0
+	github.com/sessgen/sessgen v0.0.0
+	google.golang.org/protobuf v1.36.12
+)
+
+require (
+	github.com/dave/jennifer v1.7.1 // indirect
+	github.com/inconshreveable/mousetrap v1.1.0 // indirect
+	github.com/rogpeppe/go-internal v1.16.0 // indirect
+	github.com/spf13/cobra v1.10.2 // indirect
+	github.com/spf13/pflag v1.0.9 // indirect
+	golang.org/x/mod v0.42.0 // indirect
+	golang.org/x/sync v0.24.0 // indirect
+	golang.org/x/tools v0.52.0 // indirect
+)
