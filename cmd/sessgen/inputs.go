@@ -102,15 +102,15 @@ func folder(dir string) (unit, error) {
 		return unit{}, err
 	}
 	for _, e := range entries {
+		if !e.IsDir() && sourceOf(e.Name()) != "" {
+			u.made = append(u.made, e.Name())
+		}
 		if !strings.HasSuffix(e.Name(), ".sess") {
 			continue
 		}
 		// As for the go command, what is no file does not count; a link that leads nowhere will be missed.
 		if info, err := os.Stat(u.path(e.Name())); err != nil || info.Mode().IsRegular() {
 			u.files = append(u.files, e.Name())
-		}
-		if !e.IsDir() && sourceOf(e.Name()) != "" {
-			u.made = append(u.made, e.Name())
 		}
 	}
 	return u, nil

@@ -110,7 +110,12 @@ func apply(changed []change) error {
 		written = append(written, temporary)
 	}
 	for i, c := range changed {
-		if err := c.make(targets[i], written[i]); err != nil {
+		err := c.make(targets[i], written[i])
+		if errors.Is(err, fs.ErrNotExist) && c.new == nil {
+			changed[i].old = nil // somebody else was faster
+			continue
+		}
+		if err != nil {
 			for k := range i {
 				err = errors.Join(err, changed[k].undo(targets[k]))
 			}
@@ -122,19 +127,19 @@ func apply(changed []change) error {
 
 // make gives the file its new content, which is in the temporary file, or removes it.
 func (c change) make(target, temporary string) error {
-	if c.new != nil {
-		return os.Rename(temporary, target)
+	if c.new == nil {
+		return os.Remove(target)
 	}
-	if err := os.Remove(target); !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
+	return os.Rename(temporary, target)
 }
 
 // undo gives the file its old content back, or removes it if there was none.
 func (c change) undo(target string) error {
 	if c.old == nil {
-		return os.Remove(target)
+		if err := os.Remove(target); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil
 	}
 	temporary, err := writeBeside(target, c.old)
 	if err != nil {
