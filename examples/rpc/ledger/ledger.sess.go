@@ -117,19 +117,19 @@ func RegisterLedger(srv session.Registrar, impl LedgerServer, opts ...rpc.Handle
 	}, opts)
 	rpc.Handle(srv, &ledgerImport, func(ctx context.Context, call *rpc.ServerCall) error {
 		count, err := impl.Import(ctx, func(yield func(Line, error) bool) {
-			err_ := call.Requests(ctx, func(item *session.Decoder) (bool, error) {
+			err := call.Requests(ctx, func(item *session.Decoder) (bool, error) {
 				line := decodeLedgerImportRequestsImportItem(item)
 				if !ledgerImportRequestsImportItemWhere(line) {
 					return false, call.Violated("line", line)
 				}
-				if err_ := call.Accept(); err_ != nil {
-					return false, err_
+				if err := call.Accept(); err != nil {
+					return false, err
 				}
 				return yield(line, nil), nil
 			})
-			if err_ != nil {
+			if err != nil {
 				var none Line
-				yield(none, err_)
+				yield(none, err)
 			}
 		})
 		if err != nil {
@@ -144,16 +144,16 @@ func RegisterLedger(srv session.Registrar, impl LedgerServer, opts ...rpc.Handle
 	}, opts)
 	rpc.Handle(srv, &ledgerAudit, func(ctx context.Context, call *rpc.ServerCall) error {
 		return impl.Audit(ctx, func(yield func(Line, error) bool) {
-			err_ := call.Requests(ctx, func(item *session.Decoder) (bool, error) {
+			err := call.Requests(ctx, func(item *session.Decoder) (bool, error) {
 				line := decodeLedgerAuditRequestsAuditItem(item)
-				if err_ := call.Accept(); err_ != nil {
-					return false, err_
+				if err := call.Accept(); err != nil {
+					return false, err
 				}
 				return yield(line, nil), nil
 			})
-			if err_ != nil {
+			if err != nil {
 				var none Line
-				yield(none, err_)
+				yield(none, err)
 			}
 		}, func(total int64) error {
 			reply := call.Reply()

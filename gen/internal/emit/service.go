@@ -164,7 +164,7 @@ func (st *stub) encoded(m *automaton.Message, e string, scope names.Scope) []jen
 
 // outgoing is the statements that encode a message by e, which call.begin begins, and test its contract. Values that
 // are used later, and may not be what their encoding decodes to or may change meanwhile, are read back.
-func (st *stub) outgoing(env *environment, m *automaton.Message, call, begin string, keep func(*check.Var) bool, give func(err jen.Code) jen.Code, refuse func([]jen.Code) jen.Code) []jen.Code {
+func (st *stub) outgoing(env *environment, m *automaton.Message, call, err, begin string, keep func(*check.Var) bool, give func(err jen.Code) jen.Code, refuse func([]jen.Code) jen.Code) []jen.Code {
 	e := env.scope.Pick(lowerFirst(begin))
 	code := jen.Id(e).Op(":=").Id(call).Dot(begin).Call()
 	encode := st.encoded(m, e, env.scope)
@@ -178,7 +178,7 @@ func (st *stub) outgoing(env *environment, m *automaton.Message, call, begin str
 	if !slices.ContainsFunc(m.Params, asked) {
 		return append(append(test, code), encode...)
 	}
-	sent, err := env.scope.Pick("sent"), env.scope.Pick("err")
+	sent := env.scope.Pick("sent")
 	all := append([]jen.Code{code}, encode...)
 	all = append(all,
 		jen.List(jen.Id(sent), jen.Id(err)).Op(":=").Id(call).Dot("Sent").Call(),

@@ -69,9 +69,9 @@ func (st *stub) replyBody(env *environment, begin jen.Code, ctx, call, requests,
 	args := []jen.Code{jen.Id(ctx)}
 	if st.rpc.StreamRequest {
 		made = "Requests"
-		args = append(args, st.upload(env, ctx, call, requests))
+		args = append(args, st.upload(env, ctx, call, err, requests))
 	} else {
-		code = append(code, st.asked(env, call, give)...)
+		code = append(code, st.asked(env, call, err, give)...)
 	}
 	args = append(args, st.takeReply(env, call))
 	done := jen.Id(call).Dot(made).Call(args...)
@@ -82,12 +82,12 @@ func (st *stub) replyBody(env *environment, begin jen.Code, ctx, call, requests,
 }
 
 // asked is the statements that encode the request.
-func (st *stub) asked(env *environment, call string, give func(jen.Code) jen.Code) []jen.Code {
+func (st *stub) asked(env *environment, call, err string, give func(jen.Code) jen.Code) []jen.Code {
 	keep := func(v *check.Var) bool {
 		e := st.rpc.Ensures
 		return e != nil && slices.Contains(e.Vars, v) && (!st.exact(v.Type) || st.rpc.StreamReply && st.mutable(v.Type))
 	}
-	return st.outgoing(env, st.request, call, "Request", keep, give, func(values []jen.Code) jen.Code {
+	return st.outgoing(env, st.request, call, err, "Request", keep, give, func(values []jen.Code) jen.Code {
 		return give(jen.Id(call).Dot("Refuse").Call(values...))
 	})
 }
@@ -114,9 +114,9 @@ func (st *stub) repliesBody(env *environment, begin jen.Code, ctx, call, request
 	args := []jen.Code{jen.Id(ctx)}
 	if st.rpc.StreamRequest {
 		made = "Exchange"
-		args = append(args, st.upload(env, ctx, call, requests))
+		args = append(args, st.upload(env, ctx, call, err, requests))
 	} else {
-		code = append(code, st.asked(env, call, func(err jen.Code) jen.Code {
+		code = append(code, st.asked(env, call, err, func(err jen.Code) jen.Code {
 			return jen.Id(yield).Call(jen.Id(none), err).Line().Return()
 		})...)
 	}
@@ -138,10 +138,10 @@ func (st *stub) repliesBody(env *environment, begin jen.Code, ctx, call, request
 }
 
 // upload is the function that sends the run of requests.
-func (st *stub) upload(env *environment, ctx, call, requests string) jen.Code {
+func (st *stub) upload(env *environment, ctx, call, err, requests string) jen.Code {
 	inner := &environment{scope: cloneScope(env.scope), of: env.of}
 	give := func(err jen.Code) jen.Code { return jen.Return(err) }
-	send := st.outgoing(inner, st.request, call, "Request", never, give, func(values []jen.Code) jen.Code {
+	send := st.outgoing(inner, st.request, call, err, "Request", never, give, func(values []jen.Code) jen.Code {
 		return give(jen.Id(call).Dot("Refuse").Call(values...))
 	})
 	send = append(send, jen.Return(jen.Id(call).Dot("Send").Call(jen.Id(ctx))))

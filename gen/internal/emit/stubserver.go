@@ -82,7 +82,7 @@ func (st *stub) handler() jen.Code {
 	var body []jen.Code
 	args := []jen.Code{jen.Id(ctx)}
 	if st.rpc.StreamRequest {
-		args = append(args, st.items(env, ctx, call))
+		args = append(args, st.items(env, ctx, call, err))
 	} else {
 		body = append(body, st.decoded(st.request, ":=", jen.Id(call).Dot("Request").Call(), all)...)
 		body = append(body, st.test(env, st.request, func(values []jen.Code) jen.Code {
@@ -112,7 +112,7 @@ func (st *stub) handler() jen.Code {
 	switch {
 	case st.rpc.StreamReply:
 		var send []jen.Code
-		send = append(send, st.outgoing(env, st.reply, call, "Reply", never, give, refuse)...)
+		send = append(send, st.outgoing(env, st.reply, call, err, "Reply", never, give, refuse)...)
 		send = append(send, jen.Return(jen.Id(call).Dot("Send").Call(jen.Id(ctx))))
 		args = append(args, jen.Func().Params(jen.Id(st.rpc.Reply[0].Name).Add(st.item(st.rpc.Reply))).Error().Block(send...))
 		body = append(body, jen.Return(method.Call(args...)))
@@ -126,7 +126,7 @@ func (st *stub) handler() jen.Code {
 			jen.List(results...).Op(":=").Add(method).Call(args...),
 			jen.If(jen.Id(err).Op("!=").Nil()).Block(jen.Return(jen.Id(err))),
 		)
-		body = append(body, st.outgoing(env, st.reply, call, "Reply", never, give, refuse)...)
+		body = append(body, st.outgoing(env, st.reply, call, err, "Reply", never, give, refuse)...)
 		body = append(body, jen.Return(jen.Nil()))
 	}
 	return jen.Func().Params(jen.Id(ctx).Qual("context", "Context"), jen.Id(call).Op("*").Qual(rpcPath, "ServerCall")).Error().Block(body...)
@@ -149,9 +149,9 @@ func (st *stub) keep(env *environment) (code []jen.Code) {
 }
 
 // items is the run of requests that the implementation receives.
-func (st *stub) items(env *environment, ctx, call string) jen.Code {
+func (st *stub) items(env *environment, ctx, call, err string) jen.Code {
 	inner := &environment{scope: cloneScope(env.scope), of: env.of}
-	yield, err, item := inner.scope.Pick("yield"), inner.scope.Pick("err"), inner.scope.Pick("item")
+	yield, item := inner.scope.Pick("yield"), inner.scope.Pick("item")
 	name := st.rpc.Request[0].Name
 	fail := func(err jen.Code) jen.Code { return jen.Return(jen.False(), err) }
 	take := st.decoded(st.request, ":=", jen.Id(item), all)
