@@ -66,34 +66,26 @@ var lengths = between(0, math.MaxInt64)
 // rangeOf is the interval of an integer type, with the sizes of 64-bit platforms; false for other types.
 func rangeOf(t types.Type) (interval, bool) {
 	b, basic := t.Underlying().(*types.Basic)
-	if !basic || b.Info()&types.IsInteger == 0 {
+	if !basic {
 		return interval{}, false
 	}
-	signed := func(bits uint) (interval, bool) {
-		half := pow2(bits - 1)
-		return interval{new(big.Int).Neg(half), less1(half)}, true
-	}
-	unsigned := func(bits uint) (interval, bool) { return interval{new(big.Int), less1(pow2(bits))}, true }
-	switch b.Kind() {
-	case types.Int8:
-		return signed(8)
-	case types.Int16:
-		return signed(16)
-	case types.Int32:
-		return signed(32)
-	case types.Int, types.Int64:
-		return signed(64)
-	case types.Uint8:
-		return unsigned(8)
-	case types.Uint16:
-		return unsigned(16)
-	case types.Uint32:
-		return unsigned(32)
-	case types.Uint, types.Uint64, types.Uintptr:
-		return unsigned(64)
-	}
-	return interval{}, false
+	a, ok := ranges[b.Kind()]
+	return a, ok
 }
+
+// ranges are those of the types whose values are integers.
+var ranges = map[types.BasicKind]interval{
+	types.Int8: signed(8), types.Int16: signed(16), types.Int32: signed(32), types.Int64: signed(64), types.Int: signed(64),
+	types.Uint8: unsigned(8), types.Uint16: unsigned(16), types.Uint32: unsigned(32), types.Uint64: unsigned(64),
+	types.Uint: unsigned(64), types.Uintptr: unsigned(64),
+}
+
+func signed(bits uint) interval {
+	half := pow2(bits - 1)
+	return interval{new(big.Int).Neg(half), less1(half)}
+}
+
+func unsigned(bits uint) interval { return interval{new(big.Int), less1(pow2(bits))} }
 
 // number is the value of an integer constant.
 func number(v constant.Value) (*big.Int, bool) {

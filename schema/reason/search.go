@@ -82,8 +82,15 @@ func choices(m *automaton.Message, f facts) []facts {
 	if m.Where != nil && m.Where.MayPanic {
 		return nil
 	}
+	targets := []int64{0, 1, 2, -1 << 62, 1 << 62}
+	if len(m.Params) == 0 {
+		targets = targets[:1] // nothing is chosen
+	}
+	if !may(m.Where, f, true) {
+		return nil
+	}
 	var all []facts
-	for _, target := range []int64{0, 1, 2, -1 << 62, 1 << 62} {
+	for _, target := range targets {
 		chosen := f
 		for _, v := range m.Params {
 			chosen = fix(assume(m.Where, chosen, true), chosen, v, big.NewInt(target))

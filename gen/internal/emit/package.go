@@ -4,6 +4,8 @@ package emit
 import (
 	"bytes"
 	"fmt"
+	"go/format"
+	"go/parser"
 	"go/token"
 	"slices"
 	"strings"
@@ -196,6 +198,7 @@ func variableNames(p *schema.Package) []string {
 // newFile begins a Go file for the schema file with the name.
 func (g *generator) newFile(name string) *file {
 	f := &file{File: jen.NewFile(g.p.Schema.Package), source: name}
+	f.NoFormat = true // render does
 	f.HeaderComment(Header(name))
 	for _, path := range sortedKeys(g.imports) {
 		alias := g.imports[path]
@@ -231,8 +234,22 @@ func (f *file) render() ([]byte, error) {
 	if err := f.Render(&b); err != nil {
 		return nil, err
 	}
-	return imports.Process(f.source+".go", b.Bytes(), &imports.Options{FormatOnly: true, Comments: true, TabIndent: true, TabWidth: 8})
+	// Only the imports need to be put in order: to format a large file more than once takes seconds.
+	name, text := f.source+".go", b.Bytes()
+	fset := token.NewFileSet()
+	tree, err := parser.ParseFile(fset, name, text, parser.ImportsOnly)
+	if err != nil || len(tree.Decls) == 0 {
+		return imports.Process(name, text, formatOnly)
+	}
+	end := fset.Position(tree.Decls[len(tree.Decls)-1].End()).Offset
+	head, err := imports.Process(name, text[:end], formatOnly)
+	if err != nil {
+		return nil, err
+	}
+	return format.Source(append(head, text[end:]...))
 }
+
+var formatOnly = &imports.Options{FormatOnly: true, Comments: true, TabIndent: true, TabWidth: 8}
 
 // at is a position as comments and the runtime show it.
 func at(p token.Position) string { return fmt.Sprintf("%s:%d:%d", p.Filename, p.Line, p.Column) }
