@@ -31,6 +31,7 @@ func (n *Net) config(dials bool) conn.Config {
 		DeathTimeout:     n.options.DeathTimeout,
 		HandshakeTimeout: n.options.HandshakeTimeout,
 	}
+	c.Seed = n.random.Uint64()
 	if dials {
 		n.fill(c.ClientID[:])
 		n.fill(c.Nonce[:])

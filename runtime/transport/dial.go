@@ -62,6 +62,7 @@ func (s *shard) dial(config config, to netip.AddrPort) *link {
 	c := config.conn
 	draw(c.ClientID[:])
 	draw(c.Nonce[:])
+	c.Seed = drawSeed()
 	l := newLink(s, c.ClientID, to, conn.NewClient(now(), c, to))
 	l.tls = config.tls
 	s.table.add(l)

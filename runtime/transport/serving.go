@@ -71,6 +71,7 @@ func (s *shard) accept(at mono.Time, accepted endpoint.Accepted) *link {
 		return nil
 	}
 	config := s.serving.ln.config
+	config.conn.Seed = drawSeed()
 	machine := conn.NewServer(at, config.conn, accepted)
 	l := newLink(s, accepted.ServerID, accepted.From, machine)
 	l.tls = config.tls

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"crypto/rand"
+	"encoding/binary"
 	"sync"
 	"time"
 
@@ -30,8 +31,9 @@ type shard struct {
 }
 
 const (
-	// datagramMax is the size of the longest datagram that is read or written, in bytes.
-	datagramMax = 1500
+	// datagramMax is the size of the longest datagram that is read or written where no
+	// option says otherwise, in bytes: what a link with jumbo frames carries.
+	datagramMax = 8952
 	// batchMax is how many datagrams are read or written at once.
 	batchMax = 32
 )
@@ -59,6 +61,13 @@ func startShard(sock *udp.Socket, serving *serving) *shard {
 
 // draw fills b with random bytes. It never fails: without randomness the process ends.
 func draw(b []byte) { rand.Read(b) }
+
+// drawSeed is a random number for a machine to draw its own from.
+func drawSeed() uint64 {
+	var b [8]byte
+	draw(b[:])
+	return binary.NativeEndian.Uint64(b[:])
+}
 
 // stop closes the socket and ends the goroutines, without waiting for them. No
 // connection must be left.

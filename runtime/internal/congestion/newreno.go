@@ -1,6 +1,10 @@
 package congestion
 
-import "github.com/sessgen/sessgen/runtime/internal/mono"
+import (
+	"time"
+
+	"github.com/sessgen/sessgen/runtime/internal/mono"
+)
 
 // NewReno is the algorithm of RFC 9002 §7: the window doubles each round trip
 // until something is lost, then grows by a datagram each round trip and halves
@@ -15,16 +19,9 @@ type NewReno struct {
 	// recoveryStart is when the last recovery period began: losses of packets sent before it change nothing more.
 	recoveryStart mono.Time
 	recovered     bool
+	// undo is what the window and the threshold were before the last recovery period; zero means nothing to undo.
+	undoWindow, undoThreshold int
 }
-
-const (
-	// initialPackets: "Endpoints SHOULD use an initial congestion window of ten
-	// times the maximum datagram size" (RFC 9002 §7.2).
-	initialPackets = 10
-	// minimumPackets: "The RECOMMENDED value is 2 * max_datagram_size" (RFC 9002 §7.2).
-	minimumPackets = 2
-	unlimited      = int(^uint(0) >> 1)
-)
 
 var _ Controller = (*NewReno)(nil)
 
@@ -32,7 +29,7 @@ var _ Controller = (*NewReno)(nil)
 func NewNewReno(maxDatagram int) *NewReno {
 	return &NewReno{
 		maxDatagram: maxDatagram,
-		window:      initialPackets * maxDatagram,
+		window:      InitialWindow(maxDatagram),
 		ssthresh:    unlimited,
 	}
 }
@@ -62,10 +59,22 @@ func (r *NewReno) OnAcked(a Acked) {
 
 // OnLost halves the window, once a recovery period.
 func (r *NewReno) OnLost(l Lost) {
-	if r.inRecovery(l.LastSentAt) {
+	r.congested(l.Now, l.LastSentAt)
+}
+
+// OnCE halves the window as a loss does. RFC 9002 §7.1: "If a path has been validated to support Explicit
+// Congestion Notification […] QUIC treats a Congestion Experienced (CE) codepoint in the IP header as a signal of congestion."
+func (r *NewReno) OnCE(now, sentAt mono.Time) {
+	r.congested(now, sentAt)
+	r.undoWindow = 0 // a mark is never spurious
+}
+
+func (r *NewReno) congested(now, sentAt mono.Time) {
+	if r.inRecovery(sentAt) {
 		return
 	}
-	r.recoveryStart, r.recovered = l.Now, true
+	r.undoWindow, r.undoThreshold = r.window, r.ssthresh
+	r.recoveryStart, r.recovered = now, true
 	r.ackedBytes = 0
 	// RFC 9002 §7.3.2: "On entering a recovery period, a sender MUST set the slow
 	// start threshold to half the value of the congestion window when loss is detected."
@@ -80,6 +89,30 @@ func (r *NewReno) OnPersistentCongestion(mono.Time) {
 	r.window = r.minimum()
 	r.ackedBytes = 0
 	r.recovered = false
+	r.undoWindow = 0
+}
+
+// OnAck does nothing: what counts are the packets.
+func (r *NewReno) OnAck(Sample) {}
+
+// OnSpurious takes the last reduction back.
+func (r *NewReno) OnSpurious(mono.Time) {
+	if r.undoWindow == 0 {
+		return
+	}
+	r.window, r.ssthresh = max(r.window, r.undoWindow), r.undoThreshold
+	r.undoWindow, r.recovered = 0, false
+}
+
+// SetMaxDatagram hears how large datagrams may be.
+func (r *NewReno) SetMaxDatagram(bytes int) {
+	r.window = rescale(r.window, r.maxDatagram, bytes)
+	r.maxDatagram = bytes
+}
+
+// Rate is a little more than a window a round trip.
+func (r *NewReno) Rate(smoothedRTT time.Duration) int {
+	return windowRate(r.window, smoothedRTT, r.SlowStart())
 }
 
 // Window is the congestion window in bytes.
@@ -94,14 +127,29 @@ func (r *NewReno) inRecovery(sentAt mono.Time) bool {
 	return r.recovered && sentAt <= r.recoveryStart
 }
 
+func (r *NewReno) utilized(bytesInFlight int) bool {
+	return utilized(r.window, bytesInFlight, r.maxDatagram, r.SlowStart())
+}
+
 // utilized tells whether what was in flight filled the window well enough for an
 // acknowledgement to say that more would go through. RFC 9002 §7.8: "When bytes
 // in flight is smaller than the congestion window and sending is not pacing
 // limited, the congestion window is underutilized. […] the congestion window
 // SHOULD NOT be increased". In slow start half is enough: it doubles each round trip.
-func (r *NewReno) utilized(bytesInFlight int) bool {
-	if r.SlowStart() && bytesInFlight > r.window/2 {
+func utilized(window, bytesInFlight, maxDatagram int, slowStart bool) bool {
+	if slowStart && bytesInFlight > window/2 {
 		return true
 	}
-	return bytesInFlight+3*r.maxDatagram >= r.window
+	return bytesInFlight+3*maxDatagram >= window
+}
+
+// rescale is what a window becomes when datagrams change their size. RFC 9002 §7.2: "If the maximum datagram
+// size changes during the connection, the initial congestion window SHOULD be recalculated with the new size. If the
+// maximum datagram size is decreased in order to complete the handshake, the congestion window SHOULD be set to the new
+// initial congestion window." A window that is still the initial one changes with it, and none is less than the minimum.
+func rescale(window, from, to int) int {
+	if window == InitialWindow(from) {
+		return InitialWindow(to)
+	}
+	return max(window, minimumPackets*to)
 }

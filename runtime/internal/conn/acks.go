@@ -23,6 +23,7 @@ const (
 	refClose
 	refFinRead
 	refGoAway
+	refMTUProbe // Length is its size
 )
 
 // maxAckRanges bounds the ranges of an ACK frame.
@@ -49,6 +50,8 @@ func (f *fates) FrameAcked(level handshake.Level, ref recovery.Ref) {
 		}
 	case refClose:
 		c.answered = true
+	case refMTUProbe:
+		c.mtuProbeAcked(int(ref.Length))
 	case refFinRead:
 		if s := c.streams[StreamID(ref.Stream)]; s != nil && s.aborted == nil {
 			s.recv.readAcked = true
@@ -103,6 +106,8 @@ func (f *fates) FrameLost(level handshake.Level, ref recovery.Ref) {
 		}
 	case refClose:
 		c.closeDue = true
+	case refMTUProbe:
+		c.mtu.lost(int(ref.Length))
 	case refGoAway:
 		c.goAwayDue = true
 	case refFinRead:
@@ -121,9 +126,13 @@ func (c *Conn) appendAck(now mono.Time, p *builder) {
 	}
 	last := len(ranges) - 1
 	top := ranges[last]
+	begin := len(p.b)
 	p.b = packet.AppendAckHead(p.b, top.Largest, uint64(delay/time.Microsecond), last, top.Largest-top.Smallest)
 	for i := last - 1; i >= 0; i-- {
 		p.b = packet.AppendAckRange(p.b, ranges[i+1].Smallest, ranges[i].Smallest, ranges[i].Largest)
+	}
+	if marks := &c.marks[p.level]; *marks != (recovery.Counts{}) {
+		p.b = packet.AppendAckECN(p.b, begin, marks.ECT0, marks.ECT1, marks.CE)
 	}
 	c.loss.AddRef(p.level, recovery.Ref{Kind: refAck, Offset: top.Largest})
 	p.acks = true

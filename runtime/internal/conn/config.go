@@ -35,6 +35,15 @@ type Config struct {
 	HandshakeTimeout time.Duration
 	// InitialRTT stands for the round trip until it has been measured. 100 ms.
 	InitialRTT time.Duration
+	// Congestion is the congestion control algorithm. BBR.
+	Congestion congestion.Algorithm
+	// Seed decides which packet numbers are left out (RFC 9000 §21.4), and when BBR looks for more bandwidth. It is
+	// drawn at random; zero leaves out none.
+	Seed uint64
+	// MaxDatagram is the largest datagram that is tried on the path, in bytes. 8,952.
+	MaxDatagram int
+	// ECN marks datagrams as ECN-capable, and believes what the peer says of the marks: the driver can set and read them.
+	ECN bool
 	// MaxStreams is how many streams the peer may have open at once. 1,024.
 	MaxStreams int
 	// MaxMessage is the longest message that this end takes. 4 MiB.
@@ -52,8 +61,8 @@ const (
 	defaultMaxMessage = 4 << 20
 	defaultPool       = 16 << 20
 
-	// maxDatagram is the largest datagram that is sent: what every path carries (RFC 9000 §14).
-	maxDatagram = 1200
+	// baseDatagram is the largest datagram that is sent until the path is known to carry larger ones (RFC 9000 §14).
+	baseDatagram = 1200
 	// leastDeath is the shortest death timeout that is not asked for.
 	leastDeath = 5 * time.Second
 	// probesBeforeDeath is how often a peer is asked at least before it counts as gone, where the path's round trip allows.
@@ -82,6 +91,7 @@ func (c Config) withDefaults(client bool) Config {
 			*n = standard
 		}
 	}
+	count(&c.MaxDatagram, defaultMaxDatagram)
 	count(&c.MaxStreams, defaultMaxStreams)
 	count(&c.MaxMessage, defaultMaxMessage)
 	count(&c.Pool, defaultPool)
@@ -116,7 +126,7 @@ func newConn(now mono.Time, config Config, client bool) *Conn {
 	c := &Conn{
 		config:       config,
 		client:       client,
-		loss:         recovery.NewLoss(congestion.NewNewReno(maxDatagram), config.InitialRTT),
+		loss:         recovery.NewLoss(congestion.New(config.Congestion, baseDatagram, config.Seed), baseDatagram, config.InitialRTT),
 		streams:      map[StreamID]*stream{},
 		pool:         flow.NewPool(uint64(config.Pool)),
 		peerStreams:  flow.NewStreams(uint64(config.MaxStreams)),
@@ -128,6 +138,14 @@ func newConn(now mono.Time, config Config, client bool) *Conn {
 		proofAt:      mono.Never,
 		closeBegan:   mono.Never,
 		driverEnd:    mono.Never,
+		pacedUntil:   mono.Never,
+		mtu:          newMTU(config.MaxDatagram),
+	}
+	if config.Seed != 0 {
+		c.loss.SkipNumbers(config.Seed)
+	}
+	if config.ECN {
+		c.loss.ECN.Start()
 	}
 	c.loss.MaxBackOff = cmp.Or(config.DeathTimeout, leastDeath) / probesBeforeDeath
 	for i := range c.lists {

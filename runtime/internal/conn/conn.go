@@ -108,9 +108,19 @@ type Conn struct {
 	received [handshake.Levels]recovery.Received
 	loss     *recovery.Loss
 	probes   [handshake.Levels]int
-	opened   []byte // the payload of the packet at hand
-	unmasked [packet.MaxMaskedHeader]byte
-	scratch  [16]byte
+	marks    [handshake.Levels]recovery.Counts // of what arrived
+	mtu      mtu
+	// pacedUntil is until when what there is to send has to wait, because it would be too fast; mono.Never if nothing does.
+	pacedUntil mono.Time
+	// repeating: frames were handed out to be repeated early, and no packet has left since.
+	repeating bool
+	// settledAt is when this end last asked for an answer only so that the peer hears which acknowledgements arrived.
+	settledAt mono.Time
+	mark      Mark   // of the datagram at hand
+	ect       bool   // the datagram that PollTransmit returned last is to be marked
+	opened    []byte // the payload of the packet at hand
+	unmasked  [packet.MaxMaskedHeader]byte
+	scratch   [16]byte
 
 	// Streams: see stream.go.
 	streams     map[StreamID]*stream

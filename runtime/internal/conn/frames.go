@@ -41,7 +41,7 @@ func (c *Conn) handleFrames(now mono.Time, level handshake.Level, payload []byte
 func (c *Conn) handleFrame(now mono.Time, level handshake.Level, f *packet.Frame) error {
 	switch f.Type {
 	case packet.Padding, packet.Ping:
-	case packet.Ack:
+	case packet.Ack, packet.AckECN:
 		return c.receiveAck(now, level, f)
 	case packet.Crypto:
 		return c.receiveCrypto(level, f.Offset, f.Data)
@@ -111,8 +111,13 @@ func (c *Conn) receiveAck(now mono.Time, level handshake.Level, f *packet.Frame)
 		ranges[n] = recovery.Range{Smallest: smallest, Largest: largest}
 		n++
 	}
-	delay := time.Duration(min(f.Delay, uint64(time.Hour/time.Microsecond))) * time.Microsecond
-	if err := c.loss.Ack(now, level, ranges[:n], delay, (*fates)(c)); err != nil {
+	ack := recovery.Ack{
+		Ranges:  ranges[:n],
+		Delay:   time.Duration(min(f.Delay, uint64(time.Hour/time.Microsecond))) * time.Microsecond,
+		Counted: f.Type == packet.AckECN,
+		ECN:     recovery.Counts{ECT0: f.ECT0, ECT1: f.ECT1, CE: f.CE},
+	}
+	if err := c.loss.Ack(now, level, &ack, (*fates)(c)); err != nil {
 		return violation(packet.ProtocolViolation, err.Error())
 	}
 	return nil

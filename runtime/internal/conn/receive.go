@@ -20,6 +20,23 @@ import (
 // one from another address than the connection's is taken in like any other, and what is sent
 // still goes to the address that the handshake came from.
 func (c *Conn) HandleDatagram(now mono.Time, from netip.AddrPort, datagram []byte) {
+	c.HandleMarked(now, from, datagram, NotECT)
+}
+
+// Mark is the ECN codepoint that a datagram arrived with (RFC 3168 §5).
+type Mark uint8
+
+// The codepoints, as they stand in the two lowest bits of the traffic class.
+const (
+	NotECT Mark = iota
+	ECT1
+	ECT0
+	CE
+)
+
+// HandleMarked is HandleDatagram for a driver that sees which mark a datagram came with.
+func (c *Conn) HandleMarked(now mono.Time, from netip.AddrPort, datagram []byte, mark Mark) {
+	c.mark = mark
 	c.stats.BytesReceived += uint64(len(datagram))
 	if c.over() {
 		// The peer goes on: it is told once more.
@@ -98,7 +115,7 @@ func (c *Conn) handlePacket(now mono.Time, h *packet.Header, raw []byte) bool {
 	}
 	c.stats.PacketsReceived++
 	c.authenticated(now, level)
-	arrival := recovery.Arrival{Size: len(raw), Immediate: level != handshake.Application, Delay: c.ackDelay()}
+	arrival := recovery.Arrival{Size: len(raw), Immediate: level != handshake.Application || c.mark == CE, Delay: c.ackDelay()}
 	switch err := c.handleFrames(now, level, payload, &arrival); {
 	case errors.Is(err, errNotNow):
 		// As if it had never come: the peer will send it again.
@@ -114,8 +131,22 @@ func (c *Conn) handlePacket(now mono.Time, h *packet.Header, raw []byte) bool {
 	}
 	if !c.over() && !c.keys[level].gone {
 		c.received[level].Add(now, number, arrival)
+		c.countMark(level)
 	}
 	return true
+}
+
+// countMark counts the mark of a packet that was taken in. RFC 9000 §13.4.1: counts are of packets, duplicates
+// not included; those that share a datagram share its mark.
+func (c *Conn) countMark(level handshake.Level) {
+	switch marks := &c.marks[level]; c.mark {
+	case ECT0:
+		marks.ECT0++
+	case ECT1:
+		marks.ECT1++
+	case CE:
+		marks.CE++
+	}
 }
 
 // errNotNow: the packet cannot be taken in yet. Nothing that it changed is wrong to change again.

@@ -13,7 +13,15 @@ type Stats struct {
 	// PacketsForged are those of them that had the connection's ids and were not sealed with its keys.
 	PacketsForged uint64
 
+	// PacketsRepeated were sent early, though nothing showed that the ones before them were lost. SpuriousLosses
+	// are packets that were taken for lost and had arrived.
+	PacketsRepeated, SpuriousLosses uint64
+
 	BytesInFlight, CongestionWindow, PTOCount int
+	// PacingRate is in bytes a second, zero where nothing is paced; MaxDatagram is how large datagrams are that the path is known to carry.
+	PacingRate, MaxDatagram int
+	// ECN: the path and the peer are known to carry ECN marks.
+	ECN bool
 	// Buffered is how many bytes the send buffers hold.
 	Buffered int
 }
@@ -26,6 +34,8 @@ func (c *Conn) Stats() Stats {
 	stats.PacketsLost = c.loss.LostPackets()
 	stats.BytesInFlight, stats.PTOCount = c.loss.BytesInFlight(), c.loss.PTOCount()
 	stats.CongestionWindow = c.loss.Controller.Window()
+	stats.PacketsRepeated, stats.SpuriousLosses = c.loss.Repeats(), c.loss.SpuriousLosses()
+	stats.PacingRate, stats.MaxDatagram, stats.ECN = c.loss.PacingRate(), c.mtu.size, c.loss.ECN.Capable()
 	stats.Buffered = c.buffered
 	return stats
 }

@@ -20,7 +20,7 @@ type pair struct {
 
 func newPair(t testing.TB) *pair {
 	w := connectedWorld(t)
-	p := &pair{t: t, now: w.now, ends: [2]*Conn{w.client.core, w.server.core}, buf: make([]byte, 0, 2048)}
+	p := &pair{t: t, now: w.now, ends: [2]*Conn{w.client.core, w.server.core}, buf: make([]byte, 0, 9000)}
 	for i := range p.events {
 		p.events[i] = map[EventKind]int{}
 	}

@@ -27,6 +27,8 @@ func (c *Conn) HandleTimeout(now mono.Time) {
 	if probes := c.loss.Timeout(now, (*fates)(c)); probes.Count > 0 {
 		c.probes[probes.Space] = probes.Count
 	}
+	c.mtu.watch(c)
+	c.repeatEarly(now)
 	if now >= c.initAt {
 		c.initTimeout()
 	}
@@ -49,7 +51,8 @@ func (c *Conn) NextTimeout() mono.Time {
 	if c.over() {
 		return mono.Never
 	}
-	at := min(c.loss.Deadline(), c.initAt, c.proofAt, c.closeExpiry(), c.deathAt(), c.idleAt(), c.keepAliveAt(), c.driverEnd)
+	at := min(c.loss.Deadline(), c.initAt, c.proofAt, c.closeExpiry(), c.deathAt(), c.idleAt(), c.keepAliveAt(), c.driverEnd,
+		c.pacedUntil, c.loss.RepeatAt())
 	if c.phase < connected {
 		at = min(at, c.handshakeEnd)
 	}
@@ -104,7 +107,7 @@ func (c *Conn) keepAliveAt() mono.Time {
 	if c.closing && interval < 0 {
 		interval = defaultKeepAlive
 	}
-	if c.phase < connected || interval < 0 || c.peerClosed || c.closeBegan != mono.Never || c.loss.Outstanding(handshake.Application) {
+	if c.phase < connected || interval < 0 || c.pingDue || c.peerClosed || c.closeBegan != mono.Never || c.loss.Outstanding(handshake.Application) {
 		return mono.Never
 	}
 	return max(c.activeAt, c.elicitedAt).Add(min(interval, c.idleTimeout()/2))

@@ -20,23 +20,25 @@ type path struct {
 
 // allowance is how many bytes may be sent. RFC 9000 §8.1: "Prior to validating the
 // client address, servers MUST NOT send more than three times as many bytes as the number of bytes they have received."
-func (p *path) allowance() int {
+func (p *path) allowance(datagram int) int {
 	if p.validated {
-		return maxDatagram
+		return datagram
 	}
-	return min(maxDatagram, 3*p.received-p.sent)
+	return min(datagram, 3*p.received-p.sent)
 }
 
 // minDatagram is the least room that is worth a packet.
 const minDatagram = 128
 
 // PollTransmit appends the next datagram to send to buf and returns it with its destination; ok is false
-// when there is none now. A driver with an idle line calls it until then.
+// when there is none now. A driver with an idle line calls it until then. If buf has room for
+// 1,200 bytes, no datagram is longer than its room.
 func (c *Conn) PollTransmit(now mono.Time, buf []byte) (datagram []byte, to netip.AddrPort, ok bool) {
 	begin := len(buf)
 	c.pressing = false
 	c.watchLimit(now)
-	limit := c.path.allowance()
+	c.pacedUntil, c.ect = mono.Never, false
+	limit := c.path.allowance(c.mtu.size)
 	switch {
 	case c.over():
 		buf = c.appendFarewells(now, buf)
@@ -44,15 +46,51 @@ func (c *Conn) PollTransmit(now mono.Time, buf []byte) (datagram []byte, to neti
 		buf = c.appendInit(now, buf)
 		c.stats.PacketsSent++
 	case limit >= minDatagram:
+		if room := cap(buf) - begin; room >= baseDatagram {
+			limit = min(limit, room) // the driver sends no larger ones
+		}
 		buf = slices.Grow(buf, limit)
-		for level := range handshake.Level(handshake.Levels) {
-			buf = c.appendPacket(now, buf, begin+limit, level)
+		buf = c.appendPackets(now, buf, begin+limit)
+		if len(buf) == begin && c.limited() {
+			c.loss.AppLimited()
+			if c.repeatEarly(now) {
+				buf = c.appendPackets(now, buf, begin+limit)
+			}
+		}
+		if len(buf) == begin {
+			buf = c.appendMTUProbe(now, buf)
 		}
 	}
 	size := len(buf) - begin
 	c.path.sent += size
 	c.stats.BytesSent += uint64(size)
 	return buf, c.path.addr, size > 0
+}
+
+// ECT reports whether the datagram that PollTransmit returned last is to leave marked as
+// ECN-capable, with ECT(0).
+func (c *Conn) ECT() bool { return c.ect }
+
+// limited reports whether nothing is sent now because there is nothing.
+func (c *Conn) limited() bool {
+	return c.phase == connected && c.lists[byTurn].n == 0 && c.pacedUntil == mono.Never && c.loss.Available() >= c.mtu.size
+}
+
+// repeatEarly hands out what a thin stream repeats now, and reports whether there is anything.
+func (c *Conn) repeatEarly(now mono.Time) bool {
+	if !c.loss.HandOutRepeats(now, false, (*fates)(c)) {
+		return false
+	}
+	c.repeating = true
+	return true
+}
+
+// appendPackets appends the packets of a datagram that ends before end.
+func (c *Conn) appendPackets(now mono.Time, b []byte, end int) []byte {
+	for level := range handshake.Level(handshake.Levels) {
+		b = c.appendPacket(now, b, end, level)
+	}
+	return b
 }
 
 // builder is a packet as it is made: frames are appended to b, up to end.
@@ -62,6 +100,8 @@ type builder struct {
 	head       int // the length of the header, before the first frame
 	level      handshake.Level
 	eliciting  bool // it holds an ack-eliciting frame
+	fresh      bool // it holds bytes of a stream that were not sent before
+	probe      bool // it is a probe of the path's MTU
 	acks       bool // it holds an ACK frame
 	urgent     bool // it is to be sent, though nothing in it asks for an answer
 }
@@ -98,8 +138,8 @@ func (c *Conn) appendPacket(now mono.Time, b []byte, end int, level handshake.Le
 	if c.received[level].Waiting() {
 		c.appendAck(now, &p)
 	}
-	if c.mayElicit(level) {
-		c.appendFrames(&p)
+	if c.mayElicit(now, level) {
+		c.appendFrames(now, &p)
 	}
 	if !p.eliciting && !p.urgent && !(p.acks && c.received[level].Due(now)) {
 		c.loss.Abandon(level)
@@ -111,8 +151,27 @@ func (c *Conn) appendPacket(now mono.Time, b []byte, end int, level handshake.Le
 // mayElicit reports whether a packet may be sent that counts as in flight. RFC 9002 §7: "An
 // endpoint MUST NOT send a packet if it would cause bytes_in_flight to be larger than
 // the congestion window, unless the packet is sent on a PTO timer expiration".
-func (c *Conn) mayElicit(level handshake.Level) bool {
-	return c.probes[level] > 0 || c.loss.Available() >= maxDatagram
+func (c *Conn) mayElicit(now mono.Time, level handshake.Level) bool {
+	if c.probes[level] > 0 {
+		return true
+	}
+	if c.loss.Available() < c.mtu.size {
+		return false
+	}
+	if !c.loss.Paced(now) {
+		return true
+	}
+	if c.talkative(level) {
+		c.pacedUntil = c.loss.PacedUntil()
+	}
+	return false
+}
+
+// talkative reports whether there is something to say at the level that asks for an answer.
+func (c *Conn) talkative(level handshake.Level) bool {
+	out := &c.crypto[level].out
+	return !out.blank(out.end) || level == handshake.Application &&
+		(c.lists[byTurn].n > 0 || c.lists[byControl].n > 0 || c.handshakeDoneDue || c.closeDue || c.pingDue || c.maxStreamsDue)
 }
 
 func (c *Conn) numberLen(level handshake.Level) int {
@@ -148,7 +207,20 @@ func (c *Conn) seal(now mono.Time, p *builder) []byte {
 		c.writeLong(p, c.keys[p.level].sealer.Overhead())
 	}
 	b := c.sealPacket(p, number, numberLen)
-	c.loss.Sent(now, p.level, len(b)-p.begin, p.eliciting)
+	kind := recovery.Silent
+	switch {
+	case p.probe:
+		kind = recovery.MTUProbe
+	case p.fresh:
+		kind = recovery.Data
+	case p.eliciting && c.repeating:
+		kind = recovery.Repeated
+	case p.eliciting:
+		kind = recovery.Ordinary
+	}
+	// RFC 9000 §13.4.1 marks every packet that leaves; one datagram has one mark.
+	c.ect = c.ect || p.eliciting && c.loss.ECN.Marking()
+	c.loss.Sent(now, p.level, len(b)-p.begin, kind)
 	c.stats.PacketsSent++
 	if p.acks {
 		c.received[p.level].Sent()
@@ -157,6 +229,7 @@ func (c *Conn) seal(now mono.Time, p *builder) []byte {
 		c.asked(now)
 		c.probes[p.level] = max(0, c.probes[p.level]-1)
 		if p.level == handshake.Application {
+			c.repeating = false
 			c.pingDue, c.proofAt = false, mono.Never
 		}
 	}
@@ -200,7 +273,7 @@ func (c *Conn) appendFarewell(now mono.Time, b []byte, level handshake.Level, re
 	if c.keys[level].sealer == nil || c.words == sayClosed && level != handshake.Application {
 		return b
 	}
-	p := c.newPacket(b, len(b)+maxDatagram, level)
+	p := c.newPacket(b, len(b)+baseDatagram, level)
 	if c.words == sayClosed {
 		p.b = packet.AppendCloseOK(p.b)
 	} else {

@@ -199,7 +199,7 @@ func (s *side) newDriver() handshake.Driver {
 
 // send lets a datagram go.
 func (w *world) send(from *side, to netip.AddrPort, data []byte) {
-	if len(data) > maxDatagram {
+	if from.core != nil && len(data) > max(baseDatagram, from.core.mtu.size, from.core.mtu.probing) {
 		w.t.Fatalf("a datagram of %d bytes", len(data))
 	}
 	other := w.server

@@ -4,14 +4,19 @@ import (
 	"slices"
 
 	"github.com/sessgen/sessgen/runtime/internal/handshake"
+	"github.com/sessgen/sessgen/runtime/internal/mono"
 	"github.com/sessgen/sessgen/runtime/internal/packet"
 	"github.com/sessgen/sessgen/runtime/internal/recovery"
 )
 
 // appendFrames fills a packet with what there is to say that asks for an answer: the
 // handshake and control frames first, then the streams in turn.
-func (c *Conn) appendFrames(p *builder) {
+func (c *Conn) appendFrames(now mono.Time, p *builder) {
 	c.appendPending(p)
+	if p.fresh && p.level == handshake.Application && p.room() > minStream && c.loss.HandOutRepeats(now, true, (*fates)(c)) {
+		c.repeating = true
+		c.appendStreams(p)
+	}
 	if probes := c.probes[p.level]; probes > 0 && probes < recovery.ProbeCount && !p.eliciting {
 		c.loss.Repeat(p.level, (*fates)(c))
 		c.appendPending(p)
@@ -129,16 +134,13 @@ func (c *Conn) appendControl(p *builder) {
 	}
 }
 
-// quantum is what a stream may send in its turn: a packet.
-const quantum = maxDatagram
-
 // appendStreams gives the streams their turns (deficit round robin): each sends up to a packet's
 // worth, then goes to the end; what one leaves of a packet the next one fills.
 func (c *Conn) appendStreams(p *builder) {
 	turn := &c.lists[byTurn]
 	for s := turn.first; s != nil; s = turn.first {
 		if s.send.deficit <= 0 {
-			s.send.deficit += quantum
+			s.send.deficit += c.mtu.size
 		}
 		before := len(p.b)
 		full := c.appendStream(p, s)
@@ -172,6 +174,7 @@ func (c *Conn) appendStream(p *builder, s *stream) (full bool) {
 		fin := out.fin && offset+uint64(length) == out.end
 		p.b = packet.AppendStreamHead(p.b, uint64(s.id), offset, length, fin)
 		p.b = out.appendTo(p.b, offset, length)
+		p.fresh = p.fresh || offset+uint64(length) > out.next || fin && !out.finSent
 		out.sent(offset, length)
 		if fin {
 			out.finSent, out.finLost = true, false

@@ -29,6 +29,14 @@ func AppendAckRange(b []byte, above, smallest, largest uint64) []byte {
 	return AppendVarint(b, largest-smallest)
 }
 
+// AppendAckECN makes the ACK that begins at begin, and ends b, an ACK_ECN with the counts.
+func AppendAckECN(b []byte, begin int, ect0, ect1, ce uint64) []byte {
+	b[begin] = byte(AckECN)
+	b = AppendVarint(b, ect0)
+	b = AppendVarint(b, ect1)
+	return AppendVarint(b, ce)
+}
+
 // AppendCryptoHead appends a CRYPTO frame up to its data, which the caller appends: n bytes.
 func AppendCryptoHead(b []byte, offset uint64, n int) []byte {
 	b = AppendVarint(append(b, byte(Crypto)), offset)

@@ -24,7 +24,7 @@ type path struct {
 const packetSize = 1000
 
 func newPath(t testing.TB) *path {
-	l := NewLoss(congestion.NewNewReno(packetSize), InitialRTT)
+	l := NewLoss(congestion.NewNewReno(packetSize), packetSize, InitialRTT)
 	l.Confirmed, l.ProbeApplication = true, true
 	return &path{t: t, Loss: l, now: mono.Time(time.Second)}
 }
@@ -37,7 +37,7 @@ func (p *path) advance(d time.Duration) { p.now = p.now.Add(d) }
 func (p *path) sendIn(s handshake.Level, n int) {
 	for range n {
 		p.AddRef(s, Ref{Offset: p.NextNumber(s)})
-		p.Sent(p.now, s, packetSize, true)
+		p.Sent(p.now, s, packetSize, Ordinary)
 	}
 }
 
@@ -51,7 +51,7 @@ func (p *path) ack(ranges ...Range) {
 
 func (p *path) tryAck(ranges ...Range) error {
 	slices.Reverse(ranges)
-	return p.Ack(p.now, handshake.Application, ranges, 0, p)
+	return p.Ack(p.now, handshake.Application, &Ack{Ranges: ranges}, p)
 }
 
 func (p *path) timeout() Probes { return p.Timeout(p.now, p) }
@@ -289,7 +289,7 @@ func TestAckOnlyPackets(t *testing.T) {
 	p := newPath(t)
 	for range 100_000 {
 		p.AddRef(handshake.Application, Ref{})
-		p.Sent(p.now, handshake.Application, 40, false)
+		p.Sent(p.now, handshake.Application, 40, Silent)
 	}
 	require.Zero(t, p.BytesInFlight())
 	require.Equal(t, mono.Never, p.Deadline())
@@ -306,7 +306,7 @@ func TestSteadyStateDoesNotAllocate(t *testing.T) {
 		p.send(8)
 		p.advance(10 * ms)
 		ranges := [2]Range{{first + 4, first + 7}, {first, first + 2}}
-		if p.Ack(p.now, handshake.Application, ranges[:], 0, p) != nil {
+		if p.Ack(p.now, handshake.Application, &Ack{Ranges: ranges[:]}, p) != nil {
 			t.Fatal("refused")
 		}
 		p.acked, p.lost = p.acked[:0], p.lost[:0]
@@ -329,7 +329,7 @@ func BenchmarkAckManyRanges(b *testing.B) {
 		for i := uint64(0); i < 128; i += 2 {
 			ranges = append(ranges, Range{first + 127 - i, first + 127 - i})
 		}
-		_ = p.Ack(p.now, handshake.Application, ranges, 0, p)
+		_ = p.Ack(p.now, handshake.Application, &Ack{Ranges: ranges}, p)
 		p.acked, p.lost = p.acked[:0], p.lost[:0]
 	}
 }

@@ -37,7 +37,7 @@ func (l *Loss) Timeout(now mono.Time, f Fates) Probes {
 	if at, s := l.earliestLoss(); at != mono.Never {
 		if at <= now {
 			l.detect(now, s, f)
-			l.spaces[s].trim()
+			l.spaces[s].trim(l.forgetLost(now))
 		}
 		return Probes{}
 	}
@@ -45,6 +45,7 @@ func (l *Loss) Timeout(now mono.Time, f Fates) Probes {
 	if at > now {
 		return Probes{}
 	}
+	// RFC 9002 §6.2.1: "When a PTO timer expires, the PTO backoff MUST be increased".
 	l.ptoCount++
 	l.handOut(s, f)
 	return Probes{s, ProbeCount}
@@ -55,9 +56,9 @@ func (l *Loss) Timeout(now mono.Time, f Fates) Probes {
 func (l *Loss) handOut(s handshake.Level, f Fates) {
 	sp := &l.spaces[s]
 	left := ProbeCount
-	for i := 0; i < sp.n && left > 0; i++ {
+	for i := sp.open; i < sp.n && left > 0; i++ {
 		p := sp.at(i)
-		if p.state != outstanding {
+		if p.state != outstanding || p.kind == MTUProbe {
 			continue
 		}
 		p.state = probed
@@ -72,7 +73,7 @@ func (l *Loss) handOut(s handshake.Level, f Fates) {
 // finds nothing else to say: it may get through where the first one does not.
 func (l *Loss) Repeat(s handshake.Level, f Fates) {
 	sp := &l.spaces[s]
-	if sp.n == 0 || sp.at(sp.n-1).state != outstanding {
+	if sp.n == 0 || sp.at(sp.n-1).state != outstanding || sp.at(sp.n-1).kind == MTUProbe {
 		return
 	}
 	p := sp.at(sp.n - 1)

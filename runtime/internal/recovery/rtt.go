@@ -64,10 +64,3 @@ func (r *RTT) update(now mono.Time, latest, ackDelay time.Duration) {
 func (r *RTT) PTO(maxAckDelay time.Duration) time.Duration {
 	return r.smoothedRTT + max(4*r.rttvar, granularity) + maxAckDelay
 }
-
-// lossDelay is how long after a later packet's acknowledgement an earlier one may
-// still be under way (RFC 9002 §6.1.2): "max(kTimeThreshold * max(smoothed_rtt,
-// latest_rtt), kGranularity)" with a threshold of 9/8.
-func (r *RTT) lossDelay() time.Duration {
-	return max(max(r.smoothedRTT, r.latestRTT)*9/8, granularity)
-}

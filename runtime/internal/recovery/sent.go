@@ -1,6 +1,9 @@
 package recovery
 
-import "github.com/sessgen/sessgen/runtime/internal/mono"
+import (
+	"github.com/sessgen/sessgen/runtime/internal/congestion"
+	"github.com/sessgen/sessgen/runtime/internal/mono"
+)
 
 // Ref names what one frame of a packet carried, so that it can be counted as
 // arrived or sent again without a copy of the packet. Its meaning is its owner's;
@@ -13,14 +16,37 @@ type Ref struct {
 	Fin    bool
 }
 
+// Kind is what a packet is for those who count.
+type Kind uint8
+
+// The kinds of packets.
+const (
+	// Silent: nothing in it asks for an acknowledgement. It leaves no record.
+	Silent Kind = iota
+	// Ordinary: an ack-eliciting packet.
+	Ordinary
+	// Data: it carries something for the first time that is worth an early repeat.
+	Data
+	// Repeated: it repeats early what a Data one carried. It is no measure of the path.
+	Repeated
+	// MTUProbe: it finds out whether the path carries datagrams of its size. Its loss is no congestion.
+	MTUProbe
+)
+
 // sent is the record of one packet that is owed an acknowledgement.
 type sent struct {
+	congestion.Snapshot
 	number uint64
 	at     mono.Time
-	refs   uint32 // where its refs begin in the ring of refs, counted without end
+	lostAt mono.Time // where it is lost
+	refs   uint32    // where its refs begin in the ring of refs, counted without end
 	size   uint16
 	count  uint16 // how many refs it has
 	state  state
+	kind   Kind
+	// repeats is how often its frames were handed out early.
+	repeats uint8
+	marked  bool // it left with ECT(0)
 }
 
 type state uint8
@@ -37,14 +63,15 @@ const (
 func (s *sent) inFlight() bool { return s.state == outstanding || s.state == probed }
 
 // records is a ring of sent packets in the order of their numbers, and a ring of
-// their refs. The front is always in flight: what became of a packet behind it
-// stays noted until the front moves past. Neither ring holds a pointer.
+// their refs. What became of a packet stays noted while one before it is in flight, and
+// that of a lost one for a while, because it may turn out to have arrived. Neither ring holds a pointer.
 type records struct {
 	ring     []sent // its length is zero or a power of two
 	first, n int
+	open     int   // the index of the first one in flight, n if none is
 	refs     []Ref // the same
 	begin    uint32
-	open     uint32 // where the refs of the packet begin that is being made
+	draft    uint32 // where the refs of the packet begin that is being made
 	next     uint32
 }
 
@@ -60,20 +87,27 @@ func (r *records) push(s sent) {
 		}
 		r.ring, r.first = grown, 0
 	}
-	s.refs, s.count = r.open, uint16(r.next-r.open)
-	r.open = r.next
+	s.refs, s.count = r.draft, uint16(r.next-r.draft)
+	r.draft = r.next
 	r.n++
 	*r.at(r.n - 1) = s
 }
 
-// trim drops what is settled at the front.
-func (r *records) trim() {
-	for r.n > 0 && !r.at(0).inFlight() {
+// trim drops what is settled at the front; what was lost after since is kept.
+func (r *records) trim(since mono.Time) {
+	for r.open < r.n && !r.at(r.open).inFlight() {
+		r.open++
+	}
+	for r.open > 0 {
+		if p := r.at(0); p.state == lost && p.lostAt > since {
+			break
+		}
 		r.first = (r.first + 1) & (len(r.ring) - 1)
 		r.n--
+		r.open--
 	}
 	if r.n == 0 {
-		r.begin = r.open
+		r.begin = r.draft
 	} else {
 		r.begin = r.at(0).refs
 	}
@@ -107,7 +141,7 @@ func (r *records) addRef(ref Ref) {
 }
 
 // dropRefs takes back the refs of a packet that needs no record.
-func (r *records) dropRefs() { r.next = r.open }
+func (r *records) dropRefs() { r.next = r.draft }
 
 // ref returns the i-th ref of s.
 func (r *records) ref(s *sent, i int) Ref {

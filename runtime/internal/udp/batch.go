@@ -21,11 +21,15 @@ type Batch struct {
 	sizeMax int // of one datagram
 }
 
-// NewBatch makes a batch for up to count datagrams of up to sizeMax bytes each.
+// slabSize is what a batch of large datagrams holds: as many as the kernel takes at once.
+const slabSize = 64 << 10
+
+// NewBatch makes a batch for up to count datagrams of up to sizeMax bytes each: fewer
+// where they would not fit into 64 KiB, but at least one.
 func NewBatch(count, sizeMax int) *Batch {
 	return &Batch{
 		Datagrams: make([]Datagram, 0, count),
-		slab:      make([]byte, count*sizeMax),
+		slab:      make([]byte, min(count*sizeMax, max(slabSize, sizeMax))),
 		sizeMax:   sizeMax,
 	}
 }
@@ -37,7 +41,9 @@ func (b *Batch) Reset() {
 }
 
 // Full reports whether there is no room for another datagram.
-func (b *Batch) Full() bool { return len(b.Datagrams) == cap(b.Datagrams) }
+func (b *Batch) Full() bool {
+	return len(b.Datagrams) == cap(b.Datagrams) || b.used+b.sizeMax > len(b.slab)
+}
 
 // Next returns where the next datagram is to be written: an empty slice with room
 // for the longest one. The batch must not be full.

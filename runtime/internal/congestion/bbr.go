@@ -1,0 +1,307 @@
+package congestion
+
+import (
+	"time"
+
+	"github.com/sessgen/sessgen/runtime/internal/mono"
+)
+
+// BBR is draft-ietf-ccwg-bbr (version 3): it measures the path's bandwidth and
+// round trip, and sends at that rate with about two bandwidth-delay products in flight, rather than
+// until something is lost. Names are the draft's, in this project's spelling.
+//
+// It deviates where the draft takes loss for congestion: see noise.go.
+type BBR struct {
+	maxDatagram int
+	random      uint64
+
+	state      bbrState
+	pacingGain int // in percent, as is windowGain
+	windowGain int
+	window     int
+	rate       int // bytes a second
+	// priorWindow is what the window was before ProbeRTT or an episode of nothing.
+	priorWindow int
+
+	model bbrModel
+	noise noise
+	cycle bbrCycle
+	probe bbrProbeRTT
+
+	// fullBW and fullBWCount find the plateau of the bandwidth: after three rounds without a quarter more it is reached.
+	fullBW, fullBWCount int
+	fullBWNow, filled   bool
+	idleRestart         bool
+	// limited: the window was what kept packets back, this round or the one before.
+	limited, limitedBefore bool
+	undo                   bbrUndo
+}
+
+// bbrState is what BBR is about.
+type bbrState uint8
+
+const (
+	bbrStartup bbrState = iota
+	bbrDrain
+	bbrDown
+	bbrCruise
+	bbrRefill
+	bbrUp
+	bbrProbeRTTState
+)
+
+func (s bbrState) String() string {
+	return [...]string{"Startup", "Drain", "ProbeBW_DOWN", "ProbeBW_CRUISE", "ProbeBW_REFILL", "ProbeBW_UP", "ProbeRTT"}[s]
+}
+
+func (s bbrState) probesBW() bool { return s >= bbrDown && s <= bbrUp }
+
+// bbrUndo is what the losses of the round at hand changed.
+type bbrUndo struct {
+	bwLow, inflightLow, inflightHigh int
+	state                            bbrState
+	armed                            bool
+}
+
+// The draft's constants; gains in percent.
+const (
+	bbrStartupGain       = 277
+	bbrDrainGain         = 50
+	bbrDownGain          = 90
+	bbrUpGain            = 125
+	bbrWindowGain        = 200
+	bbrUpWindowGain      = 225
+	bbrProbeRTTGain      = 50
+	bbrMargin            = 1  // the rate is so many percent less than the bandwidth
+	bbrBeta              = 70 // what a reduction leaves
+	bbrHeadroom          = 15
+	bbrMinWindow         = 4 // datagrams
+	bbrLossThreshold     = 2 // percent of a round
+	bbrStartupFullRounds = 3
+	bbrStartupFullLosses = 6
+)
+
+var _ Controller = (*BBR)(nil)
+
+// NewBBR returns a controller for datagrams of at most maxDatagram bytes. The seed decides when it
+// probes, so that flows which share a path do not do so in step.
+func NewBBR(maxDatagram int, seed uint64) *BBR {
+	b := &BBR{
+		maxDatagram: maxDatagram,
+		random:      seed,
+		window:      InitialWindow(maxDatagram),
+		model:       newBBRModel(),
+	}
+	b.enterStartup()
+	return b
+}
+
+func (b *BBR) enterStartup() {
+	b.state = bbrStartup
+	b.pacingGain, b.windowGain = bbrStartupGain, bbrWindowGain
+}
+
+// OnSent notices the end of an idle time, and whether the window is what holds packets back.
+func (b *BBR) OnSent(now mono.Time, size, bytesInFlight int) {
+	if bytesInFlight == 0 && b.model.appLimited {
+		b.idleRestart = true
+		b.model.restart(now)
+		if b.state.probesBW() {
+			b.setRate(100)
+		}
+	}
+	if bytesInFlight+size+2*b.maxDatagram > b.window {
+		b.limited = true
+	}
+}
+
+// OnAcked does nothing: the sample of the whole frame counts.
+func (b *BBR) OnAcked(Acked) {}
+
+// OnAck takes in a sample, and says anew how much and how fast to send.
+func (b *BBR) OnAck(s Sample) {
+	b.updateModel(s)
+	b.noise.onAck(s, b)
+	b.updateCongestionSignals(s)
+	b.model.updateAggregation(s, b.window)
+	b.checkFullBW(s)
+	b.checkStartup(s)
+	b.checkDrain(s)
+	b.updateCycle(s)
+	b.updateMinRTT(s)
+	b.checkProbeRTT(s)
+	b.model.advance(s)
+	if s.Delivered > 0 {
+		b.idleRestart = false
+	}
+	b.setRate(b.pacingGain)
+	b.setWindow(s)
+	if b.model.roundStart {
+		b.limitedBefore, b.limited = b.limited, false
+	}
+}
+
+// windowLimited reports whether the window was full lately.
+func (b *BBR) windowLimited() bool { return b.limited || b.limitedBefore }
+
+// checkFullBW looks whether the bandwidth still grows.
+func (b *BBR) checkFullBW(s Sample) {
+	if b.fullBWNow || !b.model.roundStart || s.AppLimited {
+		return
+	}
+	if s.Rate >= b.fullBW*125/100 {
+		b.resetFullBW()
+		b.fullBW = s.Rate
+		return
+	}
+	b.fullBWCount++
+	b.fullBWNow = b.fullBWCount >= bbrStartupFullRounds
+	b.filled = b.filled || b.fullBWNow
+}
+
+func (b *BBR) resetFullBW() { b.fullBW, b.fullBWCount, b.fullBWNow = 0, 0, false }
+
+// checkStartup ends Startup when the pipe is full: the bandwidth has reached its plateau, or a
+// round lost too much.
+func (b *BBR) checkStartup(Sample) {
+	if b.state != bbrStartup {
+		return
+	}
+	if b.noise.startupFull {
+		b.filled = true
+		b.model.inflightHigh = max(b.bdp(100), b.model.inflightLatest)
+	}
+	if b.filled {
+		b.state = bbrDrain
+		b.pacingGain, b.windowGain = bbrDrainGain, bbrWindowGain
+	}
+}
+
+// checkDrain ends Drain when the queue that Startup made is gone.
+func (b *BBR) checkDrain(s Sample) {
+	if b.state == bbrDrain && s.BytesInFlight <= b.bdp(100) {
+		b.startDown(s)
+	}
+}
+
+// bdp is the gain times bandwidth times round trip, in bytes; the initial window while the round trip is not known.
+func (b *BBR) bdp(gain int) int {
+	if b.model.minRTT == 0 {
+		return InitialWindow(b.maxDatagram)
+	}
+	return b.model.bdp(b.model.bw()) * gain / 100
+}
+
+// target is the gain times the bandwidth-delay product with what a window of it needs to work with bursts.
+func (b *BBR) target(gain int) int {
+	inflight := max(b.bdp(gain), 3*b.quantum(), bbrMinWindow*b.maxDatagram)
+	if b.state == bbrUp {
+		inflight += 2 * b.maxDatagram
+	}
+	return inflight
+}
+
+// quantum is what is sent in one burst.
+func (b *BBR) quantum() int { return min(max(b.rate/1000, 2*b.maxDatagram), quantumMax) }
+
+// setRate sets the pacing rate. Until the pipe is full it only grows.
+func (b *BBR) setRate(gain int) {
+	rate := b.model.bw() * gain / 100 * (100 - bbrMargin) / 100
+	if b.rate == 0 && b.model.minRTT > 0 {
+		// Before anything is known of the bandwidth: the initial window in a round trip.
+		rate = max(rate, perRTT(InitialWindow(b.maxDatagram)*bbrStartupGain/100, b.model.minRTT))
+	}
+	if b.filled || rate > b.rate {
+		b.rate = rate
+	}
+}
+
+// setWindow sets the window.
+func (b *BBR) setWindow(s Sample) {
+	most := b.target(b.windowGain) + b.model.extraAcked()
+	switch {
+	case b.filled:
+		b.window = min(b.window+s.Acked, most)
+	case b.window < most || s.TotalDelivered < uint64(InitialWindow(b.maxDatagram)):
+		b.window += s.Acked
+	}
+	b.window = max(b.window, bbrMinWindow*b.maxDatagram)
+	if b.state == bbrProbeRTTState {
+		b.window = min(b.window, b.probeRTTWindow())
+	}
+	b.boundWindow()
+}
+
+// boundWindow keeps the window within what the model says is safe.
+func (b *BBR) boundWindow() {
+	limit := unlimited
+	switch {
+	case b.state.probesBW() && b.state != bbrCruise:
+		limit = b.model.inflightHigh
+	case b.state == bbrProbeRTTState, b.state == bbrCruise:
+		limit = b.withHeadroom()
+	}
+	limit = min(limit, b.model.inflightLow)
+	b.window = min(b.window, max(limit, bbrMinWindow*b.maxDatagram))
+}
+
+// withHeadroom is what may be in flight while others are to find room as well.
+func (b *BBR) withHeadroom() int {
+	high := b.model.inflightHigh
+	if high == unlimited {
+		return unlimited
+	}
+	return max(high-max(b.maxDatagram, high*bbrHeadroom/100), bbrMinWindow*b.maxDatagram)
+}
+
+// OnPersistentCongestion keeps the model, and sends the least until something comes back.
+func (b *BBR) OnPersistentCongestion(mono.Time) {
+	b.saveWindow()
+	// RFC 9002 §7.6.2: "When persistent congestion is declared, the sender's
+	// congestion window MUST be reduced to the minimum congestion window".
+	b.window = minimumPackets * b.maxDatagram
+}
+
+func (b *BBR) saveWindow() {
+	b.priorWindow = max(b.priorWindow, b.window)
+}
+
+// OnSpurious takes back what the last losses changed.
+func (b *BBR) OnSpurious(mono.Time) {
+	if !b.undo.armed {
+		return
+	}
+	u := b.undo
+	b.undo = bbrUndo{}
+	b.resetFullBW()
+	b.model.lossInRound = false
+	b.model.bwLow = max(b.model.bwLow, u.bwLow)
+	b.model.inflightLow = max(b.model.inflightLow, u.inflightLow)
+	b.model.inflightHigh = max(b.model.inflightHigh, u.inflightHigh)
+}
+
+// SetMaxDatagram hears how large datagrams may be.
+func (b *BBR) SetMaxDatagram(bytes int) {
+	b.window = rescale(b.window, b.maxDatagram, bytes)
+	b.maxDatagram = bytes
+}
+
+// Window is the congestion window in bytes.
+func (b *BBR) Window() int { return b.window }
+
+// Rate is the pacing rate. It is never so low that the least window would not go in a round trip.
+func (b *BBR) Rate(smoothedRTT time.Duration) int {
+	return max(b.rate, perRTT(bbrMinWindow*b.maxDatagram, smoothedRTT))
+}
+
+// SlowStart reports whether the pipe has not been filled yet.
+func (b *BBR) SlowStart() bool { return !b.filled }
+
+// draw is the next random number (splitmix64).
+func (b *BBR) draw() uint64 {
+	b.random += 0x9e3779b97f4a7c15
+	z := b.random
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
+}

@@ -1,0 +1,79 @@
+package congestion
+
+import (
+	"time"
+
+	"github.com/sessgen/sessgen/runtime/internal/mono"
+)
+
+// bbrProbeRTT is how BBR keeps its idea of the round trip: when it has not seen one as short for a while, it
+// has little in flight for a moment, so that no queue of its own is in the way.
+type bbrProbeRTT struct {
+	min       time.Duration
+	minAt     mono.Time
+	expired   bool
+	doneAt    mono.Time // zero: not begun
+	roundDone bool
+}
+
+const (
+	bbrMinRTTWindow     = 10 * time.Second
+	bbrProbeRTTInterval = 5 * time.Second
+	bbrProbeRTTTime     = 200 * time.Millisecond
+)
+
+// updateMinRTT takes in the round trip.
+func (b *BBR) updateMinRTT(s Sample) {
+	p := &b.probe
+	p.expired = s.Now > p.minAt.Add(bbrProbeRTTInterval)
+	if s.RTT > 0 && (s.RTT < p.min || p.min == 0 || p.expired) {
+		p.min, p.minAt = s.RTT, s.Now
+	}
+	m := &b.model
+	if p.min > 0 && (p.min < m.minRTT || m.minRTT == 0 || s.Now > m.minRTTAt.Add(bbrMinRTTWindow)) {
+		m.minRTT, m.minRTTAt = p.min, p.minAt
+	}
+}
+
+// checkProbeRTT begins and ends ProbeRTT.
+func (b *BBR) checkProbeRTT(s Sample) {
+	p := &b.probe
+	if b.state != bbrProbeRTTState && p.expired && !b.idleRestart {
+		b.saveWindow()
+		p.doneAt = 0
+		b.cycle.phase = acksProbeStopping
+		b.model.startRound(s)
+		b.enterPhase(s, bbrProbeRTTState, 100, bbrProbeRTTGain)
+	}
+	if b.state != bbrProbeRTTState {
+		return
+	}
+	switch {
+	case p.doneAt == 0 && s.BytesInFlight <= b.probeRTTWindow():
+		p.doneAt, p.roundDone = s.Now.Add(bbrProbeRTTTime), false
+		b.model.startRound(s)
+	case p.doneAt > 0:
+		p.roundDone = p.roundDone || b.model.roundStart
+		if p.roundDone && s.Now > p.doneAt {
+			b.endProbeRTT(s)
+		}
+	}
+}
+
+func (b *BBR) endProbeRTT(s Sample) {
+	b.probe.minAt = s.Now
+	b.window = max(b.window, b.priorWindow)
+	b.priorWindow = 0
+	b.model.resetLow()
+	if !b.filled {
+		b.enterStartup()
+		return
+	}
+	b.startDown(s)
+	b.enterCruise(s)
+}
+
+// probeRTTWindow is half a bandwidth-delay product.
+func (b *BBR) probeRTTWindow() int {
+	return max(b.bdp(bbrProbeRTTGain), bbrMinWindow*b.maxDatagram)
+}

@@ -1,0 +1,109 @@
+package conn
+
+import (
+	"time"
+
+	"github.com/sessgen/sessgen/runtime/internal/handshake"
+	"github.com/sessgen/sessgen/runtime/internal/mono"
+	"github.com/sessgen/sessgen/runtime/internal/packet"
+	"github.com/sessgen/sessgen/runtime/internal/recovery"
+)
+
+// mtu finds out how large datagrams may be that the path carries (RFC 9000 §14.3, RFC 8899): it sends
+// one of the next size, and takes the size if that is acknowledged. When the path no longer carries what it did, it begins anew.
+type mtu struct {
+	// size is how large datagrams are now, limit how large they may become.
+	size, limit int
+	// probing is the size of the probe in flight, zero if none is; tries is how many of the next size were lost.
+	probing, tries int
+	// again is when to search on after a size that did not go through.
+	again mono.Time
+}
+
+// mtuSizes are what is tried: what a link with 1,500 bytes carries over IPv6 with something to
+// spare, and what one with 9,000 does.
+var mtuSizes = [...]int{1452, 8952}
+
+const (
+	defaultMaxDatagram = 8952
+	// mtuTries: RFC 8899 §5.1.2, "MAX_PROBES […] The default value of MAX_PROBES is 3."
+	mtuTries = 3
+	// mtuRaise: RFC 8899 §5.1.1, the PMTU_RAISE_TIMER is 600 s.
+	mtuRaise = 600 * time.Second
+	// mtuWorth is how many bytes have to have been sent before larger datagrams are worth a search.
+	mtuWorth = 32 << 10
+	// mtuBlackHole is how many probe timeouts in a row make the path a black hole for large datagrams.
+	mtuBlackHole = 2
+)
+
+func newMTU(limit int) mtu { return mtu{size: baseDatagram, limit: limit} }
+
+// next is the size to try next, zero if there is none.
+func (m *mtu) next() int {
+	for _, size := range mtuSizes {
+		if size > m.size && size <= m.limit {
+			return size
+		}
+	}
+	if m.limit > m.size && m.limit > mtuSizes[len(mtuSizes)-1] {
+		return m.limit
+	}
+	return 0
+}
+
+// lost hears that a probe of the size was lost.
+func (m *mtu) lost(size int) {
+	if size == m.probing {
+		m.probing = 0
+		m.tries++
+	}
+}
+
+// watch looks whether large datagrams no longer get through. RFC 8899 §4.3: "detection of a black hole" by several
+// losses in a row; then datagrams of the base size are sent, and the search begins anew.
+func (m *mtu) watch(c *Conn) {
+	if m.size > baseDatagram && c.loss.PTOCount() >= mtuBlackHole {
+		m.size, m.probing, m.tries = baseDatagram, 0, 0
+		c.loss.SetMaxDatagram(m.size)
+	}
+}
+
+// mtuProbeAcked hears that the path carries datagrams of the size.
+func (c *Conn) mtuProbeAcked(size int) {
+	m := &c.mtu
+	if size != m.probing {
+		return
+	}
+	m.probing, m.tries = 0, 0
+	// RFC 9000 §14.2: "An endpoint SHOULD use DPLPMTUD or PMTUD to determine whether the path to a destination will support a desired maximum datagram size".
+	m.size = size
+	c.loss.SetMaxDatagram(size)
+}
+
+// appendMTUProbe appends a datagram of the size that is to be tried, if one is.
+func (c *Conn) appendMTUProbe(now mono.Time, b []byte) []byte {
+	m := &c.mtu
+	size := m.next()
+	room := cap(b) - len(b)
+	switch {
+	case size == 0 || m.probing > 0 || c.path.sent < mtuWorth || room >= baseDatagram && room < size:
+		return b
+	case !c.confirmed || !c.path.validated || c.loss.PTOCount() > 0 || c.loss.Available() < size:
+		return b
+	}
+	if m.tries >= mtuTries {
+		m.again, m.tries = now.Add(mtuRaise), 0
+	}
+	if now < m.again {
+		return b
+	}
+	p := c.newPacket(b, len(b)+size, handshake.Application)
+	p.probe = true
+	p.b = packet.AppendPing(p.b)
+	for range p.room() {
+		p.b = append(p.b, byte(packet.Padding))
+	}
+	c.carry(&p, recovery.Ref{Kind: refMTUProbe, Length: uint32(size)})
+	m.probing = size
+	return c.seal(now, &p)
+}
