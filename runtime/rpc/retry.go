@@ -1,0 +1,94 @@
+package rpc
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+// RetryPolicy says how calls are made again. Zero fields have the values that are given with them.
+type RetryPolicy struct {
+	// Attempts is how often a call is made at most, the first time counted. 4.
+	Attempts int
+	// Backoff is the longest wait before the second attempt; it doubles with each further one, up to BackoffMax. What
+	// is waited is drawn at random between nothing and that. 50 ms, 2 s.
+	Backoff, BackoffMax time.Duration
+	// Budget is how many calls may be made again for each one that succeeds, so that a server in trouble does not get more
+	// to do than it had. 0.1, and ten at the beginning.
+	Budget float64
+}
+
+// Retry makes calls again that no handler has seen, and idempotent ones that may have been done, when the connection or
+// the server was not there: see Call.Repeatable. It stands in a client's interceptors.
+func Retry(policy RetryPolicy) Interceptor {
+	if policy.Attempts == 0 {
+		policy.Attempts = 4
+	}
+	if policy.Backoff == 0 {
+		policy.Backoff = 50 * time.Millisecond
+	}
+	if policy.BackoffMax == 0 {
+		policy.BackoffMax = 2 * time.Second
+	}
+	if policy.Budget == 0 {
+		policy.Budget = 0.1
+	}
+	budget := &retryBudget{per: policy.Budget, left: retriesSaved}
+	return func(ctx context.Context, call *Call, next Next) error {
+		wait := policy.Backoff
+		for attempt := 1; ; attempt++ {
+			err := next(ctx)
+			if err == nil {
+				budget.earn()
+				return nil
+			}
+			if attempt >= policy.Attempts || !call.Repeatable(err) || !budget.spend() {
+				return err
+			}
+			if sleep(ctx, rand.N(wait)) != nil {
+				return err
+			}
+			wait = min(2*wait, policy.BackoffMax)
+		}
+	}
+}
+
+// retriesSaved bounds how many retries may be saved up.
+const retriesSaved = 10
+
+// retryBudget is what calls that succeed earn, for retries.
+type retryBudget struct {
+	per float64
+
+	mu   sync.Mutex
+	left float64
+}
+
+func (b *retryBudget) earn() {
+	b.mu.Lock()
+	b.left = min(b.left+b.per, retriesSaved)
+	b.mu.Unlock()
+}
+
+func (b *retryBudget) spend() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.left < 1 {
+		return false
+	}
+	b.left--
+	return true
+}
+
+// sleep waits for d, or until ctx ends, which is an error.
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
