@@ -3,6 +3,7 @@ package conn
 import (
 	"encoding/binary"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -224,8 +225,8 @@ func FuzzFirstFlights(f *testing.F) {
 func TestCreditForAnAbortedStream(t *testing.T) {
 	w := connectedWorld(t)
 	id := w.open(true)
-	w.client.send(id, "some text", true)
 	w.run(time.Second)
+	w.client.send(id, strings.Repeat("x", 100_000), true) // its FIN is not sent yet
 	w.fate = func(*flying) (int, time.Duration) { return 0, 0 }
 	w.client.core.AbortStream(w.now, id, 7, "")
 	w.client.after()

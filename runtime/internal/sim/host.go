@@ -25,6 +25,7 @@ type host struct {
 	cut, deaf, mute, stops, restarts int
 	stopped                          bool
 	down                             bool
+	sent                             int       // datagrams
 	socket                           []*flight // what arrived while the process was stopped
 }
 

@@ -29,6 +29,10 @@ func (w *world) send(from *host, addr netip.AddrPort, data []byte) {
 		w.lose(to, "no way")
 		return
 	}
+	if w.fate != nil {
+		w.sendAs(from, to, data)
+		return
+	}
 	d := roll(w.o.Seed, 5, uint64(number))
 	w.attack(from, to, data)
 	f := w.set(from.addr, to, data)
@@ -65,6 +69,19 @@ func (w *world) send(from *host, addr netip.AddrPort, data []byte) {
 		}
 	}
 	w.agenda.Push(w.now+late, happening{flight: f})
+}
+
+// sendAs sends a datagram to the fate that a test has for it.
+func (w *world) sendAs(from, to *host, data []byte) {
+	number := from.sent
+	from.sent++
+	copies, late := w.fate(number, from, to, data)
+	if copies == 0 {
+		w.lose(to, "as the test says")
+	}
+	for range copies {
+		w.agenda.Push(w.now.Add(w.o.Latency+late), happening{flight: w.set(from.addr, to, data)})
+	}
 }
 
 func (w *world) lose(to *host, cause string) {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/sessgen/sessgen/runtime/internal/conn"
 	"github.com/sessgen/sessgen/runtime/internal/handshake"
@@ -21,25 +22,28 @@ type peer struct {
 	id     packet.ID
 	dials  bool
 	core   *conn.Conn
+	sealer handshake.Sealer // of the Application level
 	driver handshake.Driver
 	// partner is the other end: the one that dialed, at the listening end; the one that came up, at the dialing end.
-	partner   *peer
-	due       mono.Time // when its next timer fires, in the world's time
-	connected bool
-	ends      []*end // of the sessions whose programs run
-	byID      map[conn.StreamID]*end
-	opened    []*session // by number of the stream; at the dialing end
-	pending   *session   // that OpenStream has to wait for
-	openMore  bool       // the program has sessions to open
-	closing   bool       // Close was called
-	aborted   bool       // Abort was called
-	closed    bool       // EventClosed came
-	dead      bool       // the process died
-	buried    bool
-	err       error     // of EventClosed
-	firedAt   mono.Time // when its timer fired last, and how often it did then
-	fires     int
-	buffers   conn.View
+	partner    *peer
+	due        mono.Time // when its next timer fires, in the world's time
+	connected  bool
+	ends       []*end // of the sessions whose programs run
+	byID       map[conn.StreamID]*end
+	opened     []*session // by number of the stream; at the dialing end
+	pending    *session   // that OpenStream has to wait for
+	openMore   bool       // the program has sessions to open
+	closing    bool       // Close was called
+	aborted    bool       // Abort was called
+	closed     bool       // EventClosed came
+	dead       bool       // the process died
+	buried     bool
+	err        error         // of EventClosed
+	endedAfter time.Duration // when it came
+	carried    int           // bytes of streams in all packets that were sent
+	firedAt    mono.Time     // when its timer fired last, and how often it did then
+	fires      int
+	buffers    conn.View
 }
 
 func (p *peer) String() string {
@@ -164,7 +168,7 @@ func (p *peer) event(e conn.Event) {
 	case conn.EventAccepted:
 		p.accept(e.Stream, e.Data)
 	case conn.EventClosed:
-		p.closed, p.err = true, e.Err
+		p.closed, p.err, p.endedAfter = true, e.Err, time.Duration(w.now)
 		w.logf("%s is over: %v", p, e.Err)
 		for _, s := range p.ends {
 			s.end(lost)
@@ -181,6 +185,7 @@ func (p *peer) event(e conn.Event) {
 func (p *peer) say(messages []handshake.Message) {
 	for i, m := range messages {
 		if k, ok := m.(handshake.Keys); ok && k.Sealer != nil && k.Level == handshake.Application {
+			p.sealer = k.Sealer
 			k.Sealer = &watched{Sealer: k.Sealer, peer: p}
 			messages[i] = k
 		}

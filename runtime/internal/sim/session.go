@@ -35,6 +35,9 @@ type script struct {
 	pause, linger time.Duration
 	// abortAt is how many messages, either way, come before the program gives up; negative means never.
 	abortAt int
+	// deaf: it does not receive. sizes: of the messages, instead of what is drawn.
+	deaf  bool
+	sizes []int
 }
 
 // eager reports whether the session's header goes out by itself: the other end speaks first.
@@ -59,6 +62,9 @@ func (w *world) newSession(p *peer) *session {
 		s.scripts[replier].messages = s.scripts[1-replier].messages
 	}
 	s.lanes[0].Open(s.header())
+	if w.script != nil {
+		w.script(s)
+	}
 	return s
 }
 
@@ -124,7 +130,7 @@ func (e *end) wantsSend() bool {
 	return !e.full && !e.saidAll && e.sent < e.script.messages && (!e.script.replies || e.sent < e.received)
 }
 
-func (e *end) wantsRecv() bool { return !e.empty && !e.atEnd }
+func (e *end) wantsRecv() bool { return !e.empty && !e.atEnd && !e.script.deaf }
 
 func (e *end) wantsFinish() bool {
 	return !e.saidAll && e.sent == e.script.messages && (!e.script.together || e.script.messages == 0)
@@ -180,6 +186,9 @@ func (e *end) send() {
 		n := d.intn(w.o.Size + 1)
 		if n > 1500 && d.chance(0.5) {
 			n = 1100 + d.intn(300) // about a packet
+		}
+		if e.script.sizes != nil {
+			n = e.script.sizes[e.sent]
 		}
 		e.message = make([]byte, n)
 		d.fill(e.message)

@@ -48,17 +48,22 @@ type world struct {
 	mtu      int
 	calm     mono.Time // from when on nothing bad happens
 	spared   map[int]bool
-	events   int
-	logging  bool
+	// A test may have a hand in a run: script changes what the programs of a session do, fate decides what becomes of a
+	// datagram, by its number in its direction: how many copies arrive, and how much later than others.
+	script  func(s *session)
+	fate    func(number int, from, to *host, data []byte) (copies int, late time.Duration)
+	events  int
+	logging bool
 }
 
-// happening is something on the agenda: a datagram arrives, or a fault begins or ends.
+// happening is something on the agenda: a datagram arrives, or anything else.
 type happening struct {
 	flight *flight
-	fault  *Fault
-	over   bool
-	dial   *host
+	do     func()
 }
+
+// at puts something on the agenda.
+func (w *world) at(t time.Duration, do func()) { w.agenda.Push(mono.Time(t), happening{do: do}) }
 
 // memory is what runs leave for the next ones.
 var memory = sync.Pool{New: func() any { return &lent{packet: make([]byte, 0, 2048), reply: make([]byte, 0, 2048)} }}
@@ -84,24 +89,11 @@ func Trace(o Options) (Outcome, []string) {
 	return out, out.log
 }
 
-func run(o Options, logging bool) (out Outcome) {
+func run(o Options, logging bool) Outcome {
 	w := newWorld(o)
 	w.logging = logging
-	defer func() {
-		if r := recover(); r != nil {
-			w.fail("panic: %v\n%s", r, debug.Stack())
-		}
-		w.Elapsed = time.Duration(w.now)
-		for w.agenda.Len() > 0 {
-			if f := w.agenda.Pop().flight; f != nil {
-				w.land(f)
-			}
-		}
-		memory.Put(w.lent)
-		out = w.Outcome
-	}()
 	w.play()
-	return out
+	return w.Outcome
 }
 
 func newWorld(o Options) *world {
@@ -128,21 +120,33 @@ func newWorld(o Options) *world {
 			continue
 		}
 		w.calm = max(w.calm, mono.Time(f.At+f.For))
-		w.agenda.Push(mono.Time(f.At), happening{fault: f})
+		w.at(f.At, func() { w.beginFault(f) })
 		if f.For > 0 && f.Kind != Jump {
-			w.agenda.Push(mono.Time(f.At+f.For), happening{fault: f, over: true})
+			w.at(f.At+f.For, func() { w.endFault(f) })
 		}
 	}
 	for _, h := range w.hosts[1:] {
 		for range o.Conns {
-			w.agenda.Push(mono.Time(h.dice.intn(int(50*time.Millisecond))), happening{dial: h})
+			w.at(time.Duration(h.dice.intn(int(50*time.Millisecond))), func() { w.dial(h) })
 		}
 	}
 	return w
 }
 
-// play lets things happen until nothing is left to happen.
+// play lets things happen until nothing is left to happen, and judges what came of it.
 func (w *world) play() {
+	defer func() {
+		if r := recover(); r != nil {
+			w.fail("panic: %v\n%s", r, debug.Stack())
+		}
+		w.Elapsed = time.Duration(w.now)
+		for w.agenda.Len() > 0 {
+			if f := w.agenda.Pop().flight; f != nil {
+				w.land(f)
+			}
+		}
+		memory.Put(w.lent)
+	}()
 	for w.Failure == nil {
 		at, p, e := w.next()
 		if at == mono.Never {
@@ -191,14 +195,9 @@ func (w *world) next() (at mono.Time, p *peer, e *end) {
 }
 
 func (w *world) happen(h happening) {
-	switch {
-	case h.fault != nil && h.over:
-		w.endFault(h.fault)
-	case h.fault != nil:
-		w.beginFault(h.fault)
-	case h.dial != nil:
-		w.dial(h.dial)
-	default:
+	if h.do != nil {
+		h.do()
+	} else {
 		w.arrive(h.flight)
 	}
 }
