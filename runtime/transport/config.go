@@ -97,7 +97,7 @@ func WithMaxMessage(bytes int) Option {
 			return fmt.Errorf("WithMaxMessage(%d): not from 1 to %d bytes", bytes, messageMax)
 		}
 		c.conn.MaxMessage = bytes
-		c.conn.Pool = max(poolBytes, 2*bytes)
+		c.conn.Pool = max(poolBytes, 2*bytes+windowBytes)
 		return nil
 	}
 }
@@ -107,4 +107,6 @@ const (
 	// poolBytes is what may wait to be read beyond the streams' floors. It has
 	// room for two messages at least, so that one that is read slowly does not stop the others.
 	poolBytes = 16 << 20
+	// windowBytes of it are for sessions that are read as fast as they come.
+	windowBytes = 8 << 20
 )

@@ -49,7 +49,7 @@ type Config struct {
 	// MaxMessage is the longest message that this end takes. 4 MiB.
 	MaxMessage int
 	// Pool is how many bytes of messages longer than a stream's floor may wait to be read, over all
-	// streams. At least twice MaxMessage. 16 MiB.
+	// streams. At least twice MaxMessage; half of it, if so much is beyond that, is for the windows of streams that are read fast. 16 MiB.
 	Pool int
 }
 
@@ -98,6 +98,10 @@ func (c Config) withDefaults(client bool) Config {
 	return c
 }
 
+// surplus is the part of the pool that streams with fast readers get for larger windows. Two messages
+// of the largest size always fit beside it, so that what is reserved completes.
+func (c Config) surplus() int { return max(0, min(c.Pool/2, c.Pool-2*c.MaxMessage)) }
+
 // NewClient makes the dialing end of a connection to the address. It begins its handshake at now.
 func NewClient(now mono.Time, config Config, to netip.AddrPort) *Conn {
 	c := newConn(now, config, true)
@@ -128,7 +132,8 @@ func newConn(now mono.Time, config Config, client bool) *Conn {
 		client:       client,
 		loss:         recovery.NewLoss(congestion.New(config.Congestion, baseDatagram, config.Seed), baseDatagram, config.InitialRTT),
 		streams:      map[StreamID]*stream{},
-		pool:         flow.NewPool(uint64(config.Pool)),
+		pool:         flow.NewPool(uint64(config.Pool - config.surplus())),
+		surplus:      uint64(config.surplus()),
 		peerStreams:  flow.NewStreams(uint64(config.MaxStreams)),
 		initAt:       mono.Never,
 		begun:        now,

@@ -128,6 +128,7 @@ type Conn struct {
 	nextStream  StreamID // the next one that is opened, by the dialing end
 	peerStreams flow.Streams
 	pool        *flow.Pool
+	surplus     uint64 // bytes that windows may still grow by
 	buffers     flow.Buffers
 	chunks      chunks
 	spare       []*stream

@@ -20,7 +20,7 @@ func (c *Conn) Recv(now mono.Time, id StreamID) (message []byte, arrived mono.Ti
 		return nil, 0, err
 	}
 	r := &s.recv
-	c.consume(s)
+	c.consume(now, s)
 	if r.read < r.parsed {
 		length, prefix := binary.Uvarint(r.Peek(r.read, r.parsed))
 		begin := r.read + uint64(prefix)
@@ -62,13 +62,18 @@ func (c *Conn) heardRead(s *stream) error {
 }
 
 // consume lets go what Recv returned last, and with it the credit that the peer may have for it.
-func (c *Conn) consume(s *stream) {
+func (c *Conn) consume(now mono.Time, s *stream) {
 	r := &s.recv
 	if r.Consumed() == r.read {
 		return
 	}
 	r.Assembler.Consume(&c.buffers, r.read)
 	r.window.Consume(r.read)
+	if c.surplus > 0 && r.window.Narrow(now, c.loss.Smoothed()) {
+		more := min(r.window.Size(), c.surplus)
+		c.surplus -= more
+		r.window.Grow(now, more)
+	}
 	if r.claim.Active() && r.claimEnd <= r.read {
 		c.pool.Release(&r.claim)
 		r.window.Reserve(0)

@@ -172,6 +172,8 @@ func (c *Conn) emptyStream(s *stream) {
 	s.send.free(&c.chunks)
 	s.recv.Free(&c.buffers)
 	c.pool.Release(&s.recv.claim)
+	c.surplus += s.recv.window.Grown()
+	s.recv.window = flow.Window{}
 	c.granted()
 }
 

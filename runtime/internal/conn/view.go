@@ -46,12 +46,13 @@ func (c *Conn) View(id StreamID, v *View, content bool) (known bool) {
 // CheckInvariants says what is wrong inside the machine, nil if nothing is. It takes time
 // in proportion to all streams, and is for tests and simulations.
 func (c *Conn) CheckInvariants() error {
-	buffered, reserved := 0, uint64(0)
+	buffered, reserved, grown := 0, uint64(0), uint64(0)
 	streams := 0
 	for s := c.lists[byAge].first; s != nil; s = c.lists[byAge].next(s) {
 		streams++
 		buffered += s.send.buffered()
 		reserved += s.recv.claim.Size()
+		grown += s.recv.window.Grown()
 		if err := c.checkStream(s); err != nil {
 			return fmt.Errorf("stream %d: %w", s.id, err)
 		}
@@ -61,7 +62,9 @@ func (c *Conn) CheckInvariants() error {
 		return fmt.Errorf("%d streams in a row, %d in the table", streams, len(c.streams))
 	case buffered != c.buffered:
 		return fmt.Errorf("%d bytes are kept to be sent, and %d are counted", buffered, c.buffered)
-	case reserved+c.pool.Free() != uint64(c.config.Pool):
+	case grown+c.surplus != uint64(c.config.surplus()):
+		return fmt.Errorf("windows have grown by %d bytes, and %d are left of %d", grown, c.surplus, c.config.surplus())
+	case reserved+c.pool.Free()+uint64(c.config.surplus()) != uint64(c.config.Pool):
 		return fmt.Errorf("the pool has %d bytes free and %d taken of %d", c.pool.Free(), reserved, c.config.Pool)
 	case !c.client && !c.over() && uint64(streams) > uint64(c.config.MaxStreams):
 		return fmt.Errorf("%d streams are open of %d that were allowed", streams, c.config.MaxStreams)

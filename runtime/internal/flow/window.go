@@ -1,12 +1,23 @@
 package flow
 
+import (
+	"time"
+
+	"github.com/sessgen/sessgen/runtime/internal/mono"
+)
+
 // Floor is how many bytes of a stream may always wait to be read.
 const Floor = 16 << 10
 
 // Window is the credit of one receiving stream: the offset up to which its peer may send.
+// A stream that is read as fast as it comes gets more than the floor, so that a long path is filled as well.
 type Window struct {
 	consumed, reserved uint64
 	advertised         uint64 // the largest limit that the peer was told
+	grown              uint64 // beyond the floor
+	// Since began, the reader has read what lies behind from.
+	began mono.Time
+	from  uint64
 }
 
 // NewWindow returns the window of a stream on which nothing came yet. Its peer
@@ -14,7 +25,29 @@ type Window struct {
 func NewWindow() Window { return Window{advertised: Floor} }
 
 // Limit is the offset up to which the peer may be let.
-func (w *Window) Limit() uint64 { return w.consumed + Floor + w.reserved }
+func (w *Window) Limit() uint64 { return w.consumed + w.Size() + w.reserved }
+
+// Size is how many bytes may wait to be read, besides what is reserved.
+func (w *Window) Size() uint64 { return Floor + w.grown }
+
+// Grown is how much of that is beyond the floor.
+func (w *Window) Grown() uint64 { return w.grown }
+
+// Narrow reports whether the window holds the stream up: half of it has been read within
+// two round trips, so that the peer may well be waiting for credit. It is asked after each Consume.
+func (w *Window) Narrow(now mono.Time, rtt time.Duration) bool {
+	if now.Sub(w.began) > 2*rtt {
+		w.began, w.from = now, w.consumed
+		return false
+	}
+	return w.consumed-w.from >= w.Size()/2
+}
+
+// Grow makes the window larger.
+func (w *Window) Grow(now mono.Time, bytes uint64) {
+	w.grown += bytes
+	w.began, w.from = now, w.consumed
+}
 
 // Allows reports whether the peer was told that it may send up to end.
 func (w *Window) Allows(end uint64) bool { return end <= w.advertised }
@@ -27,8 +60,11 @@ func (w *Window) Reserve(size uint64) { w.reserved = size }
 
 // Due reports whether the peer should be told a new limit: enough has become free, or a message was granted.
 func (w *Window) Due() bool {
-	return w.Limit() >= w.advertised+Floor/2 || w.reserved > 0 && w.Limit() > w.advertised
+	return w.Limit() >= w.advertised+min(w.Size()/2, dueMost) || w.reserved > 0 && w.Limit() > w.advertised
 }
+
+// dueMost is how much becomes free at most before the peer hears of it.
+const dueMost = 256 << 10
 
 // Short reports whether a message with this end would be let, and the peer has not been told so far.
 func (w *Window) Short(end uint64) bool { return end > w.advertised && end <= w.Limit() }
