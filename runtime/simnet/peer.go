@@ -77,6 +77,9 @@ func (n *Net) hear(p *peer) {
 		case conn.EventHandshake:
 			p.core.HandleHandshake(n.now, p.driver.Handle(e.Level, e.Data))
 		case conn.EventConnected:
+			if !p.dials {
+				p.host.site.table.Established(p.id)
+			}
 			if token, ok := p.core.ResetToken(); ok {
 				p.host.site.table.AddReset(token, p)
 			}

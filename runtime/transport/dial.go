@@ -63,6 +63,9 @@ func (s *shard) dial(config config, to netip.AddrPort) *link {
 	draw(c.ClientID[:])
 	draw(c.Nonce[:])
 	c.Seed = drawSeed()
+	if t, ok := tokens.take(now(), tokenKey{to, c.Version}); ok {
+		c.Token, c.TokenPatience = t.bytes, t.patience()
+	}
 	l := newLink(s, c.ClientID, to, conn.NewClient(now(), c, to))
 	l.tls = config.tls
 	s.table.add(l)

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"errors"
 
 	"github.com/sessgen/sessgen/runtime/internal/conn"
@@ -20,6 +21,15 @@ func (l *link) settle() {
 		case conn.EventConnected:
 			l.up = true
 			signalAll(l.waiters)
+			if l.shard.serving != nil {
+				l.shard.refusals.completed.Add(1)
+				l.machine.OfferToken(now(), l.shard.table.established(now(), l))
+				l.wantWrite()
+			}
+		case conn.EventToken:
+			tokens.put(tokenKey{l.peer, l.version()}, addressToken{
+				bytes: bytes.Clone(e.Data), got: now(), rtt: l.machine.Stats().SmoothedRTT,
+			})
 		case conn.EventAccepted:
 			l.accept(e.Stream, e.Data)
 		case conn.EventStreams:
@@ -78,6 +88,9 @@ func (l *link) end(cause error) {
 	signalAll(l.waiters)
 	signalAll(l.openers)
 	l.unshake()
+	if !l.up && l.shard.serving != nil {
+		l.shard.refusals.count(cause, l.evicted.Load())
+	}
 	l.shard.pump.add(l) // writes the last datagram, then removes the link
 }
 

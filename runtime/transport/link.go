@@ -5,10 +5,12 @@ import (
 	"crypto/tls"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 
 	"github.com/sessgen/sessgen/runtime/internal/conn"
 	"github.com/sessgen/sessgen/runtime/internal/endpoint"
 	"github.com/sessgen/sessgen/runtime/internal/mono"
+	"github.com/sessgen/sessgen/runtime/internal/packet"
 	"github.com/sessgen/sessgen/runtime/internal/registry"
 	"github.com/sessgen/sessgen/runtime/internal/udp"
 	"github.com/sessgen/sessgen/runtime/session"
@@ -38,6 +40,9 @@ type link struct {
 	header   []byte
 	accepted registry.Accepted[handler]
 
+	// evicted: the handshake is given up to make room for others. Any goroutine may set it.
+	evicted atomic.Bool
+
 	up      bool  // the handshake is done
 	aborted error // what this end gave to abort
 	over    bool  // the machine's last event was seen
@@ -63,6 +68,20 @@ func newLink(s *shard, id endpoint.ID, peer netip.AddrPort, machine *conn.Conn) 
 		machine: machine, streams: make(map[conn.StreamID]*stream),
 		alarm: mono.Never,
 	}
+}
+
+// version is the version of the wire, and the mode.
+func (l *link) version() packet.Version {
+	if l.tls == nil {
+		return packet.V1Plain
+	}
+	return packet.V1
+}
+
+// evict ends a handshake without a word. It waits for no lock.
+func (l *link) evict() {
+	l.evicted.Store(true)
+	l.shard.pump.add(l)
 }
 
 // receive takes in a datagram. It waits for no lock.
@@ -212,6 +231,10 @@ func (l *link) wrote() {
 // pump writes for the pump, and forgets a connection that is over and has said all.
 func (l *link) pump() {
 	l.mu.Lock()
+	if l.evicted.Load() {
+		l.machine.GiveUp(now())
+		l.settle()
+	}
 	if l.shard.pump.release(l) {
 		l.writing = false
 	}

@@ -41,6 +41,9 @@ func (s *shard) handleRead(err error) {
 		r := s.table.route(at, d, s.replies)
 		l := r.Conn
 		if r.Verdict == endpoint.Accept {
+			if r.Evict {
+				l.evict()
+			}
 			l = s.accept(at, r.Accepted)
 		}
 		if l == nil {

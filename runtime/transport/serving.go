@@ -72,6 +72,9 @@ func (s *shard) accept(at mono.Time, accepted endpoint.Accepted) *link {
 	}
 	config := s.serving.ln.config
 	config.conn.Seed = drawSeed()
+	if config.conn.HandshakeTimeout == 0 {
+		config.conn.HandshakeTimeout = endpoint.HalfOpenLife
+	}
 	machine := conn.NewServer(at, config.conn, accepted)
 	l := newLink(s, accepted.ServerID, accepted.From, machine)
 	l.tls = config.tls

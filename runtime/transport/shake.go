@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"github.com/sessgen/sessgen/runtime/internal/conn"
 	"github.com/sessgen/sessgen/runtime/internal/handshake"
@@ -149,6 +150,7 @@ type workers struct {
 	queue   []*shaking
 	running int
 	group   *sync.WaitGroup // the shard's
+	length  atomic.Int64    // of queue, for who must not take mu
 }
 
 // queueMax is how many handshakes may wait for a worker; then no new ones are let in.
@@ -163,6 +165,7 @@ func (w *workers) add(s *shaking) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.queue = append(w.queue, s)
+	w.length.Add(1)
 	if w.running < runtime.GOMAXPROCS(0) {
 		w.running++
 		w.group.Go(w.work)
@@ -181,14 +184,14 @@ func (w *workers) work() {
 		s := w.queue[0]
 		w.queue[0] = nil
 		w.queue = w.queue[1:]
+		w.length.Add(-1)
 		w.mu.Unlock()
 		s.run()
 	}
 }
 
+// waiting is how many handshakes wait.
+func (w *workers) waiting() int { return int(w.length.Load()) }
+
 // full reports whether no new handshake is to be let in.
-func (w *workers) full() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return len(w.queue) >= queueMax
-}
+func (w *workers) full() bool { return w.waiting() >= queueMax }

@@ -27,7 +27,9 @@ type shard struct {
 	timers  timers
 	spare   batches
 	workers workers
-	running sync.WaitGroup // the two goroutines, and the workers while there are some
+	// refusals counts what the listening end's handshakes came to.
+	refusals refusals
+	running  sync.WaitGroup // the two goroutines, and the workers while there are some
 }
 
 const (
@@ -43,7 +45,7 @@ func startShard(sock *udp.Socket, serving *serving) *shard {
 	s := &shard{sock: sock, serving: serving}
 	config := endpoint.Config{Draw: draw}
 	if serving != nil {
-		config.Listening, config.Version = true, serving.ln.config.conn.Version
+		config.Listening, config.Version, config.Full = true, serving.ln.config.conn.Version, s.workers.full
 	}
 	s.table.endpoint = endpoint.New[*link](now(), config)
 	s.workers.group = &s.running

@@ -40,6 +40,21 @@ func (t *table) add(l *link) bool {
 	return true
 }
 
+// established says that l, a listening end, is up. It returns an address token for its peer.
+func (t *table) established(at mono.Time, l *link) []byte {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.endpoint.Established(l.id)
+	return t.endpoint.Token(at, l.peer)
+}
+
+// counts returns the endpoint's counters, and how many handshakes are under way.
+func (t *table) counts() (endpoint.Counts, int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.endpoint.Counts(), t.endpoint.HalfOpen()
+}
+
 // remove forgets l, but answers for it with tombstone until the given time.
 func (t *table) remove(l *link, at, until mono.Time, tombstone []byte) {
 	t.mu.Lock()

@@ -19,6 +19,7 @@ const (
 	refMaxStreams
 	refAckFrequency
 	refHandshakeDone
+	refNewToken
 	refAbort
 	refClose
 	refFinRead
@@ -48,6 +49,8 @@ func (f *fates) FrameAcked(level handshake.Level, ref recovery.Ref) {
 		if s := c.streams[StreamID(ref.Stream)]; s != nil {
 			c.dropStream(s)
 		}
+	case refNewToken:
+		c.offer = nil
 	case refClose:
 		c.answered = true
 	case refMTUProbe:
@@ -99,6 +102,8 @@ func (f *fates) FrameLost(level handshake.Level, ref recovery.Ref) {
 		c.askedThreshold = 0
 	case refHandshakeDone:
 		c.handshakeDoneDue = true
+	case refNewToken:
+		c.offerDue = c.offer != nil
 	case refAbort:
 		if s := c.streams[StreamID(ref.Stream)]; s != nil {
 			s.abortDue = true

@@ -17,7 +17,7 @@ const initBackOff = time.Second
 // appendInit appends an INIT, and sets the time of the next one.
 func (c *Conn) appendInit(now mono.Time, b []byte) []byte {
 	c.initDue = false
-	if c.phase == opening {
+	if c.cookieless() {
 		wait := 3 * c.config.InitialRTT << min(c.initsSent, 8)
 		c.initAt = now.Add(min(wait, initBackOff))
 	} else {
@@ -26,6 +26,9 @@ func (c *Conn) appendInit(now mono.Time, b []byte) []byte {
 	c.initsSent++
 	return packet.AppendInit(b, c.config.Version, c.ids.own, c.config.Nonce)
 }
+
+// cookieless reports whether no COOKIE has come.
+func (c *Conn) cookieless() bool { return c.phase == opening || c.tokened }
 
 // maxPatience is half of a cookie's life.
 const maxPatience = 5 * time.Second
@@ -56,7 +59,7 @@ func (c *Conn) takeCookie(now mono.Time, h *packet.Header) bool {
 		c.tried = slices.Delete(c.tried, 0, 1)
 	}
 	c.tried = append(c.tried, cookie)
-	c.phase = connecting
+	c.phase, c.tokened = connecting, false
 	c.ids.peer = h.Src
 	c.resetLevel(handshake.Initial)
 	c.parked = nil
@@ -72,7 +75,7 @@ const versionsPatience = 3
 // only counts if no COOKIE comes, not even to the next INITs: somebody who sees an INIT may answer
 // faster than the server, and must not end the attempt by that. It is ignored if it offers what was asked for.
 func (c *Conn) takeVersions(h *packet.Header) bool {
-	if !c.client || c.phase != opening || h.Dst != c.ids.own || !bytes.Equal(h.Nonce, c.config.Nonce[:]) {
+	if !c.client || !c.cookieless() || c.authentic || h.Dst != c.ids.own || !bytes.Equal(h.Nonce, c.config.Nonce[:]) {
 		return false
 	}
 	var versions []packet.Version
@@ -93,7 +96,7 @@ const maxVersions = 16
 
 // initTimeout: no COOKIE came, or none that led to an ACCEPT, in time.
 func (c *Conn) initTimeout() {
-	if c.phase == opening && c.doubtedAt > 0 && c.initsSent >= c.doubtedAt+versionsPatience {
+	if c.cookieless() && c.doubtedAt > 0 && c.initsSent >= c.doubtedAt+versionsPatience {
 		e := refusal("the server speaks no version that this end does")
 		e.Err = &VersionError{Asked: c.config.Version, Offered: c.spoken}
 		c.suspect(e)

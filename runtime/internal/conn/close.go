@@ -45,6 +45,14 @@ func (c *Conn) Abort(now mono.Time, code uint64, reason string) {
 	c.settle(now)
 }
 
+// GiveUp ends a handshake that is not done, without a word.
+func (c *Conn) GiveUp(now mono.Time) {
+	if c.phase < connected {
+		c.suspect(&CloseError{Cause: HandshakeTimeout})
+		c.settle(now)
+	}
+}
+
 // over reports whether the connection has ended.
 func (c *Conn) over() bool { return c.phase == ended }
 

@@ -23,6 +23,11 @@ type Config struct {
 	// ClientID and Nonce are the dialing end's, drawn at random.
 	ClientID endpoint.ID
 	Nonce    [16]byte
+	// Token is the dialing end's too: an address token that EventToken brought on an earlier connection with the
+	// server, not used before; empty for none. The connection's first datagram is then a CONNECT, and INIT follows only
+	// where no answer comes within TokenPatience, which is a few round trips, 300 ms where it is zero.
+	Token         []byte
+	TokenPatience time.Duration
 
 	// IdleTimeout ends a connection on which nothing comes; the smaller one of both
 	// ends counts, and at least 3 PTO. 60 s.
@@ -108,7 +113,14 @@ func NewClient(now mono.Time, config Config, to netip.AddrPort) *Conn {
 	// The dialing end chose the address: there is nobody to protect from what it sends.
 	c.path = path{addr: to, validated: true}
 	c.ids.own = config.ClientID
-	c.initDue = true
+	if len(config.Token) <= packet.IDLen || len(config.Token) > packet.IDLen+packet.MaxCookie {
+		c.initDue = true
+		return c
+	}
+	c.phase, c.tokened = connecting, true
+	c.ids.peer = packet.ID(config.Token)
+	c.initAt = now.Add(cmp.Or(config.TokenPatience, 3*c.config.InitialRTT))
+	c.begin(config.Token[packet.IDLen:])
 	return c
 }
 

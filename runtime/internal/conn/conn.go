@@ -45,6 +45,9 @@ const (
 	EventHandshakeOver
 	// EventConnected: the handshake is done; streams can be opened, and the peer's are accepted from now on.
 	EventConnected
+	// EventToken: Data is an address token for the next connection with the server: see Config.Token. Data is valid
+	// until the next input. At the dialing end only.
+	EventToken
 	// EventAccepted: the peer opened Stream; Data is the header that it gave to OpenStream. At the listening end only.
 	EventAccepted
 	// EventReadable: Recv on Stream has something to return, where it last returned ErrBlocked.
@@ -87,7 +90,10 @@ type Conn struct {
 	crypto       [handshake.Levels]cryptoStream
 	parked       [][]byte // packets whose keys are not there yet
 	peerParams   []byte
-	token        []byte   // the cookie
+	token        []byte   // the cookie, or an address token
+	tokened      bool     // the dialing end goes on with an address token; no COOKIE has come
+	tokenHeard   bool     // the dialing end has been given a token
+	offer        []byte   // the address token that the listening end gives
 	tried        []string // the cookies that were taken, with their server ids
 	complete     bool     // the handshake is done, as this end sees it
 	proven       bool     // the peer has the keys of a level above Initial
@@ -137,7 +143,7 @@ type Conn struct {
 	pressing    bool // see Pressing
 
 	// Single frames that are to be sent.
-	handshakeDoneDue, maxStreamsDue, pingDue, closeDue, closedDue, goAwayDue bool
+	handshakeDoneDue, offerDue, maxStreamsDue, pingDue, closeDue, closedDue, goAwayDue bool
 	// askedThreshold is the byte threshold of acknowledgements that the peer was asked for; zero means none.
 	askedThreshold int
 

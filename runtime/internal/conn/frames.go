@@ -80,6 +80,16 @@ func (c *Conn) handleFrame(now mono.Time, level handshake.Level, f *packet.Frame
 			return violation(packet.ProtocolViolation, "HANDSHAKE_DONE from the dialing end")
 		}
 		c.confirmedByServer(now)
+	case packet.NewToken:
+		// RFC 9000 §19.7: "Clients MUST NOT send NEW_TOKEN frames. A server MUST treat receipt of
+		// a NEW_TOKEN frame as a connection error of type PROTOCOL_VIOLATION."
+		if !c.client {
+			return violation(packet.ProtocolViolation, "NEW_TOKEN from the dialing end")
+		}
+		if !c.tokenHeard && len(f.Data) > packet.IDLen && len(f.Data) <= packet.MaxCookie {
+			c.tokenHeard = true
+			c.events.push(Event{Kind: EventToken, Data: append([]byte(nil), f.Data...)})
+		}
 	case packet.AckFrequency:
 		c.received[handshake.Application].SetThreshold(min(f.Value, maxAckThreshold))
 	case packet.Close:

@@ -157,6 +157,16 @@ func (c *Conn) confirmedByServer(now mono.Time) {
 	}
 }
 
+// OfferToken gives the peer an address token that its endpoint made, for its next connection. The driver of a
+// listening end calls it on EventConnected.
+func (c *Conn) OfferToken(now mono.Time, token []byte) {
+	if c.client || c.phase != connected || len(token) <= packet.IDLen || len(token) > packet.MaxCookie {
+		return
+	}
+	c.offer, c.offerDue = append([]byte(nil), token...), true
+	c.settle(now)
+}
+
 // ticketTime is how long after the handshake a session ticket may come.
 const ticketTime = 5 * time.Second
 

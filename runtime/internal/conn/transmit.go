@@ -145,6 +145,13 @@ func (c *Conn) appendPacket(now mono.Time, b []byte, end int, level handshake.Le
 		c.loss.Abandon(level)
 		return b
 	}
+	if c.tokened && !c.authentic {
+		// RFC 9000 §8.1: an address that is not validated yet pays for the answer. The CONNECT that a token comes
+		// in is the first that the server hears of this end: it fills its datagram.
+		for len(p.b) < p.end {
+			p.b = append(p.b, byte(packet.Padding))
+		}
+	}
 	return c.seal(now, &p)
 }
 

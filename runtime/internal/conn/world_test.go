@@ -34,8 +34,9 @@ type world struct {
 	accepted       []*side // all connections of the listening end; server is the one that came up, or the last one
 	flying         []flying
 	// fate decides what becomes of a datagram: how many copies arrive, and how much later than the others. nil means one, at once.
-	fate func(d *flying) (copies int, late time.Duration)
-	sent int // datagrams, by both
+	fate   func(d *flying) (copies int, late time.Duration)
+	sent   int  // datagrams, by both
+	tokens bool // the server gives address tokens
 	// newDriver makes the handshake of a side; nil means plaintext.
 	newDriver func(*side) handshake.Driver
 	log       []note
@@ -169,12 +170,17 @@ func (s *side) hear() {
 			if s.closed != nil {
 				s.w.t.Fatalf("%s: event %v after the last one", s.name, e)
 			}
+			e.Data = bytes.Clone(e.Data)
 			s.events = append(s.events, e)
 			switch {
 			case e.Kind == EventClosed:
 				s.closed = &e
 			case e.Kind == EventConnected && s != s.w.client:
 				s.w.server = s
+				s.route.Established(s.id)
+				if s.w.tokens {
+					s.core.OfferToken(s.w.now, s.route.Token(s.w.now, clientAddr))
+				}
 			case e.Kind == EventConnected:
 				if token, ok := s.core.ResetToken(); ok {
 					s.route.AddReset(token, s)

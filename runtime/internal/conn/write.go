@@ -62,6 +62,11 @@ func (c *Conn) appendSingles(p *builder) {
 		p.b = packet.AppendHandshakeDone(p.b)
 		c.carry(p, recovery.Ref{Kind: refHandshakeDone})
 	}
+	if c.offerDue && p.room() > singleLen+len(c.offer) {
+		c.offerDue = false
+		p.b = packet.AppendNewToken(p.b, c.offer)
+		c.carry(p, recovery.Ref{Kind: refNewToken})
+	}
 	if !c.client && (c.maxStreamsDue || c.peerStreams.Due()) && p.room() > singleLen {
 		c.maxStreamsDue = false
 		p.b = packet.AppendValue(p.b, packet.MaxStreams, c.peerStreams.Advertise())

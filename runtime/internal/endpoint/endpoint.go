@@ -31,8 +31,9 @@ const (
 	Deliver
 	// Reply: Route.Reply goes back to where the datagram came from. It is never larger than what came.
 	Reply
-	// Accept: a valid cookie came back. The driver makes a server connection from
-	// Route.Accepted, adds it under Accepted.ServerID, and hands it the datagram.
+	// Accept: a valid cookie came back, or an address token. The driver makes a server connection from
+	// Route.Accepted, adds it under Accepted.ServerID, and hands it the datagram; it ends Route.Conn
+	// without a word, if Route.Evict is set: too many handshakes are under way, and this was the oldest.
 	Accept
 )
 
@@ -40,6 +41,7 @@ const (
 type Route[C any] struct {
 	Verdict  Verdict
 	Conn     C
+	Evict    bool
 	Reply    []byte
 	Accepted Accepted
 }
@@ -49,7 +51,7 @@ type Accepted struct {
 	Version            packet.Version
 	ClientID, ServerID ID
 	From               netip.AddrPort
-	Cookie             []byte // as it came; valid as long as the datagram
+	Cookie             []byte // or token, as it came; valid as long as the datagram
 	// ResetToken is what ends the connection without its state; the endpoint can make it again.
 	ResetToken [packet.TokenLen]byte
 }
@@ -62,6 +64,9 @@ type Config struct {
 	Version packet.Version
 	// Listening endpoints answer first flights.
 	Listening bool
+	// Full reports that no handshake can be begun now: CONNECTs with new cookies are dropped, and may come
+	// again. nil means that there is always room.
+	Full func() bool
 	// ResetKey makes the tokens of stateless resets. Drawn at random where it is zero; then
 	// resets do not work across restarts.
 	ResetKey [32]byte
@@ -71,14 +76,19 @@ type Config struct {
 type Endpoint[C any] struct {
 	config Config
 	table  map[ID]C
-	tokens map[[packet.TokenLen]byte]C
-	tombs  tombs
+	// byToken has the tokens of stateless resets.
+	byToken map[[packet.TokenLen]byte]C
+	tombs   tombs
+	// What follows is a listening end's.
 	jar    *handshake.CookieJar
-	spent  spent
-	reset  hash.Hash
-	sum    [sha256.Size]byte
-	resets bucket
-	counts Counts
+	tokens *handshake.TokenJar
+	half   *halves
+	// spent and used remember the server ids whose cookies, and whose address tokens, were used.
+	spent, used spent
+	reset       hash.Hash
+	sum         [sha256.Size]byte
+	resets      bucket
+	counts      Counts
 	// drawn and cookie are where random bytes and cookies are made; on the stack they would escape.
 	drawn  [packet.MaxReset]byte
 	cookie [handshake.CookieLen]byte
@@ -90,16 +100,18 @@ func New[C any](now mono.Time, config Config) *Endpoint[C] {
 		config.Draw(config.ResetKey[:])
 	}
 	e := &Endpoint[C]{
-		config: config,
-		table:  map[ID]C{},
-		tokens: map[[packet.TokenLen]byte]C{},
-		tombs:  tombs{byID: map[ID]*tomb{}},
-		reset:  hmac.New(sha256.New, config.ResetKey[:]),
-		resets: bucket{level: resetsPerSecond, at: now},
+		config:  config,
+		table:   map[ID]C{},
+		byToken: map[[packet.TokenLen]byte]C{},
+		tombs:   tombs{byID: map[ID]*tomb{}},
+		reset:   hmac.New(sha256.New, config.ResetKey[:]),
+		resets:  bucket{level: resetsPerSecond, at: now},
 	}
 	if config.Listening {
 		e.jar = handshake.NewCookieJar(now, config.Draw)
-		e.spent = spent{epoch: spentEpoch(now)}
+		e.tokens = handshake.NewTokenJar(now, config.Draw)
+		e.half = newHalves()
+		e.spent, e.used = newSpent(now, handshake.CookieLife), newSpent(now, handshake.TokenLife)
 	}
 	return e
 }
@@ -107,7 +119,12 @@ func New[C any](now mono.Time, config Config) *Endpoint[C] {
 // Counts says what became of the datagrams that were not delivered.
 type Counts struct {
 	Malformed, Unknown, Version, BadCookie, SpentCookie uint64 // dropped
-	Inits, Cookies, Accepted, Resets, Tombs             uint64 // answered, or let in
+	BadToken, SpentToken                                uint64 // CONNECTs dropped, with an address token
+	// Full: CONNECTs dropped for want of a free worker; Crowded: because their prefix has too many
+	// handshakes under way; Evicted: handshakes given up for newer ones.
+	Full, Crowded, Evicted                  uint64
+	Inits, Cookies, Accepted, Resets, Tombs uint64 // answered, or let in
+	Tokens                                  uint64 // let in, of Accepted, by an address token
 }
 
 // Counts returns the counters.
@@ -118,15 +135,16 @@ func (e *Endpoint[C]) Add(id ID, c C) { e.table[id] = c }
 
 // AddReset makes stateless resets with the token go to c: a dialing end's
 // connection, whose peer gave it the token.
-func (e *Endpoint[C]) AddReset(token [packet.TokenLen]byte, c C) { e.tokens[token] = c }
+func (e *Endpoint[C]) AddReset(token [packet.TokenLen]byte, c C) { e.byToken[token] = c }
 
 // RemoveReset undoes AddReset.
-func (e *Endpoint[C]) RemoveReset(token [packet.TokenLen]byte) { delete(e.tokens, token) }
+func (e *Endpoint[C]) RemoveReset(token [packet.TokenLen]byte) { delete(e.byToken, token) }
 
 // Remove forgets id. Until then, a copy of tombstone, if that is not nil, answers
 // what still comes for it; the answers become rarer as more comes.
 func (e *Endpoint[C]) Remove(now mono.Time, id ID, until mono.Time, tombstone []byte) {
 	delete(e.table, id)
+	e.Established(id)
 	e.tombs.sweep(now)
 	if tombstone != nil && until > now {
 		e.tombs.add(id, until, tombstone)
@@ -158,7 +176,7 @@ func (e *Endpoint[C]) Route(now mono.Time, from netip.AddrPort, datagram, reply 
 		return Route[C]{Verdict: Deliver, Conn: c}
 	}
 	if h.Type == packet.Connect {
-		return e.routeConnect(now, from, &h)
+		return e.routeConnect(now, from, &h, len(datagram))
 	}
 	e.counts.Unknown++
 	return Route[C]{}
@@ -182,27 +200,67 @@ func (e *Endpoint[C]) routeInit(now mono.Time, from netip.AddrPort, h *packet.He
 		e.jar.Append(e.cookie[:0], now, seen, h.Nonce))}
 }
 
-func (e *Endpoint[C]) routeConnect(now mono.Time, from netip.AddrPort, h *packet.Header) Route[C] {
-	if !e.config.Listening {
+func (e *Endpoint[C]) routeConnect(now mono.Time, from netip.AddrPort, h *packet.Header, size int) Route[C] {
+	switch {
+	case !e.config.Listening:
 		e.counts.Unknown++
 		return Route[C]{}
-	}
-	seen := handshake.Seen{Addr: from, ClientID: h.Src, ServerID: h.Dst, Version: uint32(h.Version)}
-	if h.Version != e.config.Version || !e.jar.Valid(now, seen, h.Token) {
-		e.counts.BadCookie++
+	case !e.admissible(now, from, h, size):
+		return Route[C]{}
+	case e.config.Full != nil && e.config.Full():
+		e.counts.Full++
+		return Route[C]{}
+	case e.half.crowded(from.Addr()):
+		e.counts.Crowded++
 		return Route[C]{}
 	}
 	// A CONNECT that is repeated while its connection lives was delivered to it. This
 	// one's connection is over, or there never was one.
-	if !e.spent.spend(now, h.Dst) {
-		e.counts.SpentCookie++
+	spent, count := &e.spent, &e.counts.SpentCookie
+	if len(h.Token) == handshake.TokenLen {
+		spent, count = &e.used, &e.counts.SpentToken
+	}
+	if !spent.spend(now, h.Dst) {
+		*count++
 		return Route[C]{}
 	}
 	e.counts.Accepted++
-	return Route[C]{Verdict: Accept, Accepted: Accepted{
+	if spent == &e.used {
+		e.counts.Tokens++
+	}
+	r := Route[C]{Verdict: Accept, Accepted: Accepted{
 		Version: h.Version, ClientID: h.Src, ServerID: h.Dst, From: from, Cookie: h.Token,
 		ResetToken: e.resetToken(h.Dst),
 	}}
+	if evicted, full := e.half.add(h.Dst, from.Addr()); full {
+		e.counts.Evicted++
+		r.Conn, r.Evict = e.table[evicted]
+	}
+	return r
+}
+
+// admissible reports whether a CONNECT has a cookie or an address token that was made here for it. RFC 9000 §8.1: "clients MUST
+// ensure that UDP datagrams containing Initial packets have UDP payloads of at least 1200 bytes" before the address is
+// validated; what brings a cookie back has done that with its INIT.
+func (e *Endpoint[C]) admissible(now mono.Time, from netip.AddrPort, h *packet.Header, size int) bool {
+	token := len(h.Token) == handshake.TokenLen
+	switch {
+	case h.Version == e.config.Version && !token:
+		seen := handshake.Seen{Addr: from, ClientID: h.Src, ServerID: h.Dst, Version: uint32(h.Version)}
+		if e.jar.Valid(now, seen, h.Token) {
+			return true
+		}
+	case h.Version == e.config.Version && size >= packet.MinInit:
+		if e.tokens.Valid(now, from.Addr(), h.Dst, uint32(h.Version), h.Token) {
+			return true
+		}
+	}
+	if token {
+		e.counts.BadToken++
+	} else {
+		e.counts.BadCookie++
+	}
+	return false
 }
 
 func (e *Endpoint[C]) routeShort(now mono.Time, id ID, datagram, reply []byte) Route[C] {
@@ -210,7 +268,7 @@ func (e *Endpoint[C]) routeShort(now mono.Time, id ID, datagram, reply []byte) R
 		return Route[C]{Verdict: Deliver, Conn: c}
 	}
 	if token, short := packet.ResetToken(datagram); short {
-		if c, known := e.tokens[token]; known {
+		if c, known := e.byToken[token]; known {
 			return Route[C]{Verdict: Deliver, Conn: c}
 		}
 	}

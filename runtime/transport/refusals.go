@@ -1,0 +1,85 @@
+package transport
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"sync/atomic"
+
+	"github.com/sessgen/sessgen/runtime/internal/conn"
+)
+
+// HandshakeStats counts what became of those who wanted to connect to a server, since it serves.
+type HandshakeStats struct {
+	// HalfOpen handshakes are under way now; Waiting of them wait for a worker.
+	HalfOpen, Waiting int
+	// Begun handshakes had shown where they come from; ByToken of them by an address token, without a round trip.
+	Begun, ByToken uint64
+	// Completed handshakes became connections.
+	Completed uint64
+
+	// These were dropped without a word. BadCookie and BadToken came from elsewhere, were made up or too old, SpentCookie and
+	// SpentToken were used before, Full found no room in the queue for a worker, Crowded too many from the same network.
+	BadCookie, SpentCookie, BadToken, SpentToken, Full, Crowded uint64
+	// Version was answered with the version that the server speaks.
+	Version uint64
+
+	// These were begun and came to nothing. Evicted made room for newer ones, TimedOut took too long, BadCertificate had a certificate
+	// that is not taken, or none, TLS failed for another reason of crypto/tls, Refused was given up by the dialing end, and Other
+	// by this one for another reason.
+	Evicted, TimedOut, BadCertificate, TLS, Refused, Other uint64
+}
+
+// refusals counts handshakes that were begun, by what they came to.
+type refusals struct {
+	completed, timedOut, badCertificate, tls, refused, other atomic.Uint64
+}
+
+// count counts a connection that ended before it was up. Those that were evicted, the endpoint has counted.
+func (r *refusals) count(cause error, evicted bool) {
+	var c *conn.CloseError
+	errors.As(cause, &c)
+	var certificate *tls.CertificateVerificationError
+	var invalid x509.CertificateInvalidError
+	var alert tls.AlertError
+	switch {
+	case evicted:
+	case c == nil:
+		r.other.Add(1)
+	case c.Cause == conn.HandshakeTimeout:
+		r.timedOut.Add(1)
+	case c.Remote:
+		r.refused.Add(1)
+	case errors.As(c.Err, &certificate), errors.As(c.Err, &invalid), errors.As(c.Err, &alert) && ofCertificate(alert):
+		r.badCertificate.Add(1)
+	case c.Err != nil:
+		r.tls.Add(1)
+	default:
+		r.other.Add(1)
+	}
+}
+
+// ofCertificate reports whether the alert is about the peer's certificate (RFC 8446 §6.2).
+func ofCertificate(alert tls.AlertError) bool {
+	const (
+		badCertificate      = 42
+		unknownCA           = 48
+		certificateRequired = 116
+	)
+	return alert >= badCertificate && alert <= 46 || alert == unknownCA || alert == certificateRequired
+}
+
+// handshakes is a picture of what the shard's handshakes came to.
+func (s *shard) handshakes() HandshakeStats {
+	counts, halfOpen := s.table.counts()
+	r := &s.refusals
+	return HandshakeStats{
+		HalfOpen: halfOpen, Waiting: s.workers.waiting(),
+		Begun: counts.Accepted, ByToken: counts.Tokens, Completed: r.completed.Load(),
+		BadCookie: counts.BadCookie, SpentCookie: counts.SpentCookie,
+		BadToken: counts.BadToken, SpentToken: counts.SpentToken,
+		Full: counts.Full, Crowded: counts.Crowded, Version: counts.Version,
+		Evicted: counts.Evicted, TimedOut: r.timedOut.Load(), BadCertificate: r.badCertificate.Load(),
+		TLS: r.tls.Load(), Refused: r.refused.Load(), Other: r.other.Load(),
+	}
+}
