@@ -3,10 +3,11 @@ GO       ?= go
 STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOFUMPT     = $(GO) run mvdan.cc/gofumpt@v0.12.0
 SEEDS    ?= 1000
+MUTANTS  ?= *
 FUZZTIME ?= 10s
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt lint generate generated race sim fuzz bench
+.PHONY: help demo test check fmt lint generate generated race sim mutants explore fuzz bench
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +49,9 @@ race: ## the tests under the race detector
 sim: ## simulate SEEDS seeds of the transport, a tenth of that with programs above it, and ten thousand exchanges
 	$(GO) test ./runtime/internal/sim -run '^TestSwarm$$' -v -timeout 5h -sim.seeds=$(SEEDS)
 	SIM_LONG=1 $(GO) test ./runtime/simnet -run 'TestEcho' -timeout 1h -sim.seeds=$$(($(SEEDS) / 10 + 1))
+
+mutants: ## plant the faults of testdata/mutants that match MUTANTS in the core, and see whether the tests catch them
+	$(GO) test ./runtime/internal/sim -run '^TestMutants' -v -timeout 5h -sim.mutants='$(MUTANTS)'
 
 fuzz: ## every fuzz target for FUZZTIME
 	@$(GO) test -list '^Fuzz' ./... | awk '/^Fuzz/{f[n++]=$$1} /^ok/{for(i=0;i<n;i++)print $$2, f[i]; n=0}' | \

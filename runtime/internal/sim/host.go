@@ -177,7 +177,10 @@ func (w *world) take(h *host, f *flight) {
 func (w *world) config() conn.Config {
 	c := conn.Config{
 		IdleTimeout: w.o.Idle, DeathTimeout: w.o.Death, HandshakeTimeout: w.o.Handshake,
-		MaxStreams: w.o.MaxStreams, Pool: w.o.Pool, MaxMessage: maxMessage,
+		MaxStreams: w.o.MaxStreams, Pool: w.o.Pool, MaxMessage: maxMessage, Congestion: w.o.Congestion,
+	}
+	if w.o.Skip {
+		c.Seed = w.random.next()
 	}
 	return c
 }

@@ -3,6 +3,8 @@ package sim
 import (
 	"encoding/json"
 	"time"
+
+	"github.com/sessgen/sessgen/runtime/internal/congestion"
 )
 
 // Options determine a run: two runs of the same options are the same run, to the last datagram. Draw
@@ -44,6 +46,9 @@ type Options struct {
 	// MaxStreams and Pool are the transport's, where they are not zero.
 	MaxStreams int `json:",omitempty"`
 	Pool       int `json:",omitempty"`
+	// Congestion is the congestion control algorithm of both ends. Skip makes them leave out packet numbers.
+	Congestion congestion.Algorithm `json:",omitempty"`
+	Skip       bool                 `json:",omitempty"`
 
 	// Idle, Death and Handshake are the transport's time-outs.
 	Idle, Death, Handshake time.Duration
@@ -129,6 +134,11 @@ func Draw(seed uint64) Options {
 	}
 	if d.chance(0.5) {
 		o.Lane = Plain
+	}
+	o.Congestion = congestion.Algorithm(d.intn(3))
+	o.Skip = some()
+	if d.chance(0.15) {
+		o.MTU = 1200 + d.intn(8000)
 	}
 	if d.chance(0.2) {
 		o.Clients = 1 + d.intn(4)
