@@ -80,6 +80,10 @@ func (c *checker) constant(s *constSource, byName map[string]*constSource) {
 		c.report(diag.BadConst, value, "%s is not a constant", value.Text)
 		return
 	}
+	if tv.Value.Kind() == constant.String && len(constant.StringVal(tv.Value)) > maxString {
+		c.report(diag.BadConst, value, "a string of more than %d bytes", maxString)
+		return
+	}
 	s.made.Expr = sc.made(value, info)
 	typ, val := tv.Type, tv.Value
 	if want != nil {
@@ -100,6 +104,9 @@ func (c *checker) constant(s *constSource, byName map[string]*constSource) {
 func (c *checker) noValue(s *constSource) {
 	c.schema.Go.Scope().Insert(types.NewConst(s.decl.Name.Pos(), c.schema.Go, s.made.Name, types.Typ[types.Invalid], constant.MakeUnknown()))
 }
+
+// maxString is how long a constant may be: those made of others that are made of others would grow without bound.
+const maxString = 1 << 16
 
 // converted is a constant's value as its type holds it.
 func converted(v constant.Value, t types.Type) constant.Value {
