@@ -108,6 +108,8 @@ func (l *link) remove() {
 		return
 	}
 	l.removed = true
+	sends.forget(l)
+	receives.forget(l)
 	at := now()
 	tombstone, until := l.machine.Tombstone(at)
 	l.shard.timers.remove(l)

@@ -49,6 +49,9 @@ type link struct {
 	err     error // why, nil after a Close
 	removed bool  // the shard has forgotten the link
 
+	charged int         // of the sends' budget
+	retry   atomic.Bool // a budget has room that the machine waited for
+
 	alarm mono.Time // for when the timers know this link
 	// writing: one goroutine writes what the machine had to send, without the lock.
 	// again: it is to look for more when it has.
@@ -63,11 +66,13 @@ type link struct {
 }
 
 func newLink(s *shard, id endpoint.ID, peer netip.AddrPort, machine *conn.Conn) *link {
-	return &link{
+	l := &link{
 		shard: s, id: id, peer: peer,
 		machine: machine, streams: make(map[conn.StreamID]*stream),
 		alarm: mono.Never,
 	}
+	machine.Share(share{l})
+	return l
 }
 
 // version is the version of the wire, and the mode.
@@ -119,6 +124,7 @@ func (l *link) unlock() {
 	for {
 		l.takeIn()
 		l.settle()
+		l.settleBudgets()
 		// While somebody writes, what is due may be waiting to be written: the pump, who is to
 		// write it, would hear the same timer without end. It is set when the writing is done.
 		if due := l.machine.NextTimeout(); due < l.alarm && !l.removed && !l.writing {
@@ -238,6 +244,7 @@ func (l *link) pump() {
 	if l.shard.pump.release(l) {
 		l.writing = false
 	}
+	l.retryBudgets()
 	b := l.seal()
 	if b == nil {
 		if l.over && !l.writing {

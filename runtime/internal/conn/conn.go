@@ -135,6 +135,7 @@ type Conn struct {
 	peerStreams flow.Streams
 	pool        *flow.Pool
 	surplus     uint64 // bytes that windows may still grow by
+	shared      Shared // nil for nothing
 	buffers     flow.Buffers
 	chunks      chunks
 	spare       []*stream

@@ -64,7 +64,7 @@ func (c *Conn) Send(now mono.Time, id StreamID, message []byte, last bool) error
 	case !s.send.hasRoom(len(message)):
 		s.send.wanted, s.send.refused = len(message), true
 		return ErrBlocked
-	case !s.send.onFloor(len(message)) && (c.buffered >= connBudget || c.lists[byAdmission].n > 0 && !s.send.called):
+	case !s.send.onFloor(len(message)) && (c.buffered >= connBudget || c.full() || c.lists[byAdmission].n > 0 && !s.send.called):
 		s.send.wanted, s.send.called = len(message), false
 		c.lists[byAdmission].push(s)
 		return ErrBlocked
@@ -116,6 +116,9 @@ func (c *Conn) readmit(s *stream) {
 // room, the first come first, and no more of them than it has room for.
 func (c *Conn) readmitAll() {
 	waiting := &c.lists[byAdmission]
+	if waiting.n == 0 || c.full() {
+		return
+	}
 	for room := connBudget - c.buffered; waiting.n > 0 && room > 0; {
 		s := waiting.first
 		room -= s.send.wanted

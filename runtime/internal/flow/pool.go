@@ -3,8 +3,18 @@ package flow
 // Pool is what a connection's streams share for messages longer than their floor.
 // A message gets the whole of its length, or waits; who waits is served first come, first served.
 type Pool struct {
+	// Bank is what the pool's bytes are taken from besides, which other pools share; nil for none.
+	Bank             Bank
 	free             uint64
 	waiting, granted queue
+}
+
+// Bank is a stock of bytes that several pools share.
+type Bank interface {
+	// Take takes the bytes out, or returns false. The pool's owner then calls Retry when there may be more.
+	Take(bytes uint64) bool
+	// Give puts bytes back that were taken.
+	Give(bytes uint64)
 }
 
 // Reservation is one stream's claim on the Pool: at most one at a time. The zero value claims nothing.
@@ -58,13 +68,23 @@ func (p *Pool) Release(r *Reservation) {
 		p.waiting.remove(r)
 	case announced:
 		p.granted.remove(r)
-		p.free += r.size
+		p.giveBack(r.size)
 	case held:
-		p.free += r.size
+		p.giveBack(r.size)
 	}
 	r.state, r.size = none, 0
 	p.grant()
 }
+
+func (p *Pool) giveBack(size uint64) {
+	p.free += size
+	if p.Bank != nil {
+		p.Bank.Give(size)
+	}
+}
+
+// Retry serves those that wait for what the Bank did not have.
+func (p *Pool) Retry() { p.grant() }
 
 // Granted returns a reservation that has got its bytes since, if there is one. Each is returned once, in order.
 func (p *Pool) Granted() *Reservation {
@@ -79,6 +99,9 @@ func (p *Pool) Granted() *Reservation {
 // grant serves those that wait, as long as the first one's claim fits.
 func (p *Pool) grant() {
 	for r := p.waiting.first; r != nil && r.size <= p.free; r = p.waiting.first {
+		if p.Bank != nil && !p.Bank.Take(r.size) {
+			return
+		}
 		p.waiting.remove(r)
 		p.free -= r.size
 		r.state = announced
