@@ -180,8 +180,8 @@ func (s WholeAEnd) Abort(err error) { s.step.Abort(err) }
 // String describes the state, for people.
 func (s WholeAEnd) String() string { return s.step.Describe("WholeAEnd") }
 
-// WholeBStart is where the role B of Whole begins (shapes.sess:109:5). Send Put
-// to reach WholeBAfterPut.
+// WholeBStart is where the role B of Whole begins (shapes.sess:109:5). Send
+// Put to reach WholeBAfterPut.
 type WholeBStart struct {
 	step session.Step
 }
@@ -489,8 +489,8 @@ func (s LooseAEnd) Abort(err error) { s.step.Abort(err) }
 // String describes the state, for people.
 func (s LooseAEnd) String() string { return s.step.Describe("LooseAEnd") }
 
-// LooseBStart is where the role B of Loose begins (shapes.sess:115:5). Send Put
-// to reach LooseBAfterPut.
+// LooseBStart is where the role B of Loose begins (shapes.sess:115:5). Send
+// Put to reach LooseBAfterPut.
 type LooseBStart struct {
 	step session.Step
 }

@@ -54,19 +54,23 @@ func scan(file *token.File, source []byte, diags *diag.List) (lexemes []lexeme, 
 		}
 	}, scanner.ScanComments)
 
-	endLine := -1 // the line on which the last comment ends
+	endLine := -1 // the line on which the last comment ends, if it began one
 	for {
 		pos, tok, lit := s.Scan()
 		switch {
 		case tok == token.COMMENT:
 			line := file.PositionFor(pos, false).Line
 			c := &goast.Comment{Slash: pos, Text: lit}
-			if n := len(comments); n > 0 && line == endLine+1 && alone(source, file.Offset(pos)) {
+			first := alone(source, file.Offset(pos))
+			if n := len(comments); n > 0 && line == endLine+1 && first {
 				comments[n-1].List = append(comments[n-1].List, c)
 			} else {
 				comments = append(comments, &ast.Comment{List: []*goast.Comment{c}})
 			}
-			endLine = file.PositionFor(c.End(), false).Line
+			endLine = -1 // a comment behind something goes on in no other
+			if first {
+				endLine = file.PositionFor(c.End(), false).Line
+			}
 			continue
 		case tok == token.ILLEGAL:
 			illegal[file.PositionFor(pos, false).Line] = true // the scanner has said so

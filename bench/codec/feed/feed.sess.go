@@ -142,8 +142,8 @@ func RegisterFeedB(srv session.Registrar, body func(ctx context.Context, start F
 	})
 }
 
-// FeedAOut is the head of rec Out for the role A of Feed (feed.sess:44:9). Send
-// Tick to come back here, Measured to come back here, Ordered to come back
+// FeedAOut is the head of rec Out for the role A of Feed (feed.sess:44:9).
+// Send Tick to come back here, Measured to come back here, Ordered to come back
 // here, Loaded to come back here, or Turn to reach FeedAIn.
 type FeedAOut struct {
 	step session.Step

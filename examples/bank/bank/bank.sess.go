@@ -666,8 +666,8 @@ func (s BankTellerAccount) Abort(err error) { s.step.Abort(err) }
 func (s BankTellerAccount) String() string { return s.step.Describe("BankTellerAccount") }
 
 // BankTellerAfterWithdraw is where the role Teller of Bank stands behind
-// Withdraw (bank.sess:22:13). Send Cash to reach BankTellerAccount or Refuse to
-// reach BankTellerAccount.
+// Withdraw (bank.sess:22:13). Send Cash to reach BankTellerAccount or Refuse
+// to reach BankTellerAccount.
 type BankTellerAfterWithdraw struct {
 	step    session.Step
 	balance int64

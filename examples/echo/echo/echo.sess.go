@@ -206,8 +206,9 @@ func (s EchoClientEnd) Abort(err error) { s.step.Abort(err) }
 func (s EchoClientEnd) String() string { return s.step.Describe("EchoClientEnd") }
 
 // EchoServerReady is the head of rec Ready for the role Server of Echo
-// (echo.sess:5:9). Receive one of Say, which leads to EchoServerAfterSay, and
-// Bye, which leads to EchoServerEnd: with Recv, or with MatchEchoServerReady.
+// (echo.sess:5:9). Receive one of Say, which leads to EchoServerAfterSay,
+// and Bye, which leads to EchoServerEnd: with Recv, or with
+// MatchEchoServerReady.
 type EchoServerReady struct {
 	step session.Step
 }

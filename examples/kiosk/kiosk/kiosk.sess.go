@@ -314,9 +314,10 @@ func (s KioskCustomerCounter) Abort(err error) { s.step.Abort(err) }
 func (s KioskCustomerCounter) String() string { return s.step.Describe("KioskCustomerCounter") }
 
 // KioskCustomerAfterPick is where the role Customer of Kiosk stands behind Pick
-// (kiosk.sess:17:13). Receive one of Drop, which leads to KioskCustomerCounter,
-// TooDear, which leads to KioskCustomerCounter, and SoldOut, which leads to
-// KioskCustomerCounter: with Recv, or with MatchKioskCustomerAfterPick.
+// (kiosk.sess:17:13). Receive one of Drop, which leads to
+// KioskCustomerCounter, TooDear, which leads to KioskCustomerCounter, and
+// SoldOut, which leads to KioskCustomerCounter: with Recv, or with
+// MatchKioskCustomerAfterPick.
 type KioskCustomerAfterPick struct {
 	step   session.Step
 	prices []int64

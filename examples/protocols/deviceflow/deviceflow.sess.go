@@ -642,7 +642,8 @@ func (s GrantDeviceEnd) Abort(err error) { s.step.Abort(err) }
 func (s GrantDeviceEnd) String() string { return s.step.Describe("GrantDeviceEnd") }
 
 // GrantServerStart is where the role Server of Grant begins
-// (deviceflow.sess:16:5). Receive Authorize to reach GrantServerAfterAuthorize.
+// (deviceflow.sess:16:5). Receive Authorize to reach
+// GrantServerAfterAuthorize.
 type GrantServerStart struct {
 	step session.Step
 }

@@ -205,9 +205,10 @@ func (s KdcClientAuthentication) Abort(err error) { s.step.Abort(err) }
 func (s KdcClientAuthentication) String() string { return s.step.Describe("KdcClientAuthentication") }
 
 // KdcClientAfterAsReq is where the role Client of Kdc stands behind AsReq
-// (kerberos.sess:20:9). Receive one of AsRep, which leads to KdcClientGranting,
-// PreauthRequired, which leads to KdcClientAuthentication, and AsError, which
-// leads to KdcClientEnd: with Recv, or with MatchKdcClientAfterAsReq.
+// (kerberos.sess:20:9). Receive one of AsRep, which leads to
+// KdcClientGranting, PreauthRequired, which leads to KdcClientAuthentication,
+// and AsError, which leads to KdcClientEnd: with Recv, or with
+// MatchKdcClientAfterAsReq.
 type KdcClientAfterAsReq struct {
 	step  session.Step
 	tries int32
@@ -689,8 +690,9 @@ func (s KdcCentreAuthentication) Abort(err error) { s.step.Abort(err) }
 func (s KdcCentreAuthentication) String() string { return s.step.Describe("KdcCentreAuthentication") }
 
 // KdcCentreAfterAsReq is where the role Centre of Kdc stands behind AsReq
-// (kerberos.sess:20:9). Send AsRep to reach KdcCentreGranting, PreauthRequired
-// to reach KdcCentreAuthentication, or AsError to reach KdcCentreEnd.
+// (kerberos.sess:20:9). Send AsRep to reach KdcCentreGranting,
+// PreauthRequired to reach KdcCentreAuthentication, or AsError to reach
+// KdcCentreEnd.
 type KdcCentreAfterAsReq struct {
 	step  session.Step
 	tries int32
@@ -1723,7 +1725,8 @@ func applicationAfterAcceptedIfTrueApRepWhere(stamp, same time.Time) (holds bool
 	return same.Equal(stamp)
 }
 
-// applicationAfterAcceptedIf is the condition of the if at kerberos.sess:56:9.
+// applicationAfterAcceptedIf is the condition of the if at
+// kerberos.sess:56:9.
 func applicationAfterAcceptedIf(mutual bool) bool {
 	return mutual
 }

@@ -2743,8 +2743,8 @@ func (s MaildropServerAfterRset) Abort(err error) { s.step.Abort(err) }
 func (s MaildropServerAfterRset) String() string { return s.step.Describe("MaildropServerAfterRset") }
 
 // MaildropServerAfterQuit is where the role Server of Maildrop stands behind
-// Quit (pop3.sess:82:13). Send Updated to reach MaildropServerEnd or NotUpdated
-// to reach MaildropServerEnd.
+// Quit (pop3.sess:82:13). Send Updated to reach MaildropServerEnd or
+// NotUpdated to reach MaildropServerEnd.
 type MaildropServerAfterQuit struct {
 	step session.Step
 }

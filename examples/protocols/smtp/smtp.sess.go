@@ -1953,7 +1953,8 @@ func (s SubmissionServerBeforeEhlo) String() string {
 }
 
 // SubmissionServerAfterEhlo is where the role Server of Submission stands
-// behind Ehlo (smtp.sess:23:5). Send Extensions to reach SubmissionServerLogin.
+// behind Ehlo (smtp.sess:23:5). Send Extensions to reach
+// SubmissionServerLogin.
 type SubmissionServerAfterEhlo struct {
 	step session.Step
 }
@@ -3121,7 +3122,8 @@ func submissionStartGreetingWhere(domain string) bool {
 	return domain != ""
 }
 
-// submissionStartNoServiceWhere is the predicate of NoService (smtp.sess:18:9).
+// submissionStartNoServiceWhere is the predicate of NoService
+// (smtp.sess:18:9).
 func submissionStartNoServiceWhere(fault Fault) bool {
 	return fault.Code == 554
 }

@@ -473,9 +473,9 @@ func (s TransferClientAfterAck) Abort(err error) { s.step.Abort(err) }
 func (s TransferClientAfterAck) String() string { return s.step.Describe("TransferClientAfterAck") }
 
 // TransferClientAfterWriteRequest is where the role Client of Transfer stands
-// behind WriteRequest (tftp.sess:37:9). Receive one of WriteAck, which leads to
-// TransferClientWrite, and Refuse, which leads to TransferClientEnd: with Recv,
-// or with MatchTransferClientAfterWriteRequest.
+// behind WriteRequest (tftp.sess:37:9). Receive one of WriteAck, which leads
+// to TransferClientWrite, and Refuse, which leads to TransferClientEnd: with
+// Recv, or with MatchTransferClientAfterWriteRequest.
 type TransferClientAfterWriteRequest struct {
 	step session.Step
 }
@@ -1216,9 +1216,9 @@ func (s TransferServerAfterWriteRequest) String() string {
 }
 
 // TransferServerWrite is the head of rec Write for the role Server of Transfer
-// (tftp.sess:39:17). Receive one of Put, which leads to TransferServerAfterPut,
-// and GiveUp, which leads to TransferServerEnd: with Recv, or with
-// MatchTransferServerWrite.
+// (tftp.sess:39:17). Receive one of Put, which leads to
+// TransferServerAfterPut, and GiveUp, which leads to TransferServerEnd: with
+// Recv, or with MatchTransferServerWrite.
 type TransferServerWrite struct {
 	step  session.Step
 	block uint32
@@ -1361,8 +1361,8 @@ func (s TransferServerWrite) Abort(err error) { s.step.Abort(err) }
 func (s TransferServerWrite) String() string { return s.step.Describe("TransferServerWrite") }
 
 // TransferServerAfterPut is where the role Server of Transfer stands behind Put
-// (tftp.sess:43:21). Send PutAck to reach TransferServerAfterPutAck or PutError
-// to reach TransferServerEnd.
+// (tftp.sess:43:21). Send PutAck to reach TransferServerAfterPutAck or
+// PutError to reach TransferServerEnd.
 type TransferServerAfterPut struct {
 	step    session.Step
 	block   uint32

@@ -294,8 +294,8 @@ func (s PurchaseBuyerAfterAsk) Abort(err error) { s.step.Abort(err) }
 func (s PurchaseBuyerAfterAsk) String() string { return s.step.Describe("PurchaseBuyerAfterAsk") }
 
 // PurchaseBuyerAfterOffer is where the role Buyer of Purchase stands behind
-// Offer (twobuyer.sess:12:9). Send Buy to reach PurchaseBuyerAfterBuy or Leave
-// to reach PurchaseBuyerEnd.
+// Offer (twobuyer.sess:12:9). Send Buy to reach PurchaseBuyerAfterBuy or
+// Leave to reach PurchaseBuyerEnd.
 type PurchaseBuyerAfterOffer struct {
 	step  session.Step
 	quote Quote
@@ -449,8 +449,8 @@ func (s PurchaseSellerStart) Abort(err error) { s.step.Abort(err) }
 func (s PurchaseSellerStart) String() string { return s.step.Describe("PurchaseSellerStart") }
 
 // PurchaseSellerAfterAsk is where the role Seller of Purchase stands behind Ask
-// (twobuyer.sess:10:5). Send Offer to reach PurchaseSellerAfterOffer or SoldOut
-// to reach PurchaseSellerEnd.
+// (twobuyer.sess:10:5). Send Offer to reach PurchaseSellerAfterOffer or
+// SoldOut to reach PurchaseSellerEnd.
 type PurchaseSellerAfterAsk struct {
 	step  session.Step
 	title string
@@ -853,8 +853,8 @@ func RegisterShareSecond(srv session.Registrar, body func(ctx context.Context, s
 	})
 }
 
-// ShareFirstStart is where the role First of Share begins (twobuyer.sess:26:5).
-// Send Propose to reach ShareFirstHaggle.
+// ShareFirstStart is where the role First of Share begins
+// (twobuyer.sess:26:5). Send Propose to reach ShareFirstHaggle.
 type ShareFirstStart struct {
 	step session.Step
 }

@@ -1,6 +1,7 @@
 package emit
 
 import (
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -35,15 +36,29 @@ func doc(paragraphs ...string) *jen.Statement {
 // wrap breaks text into comment lines.
 func wrap(text string) []string {
 	var lines []string
-	line := "//"
+	line, length := "//", 2
 	for word := range strings.FieldsSeq(text) {
-		if utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width && line != "//" {
+		wide := wideOf(word)
+		if length+1+wide > width && length > 2 {
 			lines = append(lines, line)
-			line = "//"
+			line, length = "//", 2
 		}
 		line += " " + word
+		length += 1 + wide
 	}
 	return append(lines, line)
+}
+
+// positionRE is a position in a word of a comment, "(bank.sess:26:17)."
+var positionRE = regexp.MustCompile(`\.sess:\d+:\d+\b`)
+
+// wideOf is how wide a word counts. A position counts as if its numbers had three and
+// two digits: else what moves down from line 99 would break other lines than before.
+func wideOf(word string) int {
+	if at := positionRE.FindString(word); at != "" {
+		return utf8.RuneCountInString(word) - len(at) + len(".sess:000:00")
+	}
+	return utf8.RuneCountInString(word)
 }
 
 // user is a comment of the schema's author, whose line breaks stand.
