@@ -436,7 +436,7 @@ func (s LooseAAfterPut) SendGot(ctx context.Context, s2 Scalars, shape2 Shape, t
 		encodeShape(&out.Encoder, element)
 		out.EndElement(begin)
 	}
-	for _, key := range slices.Sorted(maps.Keys(byName2)) {
+	for _, key := range session.SortedKeys(byName2) {
 		element := byName2[key]
 		entry := out.Begin(7)
 		out.Present().Text(1, key)
@@ -523,7 +523,7 @@ func (s_ LooseBStart) SendPut(ctx context.Context, s Scalars, shape Shape, tree 
 		encodeShape(&out.Encoder, element)
 		out.EndElement(begin)
 	}
-	for _, key := range slices.Sorted(maps.Keys(byName)) {
+	for _, key := range session.SortedKeys(byName) {
 		element := byName[key]
 		entry := out.Begin(7)
 		out.Present().Text(1, key)
@@ -631,11 +631,14 @@ func decodeLooseStartPut(d *session.Decoder) (s Scalars, shape Shape, tree *Tree
 		case 4:
 			ints = session.UnpackInts(d, ints)
 		case 5:
-			points = append(points, Point{})
+			points = append(session.Room(d, points), Point{})
 			points[len(points)-1].decode(d)
 		case 6:
-			shapes = append(shapes, decodeShape(d, nil))
+			shapes = append(session.Room(d, shapes), decodeShape(d, nil))
 		case 7:
+			if byName == nil {
+				byName = make(map[string]Figure, d.Count())
+			}
 			outer := d.Enter()
 			var key string
 			var element Figure
@@ -650,9 +653,6 @@ func decodeLooseStartPut(d *session.Decoder) (s Scalars, shape Shape, tree *Tree
 			d.Leave(outer)
 			if element.incomplete() {
 				d.Fail("a union is missing")
-			}
-			if byName == nil {
-				byName = make(map[string]Figure)
 			}
 			byName[key] = element
 		case 8:
@@ -700,11 +700,14 @@ func decodeLooseAfterPutGot(d *session.Decoder) (s2 Scalars, shape2 Shape, tree2
 		case 4:
 			ints2 = session.UnpackInts(d, ints2)
 		case 5:
-			points2 = append(points2, Point{})
+			points2 = append(session.Room(d, points2), Point{})
 			points2[len(points2)-1].decode(d)
 		case 6:
-			shapes2 = append(shapes2, decodeShape(d, nil))
+			shapes2 = append(session.Room(d, shapes2), decodeShape(d, nil))
 		case 7:
+			if byName2 == nil {
+				byName2 = make(map[string]Figure, d.Count())
+			}
 			outer := d.Enter()
 			var key string
 			var element Figure
@@ -719,9 +722,6 @@ func decodeLooseAfterPutGot(d *session.Decoder) (s2 Scalars, shape2 Shape, tree2
 			d.Leave(outer)
 			if element.incomplete() {
 				d.Fail("a union is missing")
-			}
-			if byName2 == nil {
-				byName2 = make(map[string]Figure)
 			}
 			byName2[key] = element
 		case 8:
@@ -865,7 +865,7 @@ func (s_ KeptAStart) SendSay(ctx context.Context, at time.Time, list []int, addr
 	begin := out.Begin(4)
 	encodeShape(&out.Encoder, s)
 	out.EndElement(begin)
-	for _, key := range slices.Sorted(maps.Keys(texts)) {
+	for _, key := range session.SortedKeys(texts) {
 		element := texts[key]
 		entry := out.Begin(5)
 		out.Present().Text(1, key)
@@ -1220,6 +1220,9 @@ func decodeKeptStartSay(d *session.Decoder) (at time.Time, list []int, addr Addr
 		case 4:
 			s = decodeShape(d, s)
 		case 5:
+			if texts == nil {
+				texts = make(map[string]string, d.Count())
+			}
 			outer := d.Enter()
 			var key string
 			var element string
@@ -1232,9 +1235,6 @@ func decodeKeptStartSay(d *session.Decoder) (at time.Time, list []int, addr Addr
 				}
 			}
 			d.Leave(outer)
-			if texts == nil {
-				texts = make(map[string]string)
-			}
 			texts[key] = element
 		}
 	}
@@ -1522,7 +1522,7 @@ func (s TalkClientRoundIfFalse) SendDraw(ctx context.Context, shape Shape, deep 
 	begin := out.Begin(1)
 	encodeShape(&out.Encoder, shape)
 	out.EndElement(begin)
-	for _, key := range slices.Sorted(maps.Keys(deep)) {
+	for _, key := range session.SortedKeys(deep) {
 		element := deep[key]
 		entry := out.Begin(2)
 		out.Present().Text(1, key)
@@ -2129,7 +2129,7 @@ func decodeTalkStartHello(d *session.Decoder) (name string, limit uint32) {
 func decodeTalkRoundIfTrueBye(d *session.Decoder) (figures []Figure) {
 	for d.Next() {
 		if d.Field() == 1 {
-			figures = append(figures, Figure{})
+			figures = append(session.Room(d, figures), Figure{})
 			last := &figures[len(figures)-1]
 			last.decode(d)
 			if last.incomplete() {
@@ -2146,6 +2146,9 @@ func decodeTalkRoundIfFalseDraw(d *session.Decoder) (shape Shape, deep map[strin
 		case 1:
 			shape = decodeShape(d, shape)
 		case 2:
+			if deep == nil {
+				deep = make(map[string]Tree, d.Count())
+			}
 			outer := d.Enter()
 			var key string
 			var element Tree
@@ -2158,9 +2161,6 @@ func decodeTalkRoundIfFalseDraw(d *session.Decoder) (shape Shape, deep map[strin
 				}
 			}
 			d.Leave(outer)
-			if deep == nil {
-				deep = make(map[string]Tree)
-			}
 			deep[key] = element
 		}
 	}
@@ -2308,7 +2308,7 @@ func (v *Polygon) decode(d *session.Decoder) {
 	for d.Next() {
 		switch d.Field() {
 		case 1:
-			v.Points = append(v.Points, Point{})
+			v.Points = append(session.Room(d, v.Points), Point{})
 			v.Points[len(v.Points)-1].decode(d)
 		case 2:
 			v.Name = d.Text()
@@ -2346,7 +2346,7 @@ func (v *Group) decode(d *session.Decoder) {
 	for d.Next() {
 		switch d.Field() {
 		case 1:
-			v.Of = append(v.Of, Figure{})
+			v.Of = append(session.Room(d, v.Of), Figure{})
 			last := &v.Of[len(v.Of)-1]
 			last.decode(d)
 			if last.incomplete() {
@@ -2786,21 +2786,21 @@ func (v *Lists) decode(d *session.Decoder) {
 		case 6:
 			v.Float64s = session.UnpackFloats64(d, v.Float64s)
 		case 7:
-			v.Texts = append(v.Texts, d.Text())
+			v.Texts = append(session.Room(d, v.Texts), d.Text())
 		case 8:
-			v.Blobs = append(v.Blobs, d.Bytes())
+			v.Blobs = append(session.Room(d, v.Blobs), d.Bytes())
 		case 9:
 			v.Colors = session.UnpackEnums(d, v.Colors, 3)
 		case 10:
-			v.Times = append(v.Times, d.Time())
+			v.Times = append(session.Room(d, v.Times), d.Time())
 		case 11:
-			v.Tooks = append(v.Tooks, d.Duration())
+			v.Tooks = append(session.Room(d, v.Tooks), d.Duration())
 		case 12:
-			v.Addrs = append(v.Addrs, *new(Addr))
+			v.Addrs = append(session.Room(d, v.Addrs), *new(Addr))
 			last := &v.Addrs[len(v.Addrs)-1]
 			d.Unmarshal(last.UnmarshalBinary)
 		case 13:
-			v.Words = append(v.Words, new(Word))
+			v.Words = append(session.Room(d, v.Words), new(Word))
 			last := v.Words[len(v.Words)-1]
 			if last == nil {
 				last = new(Word)
@@ -2809,15 +2809,15 @@ func (v *Lists) decode(d *session.Decoder) {
 				return proto.UnmarshalOptions{Merge: true}.Unmarshal(b, last)
 			})
 		case 14:
-			v.Points = append(v.Points, Point{})
+			v.Points = append(session.Room(d, v.Points), Point{})
 			v.Points[len(v.Points)-1].decode(d)
 		case 15:
-			v.Nones = append(v.Nones, None{})
+			v.Nones = append(session.Room(d, v.Nones), None{})
 			v.Nones[len(v.Nones)-1].decode(d)
 		case 16:
-			v.Shapes = append(v.Shapes, decodeShape(d, nil))
+			v.Shapes = append(session.Room(d, v.Shapes), decodeShape(d, nil))
 		case 17:
-			v.Figures = append(v.Figures, Figure{})
+			v.Figures = append(session.Room(d, v.Figures), Figure{})
 			last := &v.Figures[len(v.Figures)-1]
 			last.decode(d)
 			if last.incomplete() {
@@ -2855,56 +2855,56 @@ func (v *Maps) encode(e *session.Encoder) {
 			e.EndElement(entry)
 		}
 	}
-	for _, key := range slices.Sorted(maps.Keys(v.Ints)) {
+	for _, key := range session.SortedKeys(v.Ints) {
 		element := v.Ints[key]
 		entry := e.Begin(2)
 		e.Present().Int(1, key)
 		e.Present().Int(2, element)
 		e.EndElement(entry)
 	}
-	for _, key := range slices.Sorted(maps.Keys(v.Int32s)) {
+	for _, key := range session.SortedKeys(v.Int32s) {
 		element := v.Int32s[key]
 		entry := e.Begin(3)
 		e.Present().Int32(1, key)
 		e.Present().Text(2, element)
 		e.EndElement(entry)
 	}
-	for _, key := range slices.Sorted(maps.Keys(v.Uints)) {
+	for _, key := range session.SortedKeys(v.Uints) {
 		element := v.Uints[key]
 		entry := e.Begin(4)
 		e.Present().Uint(1, key)
 		e.Present().Uint32(2, element)
 		e.EndElement(entry)
 	}
-	for _, key := range slices.Sorted(maps.Keys(v.Texts)) {
+	for _, key := range session.SortedKeys(v.Texts) {
 		element := v.Texts[key]
 		entry := e.Begin(5)
 		e.Present().Text(1, key)
 		e.Present().Text(2, element)
 		e.EndElement(entry)
 	}
-	for _, key := range slices.Sorted(maps.Keys(v.Colors)) {
+	for _, key := range session.SortedKeys(v.Colors) {
 		element := v.Colors[key]
 		entry := e.Begin(6)
 		e.Present().Text(1, key)
 		e.Present().Enum(2, int32(element), 3)
 		e.EndElement(entry)
 	}
-	for _, key := range slices.Sorted(maps.Keys(v.Times)) {
+	for _, key := range session.SortedKeys(v.Times) {
 		element := v.Times[key]
 		entry := e.Begin(7)
 		e.Present().Uint64(1, key)
 		e.Present().Time(2, element)
 		e.EndElement(entry)
 	}
-	for _, key := range slices.Sorted(maps.Keys(v.Addrs)) {
+	for _, key := range session.SortedKeys(v.Addrs) {
 		element := v.Addrs[key]
 		entry := e.Begin(8)
 		e.Present().Text(1, key)
 		e.Present().Extern(2, element, *new(Addr))
 		e.EndElement(entry)
 	}
-	for _, key := range slices.Sorted(maps.Keys(v.Words)) {
+	for _, key := range session.SortedKeys(v.Words) {
 		element := v.Words[key]
 		entry := e.Begin(9)
 		e.Present().Int64(1, key)
@@ -2915,7 +2915,7 @@ func (v *Maps) encode(e *session.Encoder) {
 		e.EndElement(begin)
 		e.EndElement(entry)
 	}
-	for _, key := range slices.Sorted(maps.Keys(v.Points)) {
+	for _, key := range session.SortedKeys(v.Points) {
 		element := v.Points[key]
 		entry := e.Begin(10)
 		e.Present().Text(1, key)
@@ -2924,7 +2924,7 @@ func (v *Maps) encode(e *session.Encoder) {
 		e.EndElement(begin)
 		e.EndElement(entry)
 	}
-	for _, key := range slices.Sorted(maps.Keys(v.Shapes)) {
+	for _, key := range session.SortedKeys(v.Shapes) {
 		element := v.Shapes[key]
 		entry := e.Begin(11)
 		e.Present().Uint32(1, key)
@@ -2933,7 +2933,7 @@ func (v *Maps) encode(e *session.Encoder) {
 		e.EndElement(begin)
 		e.EndElement(entry)
 	}
-	for _, key := range slices.Sorted(maps.Keys(v.Trees)) {
+	for _, key := range session.SortedKeys(v.Trees) {
 		element := v.Trees[key]
 		entry := e.Begin(12)
 		e.Present().Text(1, key)
@@ -2942,14 +2942,14 @@ func (v *Maps) encode(e *session.Encoder) {
 		e.EndElement(begin)
 		e.EndElement(entry)
 	}
-	for _, key := range slices.Sorted(maps.Keys(v.Blobs)) {
+	for _, key := range session.SortedKeys(v.Blobs) {
 		element := v.Blobs[key]
 		entry := e.Begin(13)
 		e.Present().Text(1, key)
 		e.Present().Bytes(2, element)
 		e.EndElement(entry)
 	}
-	for _, key := range slices.Sorted(maps.Keys(v.Floats)) {
+	for _, key := range session.SortedKeys(v.Floats) {
 		element := v.Floats[key]
 		entry := e.Begin(14)
 		e.Present().Text(1, key)
@@ -2963,6 +2963,9 @@ func (v *Maps) decode(d *session.Decoder) {
 	for d.Next() {
 		switch d.Field() {
 		case 1:
+			if v.Bools == nil {
+				v.Bools = make(map[bool]bool, d.Count())
+			}
 			outer := d.Enter()
 			var key bool
 			var element bool
@@ -2975,11 +2978,11 @@ func (v *Maps) decode(d *session.Decoder) {
 				}
 			}
 			d.Leave(outer)
-			if v.Bools == nil {
-				v.Bools = make(map[bool]bool)
-			}
 			v.Bools[key] = element
 		case 2:
+			if v.Ints == nil {
+				v.Ints = make(map[int]int, d.Count())
+			}
 			outer := d.Enter()
 			var key int
 			var element int
@@ -2992,11 +2995,11 @@ func (v *Maps) decode(d *session.Decoder) {
 				}
 			}
 			d.Leave(outer)
-			if v.Ints == nil {
-				v.Ints = make(map[int]int)
-			}
 			v.Ints[key] = element
 		case 3:
+			if v.Int32s == nil {
+				v.Int32s = make(map[int32]string, d.Count())
+			}
 			outer := d.Enter()
 			var key int32
 			var element string
@@ -3009,11 +3012,11 @@ func (v *Maps) decode(d *session.Decoder) {
 				}
 			}
 			d.Leave(outer)
-			if v.Int32s == nil {
-				v.Int32s = make(map[int32]string)
-			}
 			v.Int32s[key] = element
 		case 4:
+			if v.Uints == nil {
+				v.Uints = make(map[uint]uint32, d.Count())
+			}
 			outer := d.Enter()
 			var key uint
 			var element uint32
@@ -3026,11 +3029,11 @@ func (v *Maps) decode(d *session.Decoder) {
 				}
 			}
 			d.Leave(outer)
-			if v.Uints == nil {
-				v.Uints = make(map[uint]uint32)
-			}
 			v.Uints[key] = element
 		case 5:
+			if v.Texts == nil {
+				v.Texts = make(map[string]string, d.Count())
+			}
 			outer := d.Enter()
 			var key string
 			var element string
@@ -3043,11 +3046,11 @@ func (v *Maps) decode(d *session.Decoder) {
 				}
 			}
 			d.Leave(outer)
-			if v.Texts == nil {
-				v.Texts = make(map[string]string)
-			}
 			v.Texts[key] = element
 		case 6:
+			if v.Colors == nil {
+				v.Colors = make(map[string]Color, d.Count())
+			}
 			outer := d.Enter()
 			var key string
 			var element Color
@@ -3060,11 +3063,11 @@ func (v *Maps) decode(d *session.Decoder) {
 				}
 			}
 			d.Leave(outer)
-			if v.Colors == nil {
-				v.Colors = make(map[string]Color)
-			}
 			v.Colors[key] = element
 		case 7:
+			if v.Times == nil {
+				v.Times = make(map[uint64]time.Time, d.Count())
+			}
 			outer := d.Enter()
 			var key uint64
 			var element time.Time
@@ -3077,11 +3080,11 @@ func (v *Maps) decode(d *session.Decoder) {
 				}
 			}
 			d.Leave(outer)
-			if v.Times == nil {
-				v.Times = make(map[uint64]time.Time)
-			}
 			v.Times[key] = element
 		case 8:
+			if v.Addrs == nil {
+				v.Addrs = make(map[string]Addr, d.Count())
+			}
 			outer := d.Enter()
 			var key string
 			var element Addr
@@ -3094,11 +3097,11 @@ func (v *Maps) decode(d *session.Decoder) {
 				}
 			}
 			d.Leave(outer)
-			if v.Addrs == nil {
-				v.Addrs = make(map[string]Addr)
-			}
 			v.Addrs[key] = element
 		case 9:
+			if v.Words == nil {
+				v.Words = make(map[int64]*Word, d.Count())
+			}
 			outer := d.Enter()
 			var key int64
 			var element *Word
@@ -3116,11 +3119,11 @@ func (v *Maps) decode(d *session.Decoder) {
 				}
 			}
 			d.Leave(outer)
-			if v.Words == nil {
-				v.Words = make(map[int64]*Word)
-			}
 			v.Words[key] = element
 		case 10:
+			if v.Points == nil {
+				v.Points = make(map[string]Point, d.Count())
+			}
 			outer := d.Enter()
 			var key string
 			var element Point
@@ -3133,11 +3136,11 @@ func (v *Maps) decode(d *session.Decoder) {
 				}
 			}
 			d.Leave(outer)
-			if v.Points == nil {
-				v.Points = make(map[string]Point)
-			}
 			v.Points[key] = element
 		case 11:
+			if v.Shapes == nil {
+				v.Shapes = make(map[uint32]Shape, d.Count())
+			}
 			outer := d.Enter()
 			var key uint32
 			var element Shape
@@ -3153,11 +3156,11 @@ func (v *Maps) decode(d *session.Decoder) {
 			if element == nil {
 				d.Fail("no Shape")
 			}
-			if v.Shapes == nil {
-				v.Shapes = make(map[uint32]Shape)
-			}
 			v.Shapes[key] = element
 		case 12:
+			if v.Trees == nil {
+				v.Trees = make(map[string]Tree, d.Count())
+			}
 			outer := d.Enter()
 			var key string
 			var element Tree
@@ -3170,11 +3173,11 @@ func (v *Maps) decode(d *session.Decoder) {
 				}
 			}
 			d.Leave(outer)
-			if v.Trees == nil {
-				v.Trees = make(map[string]Tree)
-			}
 			v.Trees[key] = element
 		case 13:
+			if v.Blobs == nil {
+				v.Blobs = make(map[string][]byte, d.Count())
+			}
 			outer := d.Enter()
 			var key string
 			var element []byte
@@ -3187,11 +3190,11 @@ func (v *Maps) decode(d *session.Decoder) {
 				}
 			}
 			d.Leave(outer)
-			if v.Blobs == nil {
-				v.Blobs = make(map[string][]byte)
-			}
 			v.Blobs[key] = element
 		case 14:
+			if v.Floats == nil {
+				v.Floats = make(map[string]float64, d.Count())
+			}
 			outer := d.Enter()
 			var key string
 			var element float64
@@ -3204,9 +3207,6 @@ func (v *Maps) decode(d *session.Decoder) {
 				}
 			}
 			d.Leave(outer)
-			if v.Floats == nil {
-				v.Floats = make(map[string]float64)
-			}
 			v.Floats[key] = element
 		}
 	}
@@ -3241,7 +3241,7 @@ func (v *Tree) decode(d *session.Decoder) {
 		case 1:
 			v.Label = d.Text()
 		case 2:
-			v.Children = append(v.Children, Tree{})
+			v.Children = append(session.Room(d, v.Children), Tree{})
 			v.Children[len(v.Children)-1].decode(d)
 		case 3:
 			if v.Next == nil {
@@ -3299,7 +3299,7 @@ func (v *All) decode(d *session.Decoder) {
 		case 4:
 			v.Maps.decode(d)
 		case 5:
-			v.Trees = append(v.Trees, Tree{})
+			v.Trees = append(session.Room(d, v.Trees), Tree{})
 			v.Trees[len(v.Trees)-1].decode(d)
 		case 6:
 			v.Figure.decode(d)

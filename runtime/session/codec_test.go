@@ -269,7 +269,7 @@ func TestLargeBuffersAreNotKept(t *testing.T) {
 	})
 	step, err := Open(t.Context(), conn, p)
 	require.NoError(t, err)
-	for _, c := range []struct{ size, keptMin, keptMax int }{{10, 1, 64}, {1000, 1000, 4 << 10}, {5000, 0, 0}, {10, 1, 64}} {
+	for _, c := range []struct{ size, keptMin, keptMax int }{{10, 1, 64}, {1000, 1000, 4 << 10}, {5000, 0, 0}, {10, 0, 64}, {10, 1, 64}} {
 		out, err := step.BeginSend(0)
 		require.NoError(t, err)
 		out.Bytes(1, make([]byte, c.size))

@@ -1,9 +1,11 @@
 package session
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -22,6 +24,7 @@ type Decoder struct {
 	wire     protowire.Type
 	unread   bool // the value of the field is still to come
 	fault    string
+	texts    strings.Builder
 }
 
 func (d *Decoder) reset(message []byte) { *d = Decoder{buf: message, end: len(message)} }
@@ -34,9 +37,15 @@ func (d *Decoder) Next() bool {
 	if d.pos >= d.end {
 		return false
 	}
-	tag := d.varint()
-	d.field, d.wire = int(tag>>3), protowire.Type(tag&7)
-	if tag>>3 < uint64(protowire.MinValidNumber) || tag>>3 > uint64(protowire.MaxValidNumber) {
+	tag := uint64(d.buf[d.pos])
+	if tag < 0x80 {
+		d.pos++
+	} else {
+		tag = d.longVarint()
+	}
+	number := tag >> 3
+	d.field, d.wire = int(number), protowire.Type(tag&7)
+	if number-1 > uint64(protowire.MaxValidNumber-1) {
 		d.Fail("a field number out of range")
 	}
 	d.unread = d.fault == ""
@@ -114,9 +123,13 @@ func (d *Decoder) Float32() float32 {
 	if !d.begin(protowire.Fixed32Type) {
 		return 0
 	}
-	v, n := protowire.ConsumeFixed32(d.buf[d.pos:d.end])
-	d.advance(n, "cut short")
-	return math.Float32frombits(v)
+	rest := d.buf[d.pos:d.end]
+	if len(rest) < 4 {
+		d.Fail(errShort)
+		return 0
+	}
+	d.pos += 4
+	return math.Float32frombits(binary.LittleEndian.Uint32(rest))
 }
 
 // Float64 reads a float64.
@@ -124,9 +137,13 @@ func (d *Decoder) Float64() float64 {
 	if !d.begin(protowire.Fixed64Type) {
 		return 0
 	}
-	v, n := protowire.ConsumeFixed64(d.buf[d.pos:d.end])
-	d.advance(n, "cut short")
-	return math.Float64frombits(v)
+	rest := d.buf[d.pos:d.end]
+	if len(rest) < 8 {
+		d.Fail(errShort)
+		return 0
+	}
+	d.pos += 8
+	return math.Float64frombits(binary.LittleEndian.Uint64(rest))
 }
 
 // Text reads a string, which must be UTF-8.
@@ -136,8 +153,24 @@ func (d *Decoder) Text() string {
 		d.Fail(errNotUTF8.Error())
 		return ""
 	}
-	return string(text)
+	if len(text) > sharedMax {
+		return string(text)
+	}
+	if d.texts.Cap()-d.texts.Len() < len(text) {
+		d.texts = strings.Builder{}
+		d.texts.Grow(min(sharedSize, len(text)+d.end-d.pos))
+	}
+	begin := d.texts.Len()
+	d.texts.Write(text)
+	return d.texts.String()[begin:]
 }
+
+// Short texts of a message, of up to sharedMax bytes, lie together in pieces of memory of up to sharedSize: one that is
+// kept keeps no more than that.
+const (
+	sharedMax  = 64
+	sharedSize = 256
+)
 
 // Bytes reads bytes, nil if there are none.
 func (d *Decoder) Bytes() []byte { return append([]byte(nil), d.view()...) }
@@ -164,18 +197,18 @@ func (d *Decoder) Unmarshal(unmarshal func([]byte) error) {
 func (d *Decoder) finish() (fault string) {
 	for d.Next() {
 	}
-	d.buf = nil
+	d.buf, d.texts = nil, strings.Builder{}
 	return d.fault
 }
 
 // begin begins to read the field's value, if it has the right wire type.
 func (d *Decoder) begin(t protowire.Type) bool {
-	if !d.unread || d.wire != t {
-		d.Fail("a wire type that is not its own")
-		return false
+	if d.unread && d.wire == t {
+		d.unread = false
+		return true
 	}
-	d.unread = false
-	return true
+	d.Fail("a wire type that is not its own")
+	return false
 }
 
 // open begins to read a value that has a length, and returns the length.
@@ -203,32 +236,47 @@ func (d *Decoder) view() []byte {
 
 // varint reads a varint.
 func (d *Decoder) varint() uint64 {
-	if d.pos < d.end && d.buf[d.pos] < 0x80 {
-		d.pos++
-		return uint64(d.buf[d.pos-1])
+	if d.pos < d.end {
+		if b := d.buf[d.pos]; b < 0x80 {
+			d.pos++
+			return uint64(b)
+		}
 	}
-	v, n := protowire.ConsumeVarint(d.buf[d.pos:d.end])
-	d.advance(n, errVarint)
+	return d.longVarint()
+}
+
+// longVarint reads a varint, which has several bytes in most cases that come here.
+func (d *Decoder) longVarint() uint64 {
+	rest := d.buf[d.pos:d.end]
+	if len(rest) > 1 && rest[1] < 0x80 {
+		d.pos += 2
+		return uint64(rest[0]&0x7f) | uint64(rest[1])<<7
+	}
+	v, n := protowire.ConsumeVarint(rest)
+	if n < 0 {
+		d.Fail(errVarint)
+		return 0
+	}
+	d.pos += n
 	return v
 }
 
 // skip passes over the field's value.
 func (d *Decoder) skip() {
 	d.unread = false
-	d.advance(protowire.ConsumeFieldValue(protowire.Number(d.field), d.wire, d.buf[d.pos:d.end]), "no value of its wire type")
-}
-
-const errVarint = "a varint that is cut short or too long"
-
-// advance moves past the n bytes that package protowire consumed. If n is
-// negative, it could not, and fault says why.
-func (d *Decoder) advance(n int, fault string) {
+	n := protowire.ConsumeFieldValue(protowire.Number(d.field), d.wire, d.buf[d.pos:d.end])
 	if n < 0 {
-		d.Fail(fault)
+		d.Fail("no value of its wire type")
 		return
 	}
 	d.pos += n
 }
+
+// What is wrong with values.
+const (
+	errVarint = "a varint that is cut short or too long"
+	errShort  = "cut short"
+)
 
 // member makes the number of an enumeration's member of a varint.
 func (d *Decoder) member(v uint64, members int) int32 {

@@ -50,9 +50,11 @@ func (e *Encoder) Failed() bool { return e.err != nil }
 // Begin opens field as an embedded message; what is appended until EndElement or
 // EndField is its content.
 func (e *Encoder) Begin(field int) (begin int) {
+	if e.depth == 0 && e.err == nil {
+		e.top = field
+	}
 	begin = len(e.buf)
-	e.tag(field, protowire.BytesType)
-	e.buf = append(e.buf, 0) // the length, as long as it fits
+	e.buf = e.sized(field, 0) // the length, as long as it fits
 	e.depth++
 	e.checkDepth(e.depth)
 	return begin
@@ -164,8 +166,7 @@ func (e *Encoder) Text(field int, v string) {
 		e.failAt(field, errNotUTF8)
 		return
 	}
-	e.tag(field, protowire.BytesType)
-	e.buf = append(binary.AppendUvarint(e.buf, uint64(len(v))), v...)
+	e.buf = append(e.sized(field, len(v)), v...)
 }
 
 // Bytes appends protobuf bytes.
@@ -173,8 +174,7 @@ func (e *Encoder) Bytes(field int, v []byte) {
 	if len(v) == 0 && !e.present {
 		return
 	}
-	e.tag(field, protowire.BytesType)
-	e.buf = append(binary.AppendUvarint(e.buf, uint64(len(v))), v...)
+	e.buf = append(e.sized(field, len(v)), v...)
 }
 
 // Marshal appends what appendTo appends to the slice that it is given. It stands
@@ -223,21 +223,37 @@ func (e *Encoder) checkDepth(depth int) {
 
 // varint appends a field that is a varint.
 func (e *Encoder) varint(field int, v uint64) {
-	e.tag(field, protowire.VarintType)
-	e.buf = binary.AppendUvarint(e.buf, v)
+	e.present = false
+	tag := uint64(field)<<3 | uint64(protowire.VarintType)
+	if tag < 0x80 && v < 0x80 {
+		e.buf = append(e.buf, byte(tag), byte(v))
+		return
+	}
+	e.buf = appendVarint(appendVarint(e.buf, tag), v)
+}
+
+// sized appends the beginning of a field that has a length.
+func (e *Encoder) sized(field, size int) []byte {
+	e.present = false
+	tag := uint64(field)<<3 | uint64(protowire.BytesType)
+	if tag < 0x80 && size < 0x80 {
+		return append(e.buf, byte(tag), byte(size))
+	}
+	return appendVarint(appendVarint(e.buf, tag), uint64(size))
 }
 
 // tag begins a field.
 func (e *Encoder) tag(field int, t protowire.Type) {
 	e.present = false
-	if e.depth == 0 && e.err == nil {
-		e.top = field
+	e.buf = appendVarint(e.buf, uint64(field)<<3|uint64(t))
+}
+
+func appendVarint(buf []byte, v uint64) []byte {
+	for v >= 0x80 {
+		buf = append(buf, byte(v)|0x80)
+		v >>= 7
 	}
-	if tag := uint64(field)<<3 | uint64(t); tag < 0x80 {
-		e.buf = append(e.buf, byte(tag))
-	} else {
-		e.buf = binary.AppendUvarint(e.buf, tag)
-	}
+	return append(buf, byte(v))
 }
 
 // failAt makes err, about the value of field, the error of the message.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"sync"
 )
 
 // Outbound is a message on its way out: an Encoder for its payload, in the order
@@ -14,6 +15,9 @@ type Outbound struct {
 	index   int
 	message *Message
 	reread  bool // Sent was called
+
+	large *buffer // where buf comes from, if it was borrowed
+	last  int     // the size of the last message, if it was large
 }
 
 // keptMax bounds the memory for messages that a session keeps between two of them, in bytes.
@@ -22,6 +26,9 @@ const keptMax = 4 << 10
 // begin starts the message: the label's number, then come the parameters.
 func (o *Outbound) begin(index int, m *Message) {
 	o.index, o.message, o.reread = index, m, false
+	if o.last > 0 {
+		o.borrow()
+	}
 	o.reset()
 	o.buf = binary.AppendUvarint(o.buf, m.Number)
 }
@@ -104,11 +111,40 @@ func (o *Outbound) giveBack(err error) error {
 	return err
 }
 
-// trim keeps the session small.
+// trim keeps the session small: a large buffer is for whoever needs one next.
 func (o *Outbound) trim() {
-	if cap(o.buf) > keptMax {
-		o.buf = nil
+	if cap(o.buf) <= keptMax {
+		return
 	}
+	o.last = 0
+	if len(o.buf) > keptMax {
+		o.last = len(o.buf)
+	}
+	if cap(o.buf) <= lentMax {
+		if o.large == nil {
+			o.large = new(buffer)
+		}
+		o.large.buf = o.buf[:0]
+		buffers.Put(o.large)
+	}
+	o.large, o.buf = nil, nil
+}
+
+// A buffer lies in buffers while no session needs it.
+type buffer struct{ buf []byte }
+
+var buffers sync.Pool // of *buffer
+
+// lentMax is the size of the largest buffer that lies there, in bytes.
+const lentMax = 1 << 20
+
+// borrow takes a buffer for a message that is likely to be large, as the last one was.
+func (o *Outbound) borrow() {
+	o.large, _ = buffers.Get().(*buffer)
+	if o.large == nil {
+		o.large = &buffer{make([]byte, 0, o.last)}
+	}
+	o.buf = o.large.buf
 }
 
 // param is the parameter that could not be encoded, as the schema writes it.

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -19,11 +20,14 @@ func PackInts[T integer](e *Encoder, field int, list []T) {
 	for _, v := range list {
 		size += protowire.SizeVarint(uint64(v))
 	}
-	if e.pack(field, size) {
-		for _, v := range list {
-			e.buf = binary.AppendUvarint(e.buf, uint64(v))
-		}
+	if !e.pack(field, size) {
+		return
 	}
+	buf := e.buf
+	for _, v := range list {
+		buf = appendVarint(buf, uint64(v))
+	}
+	e.buf = buf
 }
 
 // PackEnums appends a list of members of an enumeration.
@@ -68,13 +72,25 @@ func PackFloats64(e *Encoder, field int, list []float64) {
 	}
 }
 
+// SortedKeys are the keys of a map in the order in which its entries are encoded.
+func SortedKeys[K cmp.Ordered, V any](entries map[K]V) []K {
+	if len(entries) == 0 {
+		return nil
+	}
+	keys := make([]K, 0, len(entries))
+	for key := range entries {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
 // pack begins a packed list whose elements take size bytes. It reports whether there are any.
 func (e *Encoder) pack(field, size int) bool {
 	if size == 0 {
 		e.present = false
 		return false
 	}
-	e.tag(field, protowire.BytesType)
-	e.buf = slices.Grow(binary.AppendUvarint(e.buf, uint64(size)), size)
+	e.buf = slices.Grow(e.sized(field, size), size)
 	return true
 }

@@ -43,9 +43,8 @@ func (e *Encoder) timed(field int, seconds, nanos int64) {
 	if nanos != 0 {
 		size += 1 + protowire.SizeVarint(uint64(nanos))
 	}
-	e.tag(field, protowire.BytesType)
+	e.buf = e.sized(field, size)
 	e.checkDepth(e.depth + 1)
-	e.buf = append(e.buf, byte(size))
 	if seconds != 0 {
 		e.buf = protowire.AppendVarint(append(e.buf, 1<<3), uint64(seconds))
 	}

@@ -3,6 +3,7 @@ package session
 import (
 	"encoding/binary"
 	"math"
+	"math/bits"
 	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -13,7 +14,18 @@ func UnpackInts[T integer](d *Decoder, list []T) []T {
 	if d.wire != protowire.BytesType {
 		return append(list, narrow[T](d, d.Uint64()))
 	}
-	return unpack(d, list, narrow[T])
+	run := d.view()
+	list = grow(list, countVarints(run))
+	for len(run) > 0 {
+		v, n := firstVarint(run)
+		if n == 0 {
+			d.Fail(errVarint)
+			break
+		}
+		run = run[n:]
+		list = append(list, narrow[T](d, v))
+	}
+	return list
 }
 
 // UnpackEnums appends members of an enumeration with the given number of members, packed or a single one, to list.
@@ -21,7 +33,18 @@ func UnpackEnums[E ~int32](d *Decoder, list []E, members int) []E {
 	if d.wire != protowire.BytesType {
 		return append(list, E(d.Enum(members)))
 	}
-	return unpack(d, list, func(d *Decoder, v uint64) E { return E(d.member(v, members)) })
+	run := d.view()
+	list = grow(list, countVarints(run))
+	for len(run) > 0 {
+		v, n := firstVarint(run)
+		if n == 0 {
+			d.Fail(errVarint)
+			break
+		}
+		run = run[n:]
+		list = append(list, E(d.member(v, members)))
+	}
+	return list
 }
 
 // UnpackBools appends bools, packed or a single one, to list.
@@ -29,7 +52,18 @@ func UnpackBools(d *Decoder, list []bool) []bool {
 	if d.wire != protowire.BytesType {
 		return append(list, d.Bool())
 	}
-	return unpack(d, list, func(_ *Decoder, v uint64) bool { return v != 0 })
+	run := d.view()
+	list = grow(list, countVarints(run))
+	for len(run) > 0 {
+		v, n := firstVarint(run)
+		if n == 0 {
+			d.Fail(errVarint)
+			break
+		}
+		run = run[n:]
+		list = append(list, v != 0)
+	}
+	return list
 }
 
 // UnpackFloats32 appends float32 values, packed or a single one, to list.
@@ -68,22 +102,16 @@ func (d *Decoder) run(size int) []byte {
 	return run
 }
 
-// unpack appends to list what convert makes of each varint of a packed list.
-func unpack[T any](d *Decoder, list []T, convert func(*Decoder, uint64) T) []T {
-	run := d.view()
-	list = grow(list, countVarints(run))
-	for len(run) > 0 {
-		v, n := uint64(run[0]), 1
-		if v >= 0x80 {
-			if v, n = protowire.ConsumeVarint(run); n < 0 {
-				d.Fail(errVarint)
-				break
-			}
-		}
-		list = append(list, convert(d, v))
-		run = run[n:]
+// firstVarint is the varint that run begins with, and its length: 0 if it is malformed.
+func firstVarint(run []byte) (v uint64, n int) {
+	if run[0] < 0x80 {
+		return uint64(run[0]), 1
 	}
-	return list
+	if len(run) > 1 && run[1] < 0x80 {
+		return uint64(run[0]&0x7f) | uint64(run[1])<<7, 2
+	}
+	v, n = protowire.ConsumeVarint(run)
+	return v, max(n, 0)
 }
 
 // grow makes room for n elements, and for no more in a list that has none yet.
@@ -96,12 +124,48 @@ func grow[T any](list []T, n int) []T {
 
 // countVarints counts the varints that end in run.
 func countVarints(run []byte) (n int) {
+	for ; len(run) >= 8; run = run[8:] {
+		n += bits.OnesCount64(^binary.LittleEndian.Uint64(run) & 0x8080808080808080)
+	}
 	for _, b := range run {
 		if b < 0x80 {
 			n++
 		}
 	}
 	return n
+}
+
+// Room is list, or, where it is nil, an empty one with room for the fields that come one behind the other
+// from the one at hand on, and have its number.
+func Room[T any](d *Decoder, list []T) []T {
+	if list == nil {
+		return make([]T, 0, d.Count())
+	}
+	return list
+}
+
+// Count is how many fields with the number of the one at hand come one behind the other, that one
+// included. They have a length; if one is cut short, those before it count.
+func (d *Decoder) Count() (n int) {
+	if !d.unread || d.wire != protowire.BytesType {
+		return 0
+	}
+	tag := uint64(d.field)<<3 | uint64(d.wire)
+	for rest := d.buf[d.pos:d.end]; ; n++ {
+		size, k := firstVarint(rest)
+		if k == 0 || size > uint64(len(rest)-k) {
+			return n
+		}
+		rest = rest[uint64(k)+size:]
+		if len(rest) == 0 {
+			return n + 1
+		}
+		next, k := firstVarint(rest)
+		if k == 0 || k == len(rest) || next != tag {
+			return n + 1
+		}
+		rest = rest[k:]
+	}
 }
 
 // narrow makes a T of the varint of a protobuf int64 or uint64.

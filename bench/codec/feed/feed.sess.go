@@ -5,8 +5,6 @@ package feed
 
 import (
 	"context"
-	"maps"
-	"slices"
 	"strconv"
 	"time"
 
@@ -940,12 +938,12 @@ func (v *Order) decode(d *session.Decoder) {
 		case 2:
 			v.Customer.decode(d)
 		case 3:
-			v.Lines = append(v.Lines, OrderLine{})
+			v.Lines = append(session.Room(d, v.Lines), OrderLine{})
 			v.Lines[len(v.Lines)-1].decode(d)
 		case 4:
 			v.Note = d.Text()
 		case 5:
-			v.Tags = append(v.Tags, d.Text())
+			v.Tags = append(session.Room(d, v.Tags), d.Text())
 		case 6:
 			v.Placed = d.Time()
 		}
@@ -1037,14 +1035,14 @@ func (v *Bulk) encode(e *session.Encoder) {
 	session.PackInts(e, 2, v.Deltas)
 	session.PackFloats64(e, 3, v.Values)
 	session.PackBools(e, 4, v.Flags)
-	for _, key := range slices.Sorted(maps.Keys(v.Counts)) {
+	for _, key := range session.SortedKeys(v.Counts) {
 		element := v.Counts[key]
 		entry := e.Begin(5)
 		e.Present().Text(1, key)
 		e.Present().Int64(2, element)
 		e.EndElement(entry)
 	}
-	for _, key := range slices.Sorted(maps.Keys(v.Names)) {
+	for _, key := range session.SortedKeys(v.Names) {
 		element := v.Names[key]
 		entry := e.Begin(6)
 		e.Present().Uint64(1, key)
@@ -1067,6 +1065,9 @@ func (v *Bulk) decode(d *session.Decoder) {
 		case 4:
 			v.Flags = session.UnpackBools(d, v.Flags)
 		case 5:
+			if v.Counts == nil {
+				v.Counts = make(map[string]int64, d.Count())
+			}
 			outer := d.Enter()
 			var key string
 			var element int64
@@ -1079,11 +1080,11 @@ func (v *Bulk) decode(d *session.Decoder) {
 				}
 			}
 			d.Leave(outer)
-			if v.Counts == nil {
-				v.Counts = make(map[string]int64)
-			}
 			v.Counts[key] = element
 		case 6:
+			if v.Names == nil {
+				v.Names = make(map[uint64]string, d.Count())
+			}
 			outer := d.Enter()
 			var key uint64
 			var element string
@@ -1096,9 +1097,6 @@ func (v *Bulk) decode(d *session.Decoder) {
 				}
 			}
 			d.Leave(outer)
-			if v.Names == nil {
-				v.Names = make(map[uint64]string)
-			}
 			v.Names[key] = element
 		case 7:
 			v.Payload = d.Bytes()

@@ -889,7 +889,7 @@ func (v *Receipt) decode(d *session.Decoder) {
 		case 2:
 			v.At = d.Int64()
 		case 3:
-			v.Lines = append(v.Lines, Line{})
+			v.Lines = append(session.Room(d, v.Lines), Line{})
 			v.Lines[len(v.Lines)-1].decode(d)
 		}
 	}

@@ -1791,7 +1791,7 @@ func (v *Principal) decode(d *session.Decoder) {
 		case 1:
 			v.Realm = d.Text()
 		case 2:
-			v.Name = append(v.Name, d.Text())
+			v.Name = append(session.Room(d, v.Name), d.Text())
 		}
 	}
 	d.Leave(outer)

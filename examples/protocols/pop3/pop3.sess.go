@@ -2937,7 +2937,7 @@ func decodeMaildropAfterStatStatOk(d *session.Decoder) (left uint32, size uint64
 func decodeMaildropAfterListListOk(d *session.Decoder) (all []Listing) {
 	for d.Next() {
 		if d.Field() == 1 {
-			all = append(all, Listing{})
+			all = append(session.Room(d, all), Listing{})
 			all[len(all)-1].decode(d)
 		}
 	}

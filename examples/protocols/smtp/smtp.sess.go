@@ -3221,7 +3221,7 @@ func decodeSubmissionAfterEhloExtensions(d *session.Decoder) (offered []Extensio
 	for d.Next() {
 		switch d.Field() {
 		case 1:
-			offered = append(offered, Extension{})
+			offered = append(session.Room(d, offered), Extension{})
 			offered[len(offered)-1].decode(d)
 		case 2:
 			maxSize = d.Uint64()
@@ -3361,7 +3361,7 @@ func (v *Extension) decode(d *session.Decoder) {
 		case 1:
 			v.Keyword = d.Text()
 		case 2:
-			v.Params = append(v.Params, d.Text())
+			v.Params = append(session.Room(d, v.Params), d.Text())
 		}
 	}
 	d.Leave(outer)
@@ -3387,7 +3387,7 @@ func (v *Fault) decode(d *session.Decoder) {
 		case 1:
 			v.Code = d.Int32()
 		case 2:
-			v.Text = append(v.Text, d.Text())
+			v.Text = append(session.Room(d, v.Text), d.Text())
 		}
 	}
 	d.Leave(outer)

@@ -55,7 +55,9 @@ func (g *generator) decodeList(d, target string, t *check.Type) []jen.Code {
 		}
 		return one(jen.Id(target).Op("=").Qual(sessionPath, packer[1]).Call(args...))
 	}
-	grow := func(value jen.Code) jen.Code { return jen.Id(target).Op("=").Append(jen.Id(target), value) }
+	grow := func(value jen.Code) jen.Code {
+		return jen.Id(target).Op("=").Append(jen.Qual(sessionPath, "Room").Call(jen.Id(d), jen.Id(target)), value)
+	}
 	switch t.Elem.Kind {
 	case check.Union:
 		return one(grow(jen.Id(g.decoder(t.Elem.Named)).Call(jen.Id(d), jen.Nil())))
@@ -84,6 +86,7 @@ func (g *generator) decodeList(d, target string, t *check.Type) []jen.Code {
 func (g *generator) decodeMap(d, target string, t *check.Type) []jen.Code {
 	outer, key, element := g.local("outer"), g.local("key"), g.local("element")
 	body := []jen.Code{
+		jen.If(jen.Id(target).Op("==").Nil()).Block(jen.Id(target).Op("=").Make(g.goType(t), jen.Id(d).Dot("Count").Call())),
 		jen.Id(outer).Op(":=").Id(d).Dot("Enter").Call(),
 		jen.Var().Id(key).Add(g.goType(t.Key)),
 		jen.Var().Id(element).Add(g.goType(t.Elem)),
@@ -98,7 +101,6 @@ func (g *generator) decodeMap(d, target string, t *check.Type) []jen.Code {
 	}
 	body = append(body, g.demand(d, element, t.Elem)...)
 	return append(body,
-		jen.If(jen.Id(target).Op("==").Nil()).Block(jen.Id(target).Op("=").Make(g.goType(t))),
 		jen.Id(target).Index(jen.Id(key)).Op("=").Id(element),
 	)
 }

@@ -148,7 +148,7 @@ func (g *generator) encodeMap(e, value string, number int, t *check.Type) []jen.
 			jen.If(jen.List(jen.Id(element), jen.Id(has)).Op(":=").Id(value).Index(jen.Id(key)), jen.Id(has)).Block(body...),
 		))
 	}
-	keys := jen.Qual("slices", "Sorted").Call(jen.Qual("maps", "Keys").Call(jen.Id(value)))
+	keys := jen.Qual(sessionPath, "SortedKeys").Call(jen.Id(value))
 	return one(jen.For(jen.List(jen.Id("_"), jen.Id(key)).Op(":=").Range().Add(keys)).Block(
 		append([]jen.Code{jen.Id(element).Op(":=").Id(value).Index(jen.Id(key))}, body...)...,
 	))
