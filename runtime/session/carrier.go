@@ -41,8 +41,13 @@ type Stream interface {
 	// the slice may be reused when it returns. last says that no other follows. An
 	// error that leaves the session alive is ctx's or a *TooLargeError.
 	Send(ctx context.Context, message []byte, last bool) error
+	// SendOrReadable is Send, but where it would wait for room it waits for something
+	// to receive just as well: sent is false then, err nil, the message not accepted,
+	// and TryRecv has a message or an error. Nobody may call Send or Recv meanwhile,
+	// and what they returned last is not valid any more.
+	SendOrReadable(ctx context.Context, message []byte, last bool) (sent bool, err error)
 	// Recv waits for the next message, until ctx ends. The slice is valid until the
-	// next Recv or TryRecv. arrived is when the message's last byte came, as time.Now
+	// next Recv, TryRecv or SendOrReadable. arrived is when the message's last byte came, as time.Now
 	// tells time where the session runs. io.EOF: the peer said that nothing more comes.
 	Recv(ctx context.Context) (message []byte, arrived time.Time, err error)
 	// TryRecv is Recv without the wait; ok is false if no message is there.
@@ -64,11 +69,13 @@ type Stream interface {
 
 // Observer may be implemented by a Stream, of a test kit, that wants to know which
 // way its session takes through the protocol. Its methods are called by the
-// goroutine whose step it is, with the role of the session.
+// goroutine whose step it is, with the role of the session. Messages of p are indices in p.Messages.
 type Observer interface {
-	// Observe is called with each message of p, as an index in p.Messages, that the
-	// session has sent or accepted.
+	// Observe is called with each message that the session has sent or accepted.
 	Observe(p *Protocol, role, message int)
+	// Defer is called with a message that is put off: the session goes on as if it
+	// had accepted it. Observe follows when it has.
+	Defer(p *Protocol, role, message int)
 	// Ended is called with nil when the session was closed in good order, and with
 	// what Run or Register make of a body that failed.
 	Ended(p *Protocol, role int, err error)

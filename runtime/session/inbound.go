@@ -12,6 +12,7 @@ type Inbound struct {
 	s       *Session
 	index   int
 	message *Message
+	pending *Pending // what it is taken in for, nil where a step receives it
 }
 
 // Message is the message's index in Protocol.Messages.
@@ -20,19 +21,22 @@ func (in *Inbound) Message() int { return in.index }
 // Violated ends the session because the message's predicate is false, or, before
 // that, its payload is malformed. It returns the *PeerError that both ends get.
 func (in *Inbound) Violated(values ...any) error {
-	s, m := in.s, in.message
 	if fault := in.finish(); fault != "" {
-		return s.refuse(MalformedPayload, m, fault, nil)
+		return in.refuse(MalformedPayload, fault, nil)
 	}
-	return s.refuse(FalsePredicate, m, "", Values(values...))
+	return in.refuse(FalsePredicate, "", Values(values...))
 }
 
-// Accept takes the message in and returns the next step. It is a *PeerError, and
-// the session over, if the payload was malformed.
+// Accept takes the message in and returns the next step, the zero value for one
+// that was put off. It is a *PeerError, and the session over, if the payload was
+// malformed.
 func (in *Inbound) Accept() (Step, error) {
 	s, m := in.s, in.message
 	if fault := in.finish(); fault != "" {
-		return Step{}, s.refuse(MalformedPayload, m, fault, nil)
+		return Step{}, in.refuse(MalformedPayload, fault, nil)
+	}
+	if in.pending != nil {
+		return Step{}, nil
 	}
 	next := s.advance(in.index, m)
 	if m.Next == s.table.end() {
@@ -42,8 +46,9 @@ func (in *Inbound) Accept() (Step, error) {
 	return next, nil
 }
 
-// admit begins a message that arrived in state: it finds out which one it is.
-func (s *Session) admit(state int, message []byte, arrived time.Time) (*Inbound, error) {
+// admit begins a message that arrived in state, whose time limits run from since: it
+// finds out which one it is.
+func (s *Session) admit(state int, since time.Time, message []byte, arrived time.Time) (*Inbound, error) {
 	number, payload, ok := cutNumber(message)
 	at := &s.table.places[state]
 	for i := at.first; ok && i < at.first+at.count; i++ {
@@ -51,16 +56,14 @@ func (s *Session) admit(state int, message []byte, arrived time.Time) (*Inbound,
 		if m.Number != number {
 			continue
 		}
-		if !s.punctual(m, arrived) {
-			return nil, s.refuse(TooLate, m, "", nil)
+		if m.Within > 0 && arrived.Sub(since) > m.Within {
+			return nil, s.violated(TooLate, m, "", nil)
 		}
 		s.in.index, s.in.message = i, m
 		s.in.reset(payload)
 		return &s.in, nil
 	}
-	err := s.unexpected(message)
-	s.giveBack()
-	return nil, err
+	return nil, s.unexpected(message)
 }
 
 // cutNumber takes the number of the label off a message.
@@ -89,9 +92,11 @@ func (s *Session) unexpected(message []byte) error {
 	return s.violated(UnexpectedLabel, nil, "the protocol has no label "+strconv.FormatUint(number, 10), nil)
 }
 
-// refuse ends the session for what the peer broke while a receive is under way.
-func (s *Session) refuse(rule Rule, m *Message, detail string, values []Value) error {
-	err := s.violated(rule, m, detail, values)
-	s.giveBack()
+// refuse ends the session for what is wrong with the message.
+func (in *Inbound) refuse(rule Rule, detail string, values []Value) error {
+	err := in.s.violated(rule, in.message, detail, values)
+	if in.pending == nil { // else what is under way is not over
+		in.s.giveBack()
+	}
 	return err
 }

@@ -75,6 +75,10 @@ func (o *Outbound) Refuse(values ...any) error {
 	return o.giveBack(err)
 }
 
+// Pending gives the step back, unconsumed, because the message's predicate needs
+// what was put off and is not in yet. It returns an error that matches ErrPending.
+func (o *Outbound) Pending() error { return o.giveBack(o.s.misuse(ErrPending)) }
+
 // Send sends the message and returns the next step. If it cannot be encoded, is
 // too large, or ctx ends, the step is as it was.
 func (o *Outbound) Send(ctx context.Context) (Step, error) {
@@ -88,7 +92,7 @@ func (o *Outbound) Send(ctx context.Context) (Step, error) {
 	if err := ctx.Err(); err != nil {
 		return Step{}, o.giveBack(s.failed(ctx, err))
 	}
-	if err := s.stream.Send(ctx, o.buf, m.Next == s.table.end()); err != nil {
+	if err := s.transmit(ctx, o.buf, m.Next == s.table.end()); err != nil {
 		return Step{}, o.giveBack(o.failed(ctx, err))
 	}
 	o.trim()

@@ -136,6 +136,35 @@ func (e *end) Send(ctx context.Context, message []byte, last bool) error {
 	}
 }
 
+// SendOrReadable implements Stream.
+func (e *end) SendOrReadable(ctx context.Context, message []byte, last bool) (sent bool, err error) {
+	for {
+		wait, err := e.trySend(message, last)
+		if !wait {
+			return err == nil, err
+		}
+		if e.hasInput() {
+			return false, nil
+		}
+		select {
+		case <-e.writable:
+		case <-e.readable:
+		case <-e.ctx.Done():
+		case <-ctx.Done():
+			return false, ctx.Err()
+		}
+	}
+}
+
+// hasInput reports whether there is something to receive, and says else that it is waited for.
+func (e *end) hasInput() bool {
+	e.link.mu.Lock()
+	defer e.link.mu.Unlock()
+	has := !e.in.empty() || e.peer.finished || e.over != nil
+	e.readWaits = !has
+	return has
+}
+
 func (e *end) trySend(message []byte, last bool) (wait bool, err error) {
 	l, to := e.link, &e.peer.in
 	l.mu.Lock()

@@ -89,6 +89,8 @@ type observedStream struct {
 	o *observed
 }
 
+func (s observedStream) Defer(*session.Protocol, int, int) {}
+
 func (s observedStream) Observe(p *session.Protocol, role, message int) {
 	s.o.mu.Lock()
 	defer s.o.mu.Unlock()

@@ -25,28 +25,41 @@ func (p Step) BeginSend(message int) (*Outbound, error) {
 		return nil, s.misplaced()
 	}
 	m := &s.protocol.Messages[message]
-	if m.Sender != s.role || m.State != s.state && !s.table.holds(s.state, m.State) {
+	if m.Sender != s.role || !s.isAt(m.State) {
 		return nil, s.misplaced()
 	}
 	s.out.begin(message, m)
 	return &s.out, nil
 }
 
-// Recv consumes the step to receive one of the messages that leave state. What it
-// returns belongs to the caller until Violated or Accept. If ctx ends first, the
-// step is as it was; a peer that sent anything else has ended the session.
+// Recv consumes the step to receive one of the messages that leave state, behind
+// those that were put off. What it returns belongs to the caller until Violated or
+// Accept. If ctx ends first, the step is as it was; a peer that sent anything else
+// has ended the session.
 func (p Step) Recv(ctx context.Context, state int) (*Inbound, error) {
 	s, err := p.beginRecv(state)
 	if err != nil {
 		return nil, err
 	}
-	message, arrived, err := s.await(ctx, state)
+	in, err := s.recv(ctx, state)
 	if err != nil {
-		err = s.failed(ctx, err)
 		s.giveBack()
-		return nil, err
 	}
-	return s.admit(state, message, arrived)
+	return in, err
+}
+
+func (s *Session) recv(ctx context.Context, state int) (*Inbound, error) {
+	if s.deferred.n > 0 {
+		if err := s.takeIn(ctx, nil); err != nil {
+			return nil, err
+		}
+	}
+	since := s.since(s.entered)
+	message, arrived, err := s.await(ctx, state, since)
+	if err != nil {
+		return nil, s.failed(ctx, err)
+	}
+	return s.admit(state, since, message, arrived)
 }
 
 // TryRecv is Recv without the wait. ok is false, and the step as it was, if nothing has arrived yet.
@@ -55,20 +68,34 @@ func (p Step) TryRecv(state int) (in *Inbound, ok bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
-	message, arrived, ok, err := s.poll(state)
-	if err != nil {
-		err = s.failed(context.Background(), err)
-	}
-	if err != nil || !ok {
+	in, err = s.tryRecv(state)
+	if in == nil {
 		s.giveBack()
-		return nil, false, err
 	}
-	in, err = s.admit(state, message, arrived)
-	return in, err == nil, err
+	return in, in != nil, err
 }
 
-// Close waits until both roles have finished. The step must be that of the End
-// state, and stays it: a Close whose context ended may be repeated.
+// tryRecv returns nil if nothing has arrived.
+func (s *Session) tryRecv(state int) (*Inbound, error) {
+	if s.deferred.n > 0 {
+		if err := s.takeArrived(nil); err != nil || s.deferred.n > 0 {
+			return nil, err
+		}
+	}
+	since := s.since(s.entered)
+	message, arrived, ok, err := s.poll(state, since)
+	if err != nil {
+		return nil, s.failed(context.Background(), err)
+	}
+	if !ok {
+		return nil, nil
+	}
+	return s.admit(state, since, message, arrived)
+}
+
+// Close takes in what was put off, and waits until both roles have finished. The
+// step must be that of the End state, and stays it: a Close whose context ended may
+// be repeated.
 func (p Step) Close(ctx context.Context) error {
 	s, err := p.begin()
 	if err != nil {
@@ -131,7 +158,7 @@ func (p Step) beginRecv(state int) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	if uint(state) >= uint(len(s.table.places)) || state != s.state && !s.table.holds(s.state, state) {
+	if uint(state) >= uint(len(s.table.places)) || !s.isAt(state) {
 		return nil, s.misplaced()
 	}
 	if at := &s.table.places[state]; at.count == 0 || at.sender == s.role {
@@ -145,12 +172,20 @@ func (s *Session) giveBack() { s.turn.Add(^uint64(0)) }
 
 // advance ends the step that is busy, by the message, and returns the next one.
 func (s *Session) advance(message int, m *Message) Step {
-	s.enter(m.Next)
 	if s.observer != nil {
 		s.observer.Observe(s.protocol, s.role, message)
 	}
+	return s.goOn(m)
+}
+
+// goOn ends the step that is busy at the place behind m, and returns the next one.
+func (s *Session) goOn(m *Message) Step {
+	s.enter(m.Next)
 	return Step{s: s, turn: s.turn.Add(1)}
 }
+
+// isAt reports whether the session is in state, as far as it can tell: it is there, or at an if before.
+func (s *Session) isAt(state int) bool { return state == s.state || s.table.holds(s.state, state) }
 
 // misplaced gives the step back because it is not where its type says.
 func (s *Session) misplaced() error {
@@ -170,6 +205,9 @@ func (s *Session) finish(ctx context.Context) error {
 	}
 	if err := s.stream.CloseSend(); err != nil {
 		return s.failed(ctx, err)
+	}
+	if err := s.takeIn(ctx, nil); err != nil {
+		return err
 	}
 	if !s.peerDone {
 		message, _, err := s.stream.Recv(ctx)

@@ -22,7 +22,7 @@ type place struct {
 	sender int
 	// behind are the places that an `if` here leads to, through further ones too.
 	behind []int
-	// timed says that one of the messages has a time limit, wait that all have one, and the longest of them.
+	// timed says that one of the messages, here or behind, has a time limit; wait is the longest if all here have one.
 	timed bool
 	wait  time.Duration
 }
@@ -55,6 +55,12 @@ func newTable(p *Protocol) *table {
 	}
 	for i := range p.States {
 		t.places[i].behind = behind(p, i, nil)
+	}
+	for i := range t.places {
+		at := &t.places[i]
+		for _, state := range at.behind {
+			at.timed = at.timed || t.places[state].timed
+		}
 	}
 	t.dialerSendsFirst = t.startsWith(p, 0)
 	return t

@@ -54,6 +54,7 @@ type call struct {
 	note     []byte
 	message  []byte // of Send; of Recv
 	last     bool
+	both     bool // Send is not to wait while there is something to receive: ErrBlocked
 	abort    session.Abort
 	err      error // for Abort of a connection
 	target   *call // of a cancel

@@ -116,7 +116,8 @@ func (n *Net) patience() time.Duration {
 // observation is a step of a session, as the session itself reports it.
 type observation struct {
 	stream  *stream
-	message int // closed for its end in good order
+	message int  // closed for its end in good order
+	putOff  bool // by Defer, not accepted
 }
 
 // closed stands for no message.
@@ -124,8 +125,15 @@ const closed = -1
 
 // Observe implements session.Observer.
 func (s *stream) Observe(_ *session.Protocol, _, message int) {
+	s.observe(observation{s, message, false})
+}
+
+// Defer implements session.Observer.
+func (s *stream) Defer(_ *session.Protocol, _, message int) { s.observe(observation{s, message, true}) }
+
+func (s *stream) observe(o observation) {
 	s.net.mu.Lock()
-	s.net.observed = append(s.net.observed, observation{s, message})
+	s.net.observed = append(s.net.observed, o)
 	s.net.mu.Unlock()
 }
 
@@ -145,28 +153,41 @@ func (n *Net) observe() {
 	n.observed = nil
 	n.mu.Unlock()
 	for _, o := range observed {
-		if err := o.stream.walk(o.message); err != nil {
+		if err := o.stream.walk(o); err != nil {
 			n.fail("%s: %v", o.stream, err)
 		}
 	}
 }
 
 // walk takes a step through the protocol. It must leave the place where the
-// session is, and be the step that the other end took.
-func (s *stream) walk(message int) error {
-	p := s.history.protocol
-	covered(p, s.place, message)
+// session is, and be the step that the other end took. What was put off has left
+// its place already, and comes before everything else that is received.
+func (s *stream) walk(o observation) error {
+	p, message := s.history.protocol, o.message
 	if message == closed {
+		covered(p, s.place, message)
 		if end := len(p.States) - 1; !leads(p, s.place, end) {
 			return fmt.Errorf("closed at %s", p.States[s.place].Name)
 		}
 		return nil
 	}
 	m := &p.Messages[message]
-	if !leads(p, s.place, m.State) {
+	late := len(s.deferred) > 0 && m.Sender != s.role && !o.putOff
+	switch {
+	case late && s.deferred[0] != message:
+		return fmt.Errorf("received %s, and %s was put off before it", m.Label, p.Messages[s.deferred[0]].Label)
+	case late:
+		s.deferred = s.deferred[1:]
+	case !leads(p, s.place, m.State):
 		return fmt.Errorf("%s does not leave %s", m.Label, p.States[s.place].Name)
+	default:
+		covered(p, s.place, message)
+		s.place = m.Next
 	}
-	s.place = m.Next
+	if o.putOff {
+		s.deferred = append(s.deferred, message)
+		return nil
+	}
 	lane := &s.history.lanes[m.Sender]
 	if m.Sender == s.role {
 		lane.steps = append(lane.steps, message)

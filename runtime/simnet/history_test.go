@@ -42,7 +42,7 @@ func TestWalkThroughTheProtocol(t *testing.T) {
 			var err error
 			for _, s := range c.steps {
 				if err == nil {
-					err = ends[s.role].walk(s.message)
+					err = ends[s.role].walk(observation{message: s.message})
 				}
 			}
 			if c.want == "" {

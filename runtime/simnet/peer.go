@@ -108,6 +108,7 @@ func (n *Net) streamEvent(s *stream, e conn.Event) {
 	switch e.Kind {
 	case conn.EventReadable:
 		n.tryRecv(s)
+		n.trySend(s)
 	case conn.EventWritable:
 		n.trySend(s)
 	case conn.EventFinished:

@@ -71,11 +71,23 @@ type watchedStream struct {
 	session.Stream
 	pipe  *watched
 	place int
+	// deferred is how many messages are put off.
+	deferred int
 }
 
-func (s *watchedStream) Observe(p *session.Protocol, _, message int) {
+func (s *watchedStream) Observe(p *session.Protocol, role, message int) {
+	if s.deferred > 0 && p.Messages[message].Sender != role {
+		s.deferred--
+		return
+	}
 	covered(p, s.place, message)
 	s.place = p.Messages[message].Next
+}
+
+func (s *watchedStream) Defer(p *session.Protocol, _, message int) {
+	covered(p, s.place, message)
+	s.place = p.Messages[message].Next
+	s.deferred++
 }
 
 func (s *watchedStream) Ended(p *session.Protocol, role int, err error) {

@@ -28,6 +28,8 @@ type stream struct {
 	note    []byte             // what it was opened with, there
 	inbox   []byte             // what the last Recv returned
 	place   int                // where the session is in its protocol, if it says so
+	// deferred are the messages that the session has put off, as indices.
+	deferred []int
 
 	// over is why the core does not know the stream any more. errFinished: both ends finished it.
 	over error
@@ -61,6 +63,15 @@ func (s *stream) String() string {
 // Send implements session.Stream.
 func (s *stream) Send(ctx context.Context, message []byte, last bool) error {
 	return s.net.do(ctx, &call{verb: verbSend, stream: s, message: message, last: last})
+}
+
+// SendOrReadable implements session.Stream.
+func (s *stream) SendOrReadable(ctx context.Context, message []byte, last bool) (sent bool, err error) {
+	c := &call{verb: verbSend, stream: s, message: message, last: last, both: true}
+	if err := s.net.do(ctx, c); err != conn.ErrBlocked {
+		return err == nil, err
+	}
+	return false, nil
 }
 
 // Recv implements session.Stream.
@@ -144,7 +155,7 @@ func (n *Net) trySend(s *stream) {
 		err = errorOf(s.peer.core.Send(n.now, s.id, c.message, c.last))
 		s.peer.dirty = true
 	}
-	if waits(err) {
+	if waits(err) && !(c.both && err == conn.ErrBlocked && s.peer.core.Readable(s.id)) {
 		return
 	}
 	if err == nil {

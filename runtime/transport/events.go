@@ -51,6 +51,9 @@ func (s *stream) event(e conn.Event) {
 	switch e.Kind {
 	case conn.EventReadable:
 		s.recv.signal()
+		if s.both {
+			s.send.signal()
+		}
 	case conn.EventWritable:
 		s.send.signal()
 	case conn.EventFinished:

@@ -24,7 +24,9 @@ type stream struct {
 
 	recv waiter // also waits in Close, when nothing more is received
 	send waiter
-	over error // guarded by link.mu: why the machine knows the stream no more
+	// What follows is guarded by link.mu.
+	over error // why the machine knows the stream no more
+	both bool  // the sender waits for something to receive, too
 }
 
 var _ session.Stream = (*stream)(nil)
@@ -64,25 +66,40 @@ func (s *stream) cause() error {
 
 // Send implements session.Stream.
 func (s *stream) Send(ctx context.Context, message []byte, last bool) error {
+	_, err := s.sendOr(ctx, message, last, false)
+	return err
+}
+
+// SendOrReadable implements session.Stream.
+func (s *stream) SendOrReadable(ctx context.Context, message []byte, last bool) (sent bool, err error) {
+	return s.sendOr(ctx, message, last, true)
+}
+
+// sendOr sends; if both is set, it gives up where it would wait and there is something to receive.
+func (s *stream) sendOr(ctx context.Context, message []byte, last, both bool) (sent bool, err error) {
 	l := s.link
 	for {
 		l.mu.Lock()
 		if s.over != nil {
 			defer l.unlock()
-			return s.cause()
+			return false, s.cause()
 		}
 		idle := l.machine.Idle()
 		switch err := l.machine.Send(now(), s.id, message, last); {
 		case err == nil:
 			l.push(idle)
-			return nil
+			return true, nil
 		case err != conn.ErrBlocked:
 			l.unlock()
-			return sendError(err)
+			return false, sendError(err)
+		}
+		if s.both = both; both && l.machine.Readable(s.id) {
+			l.unlock()
+			return false, nil
 		}
 		l.transmit()
 		if err := s.send.wait(ctx); err != nil {
-			return err
+			return false, err
 		}
 	}
 }

@@ -61,6 +61,19 @@ func (c *Conn) heardRead(s *stream) error {
 	return nil
 }
 
+// Readable reports whether Recv would return something else than ErrBlocked. If not,
+// EventReadable follows. What Recv returned last is not valid any more.
+func (c *Conn) Readable(id StreamID) bool {
+	s, err := c.lookup(id)
+	if err != nil {
+		return true
+	}
+	r := &s.recv
+	c.consume(s)
+	r.wanting = r.read == r.parsed && !r.done()
+	return !r.wanting
+}
+
 // consume lets go what Recv returned last, and with it the credit that the peer may have for it.
 func (c *Conn) consume(now mono.Time, s *stream) {
 	r := &s.recv

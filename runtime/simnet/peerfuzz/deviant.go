@@ -105,6 +105,9 @@ func (d *deviant) Observe(p *session.Protocol, role, message int) {
 	}
 }
 
+// Defer implements session.Observer. A conforming peer takes what comes.
+func (d *deviant) Defer(*session.Protocol, int, int) {}
+
 // Ended implements session.Observer.
 func (d *deviant) Ended(p *session.Protocol, role int, err error) {
 	if err != nil {

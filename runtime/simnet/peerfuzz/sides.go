@@ -77,5 +77,8 @@ func (s *subjectStream) Abort(a session.Abort) {
 // Observe implements session.Observer.
 func (s *subjectStream) Observe(*session.Protocol, int, int) {}
 
+// Defer implements session.Observer.
+func (s *subjectStream) Defer(*session.Protocol, int, int) {}
+
 // Ended implements session.Observer.
 func (s *subjectStream) Ended(_ *session.Protocol, _ int, err error) { s.r.result = err }

@@ -1,0 +1,250 @@
+package session
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+)
+
+// A send may overtake a receive: what a session would have to receive first is put
+// off, and taken in later, in the order in which it was put off. Whoever receives
+// anything takes in first what was put off before it; so what arrives is checked in
+// the order in which it was sent, whoever asks for it and when.
+
+// pendingMax is how many receives a session may have put off at a time.
+const pendingMax = 64
+
+// Pending is what a generated pending value holds: a receive that was put off. The
+// zero value belongs to no session. As long as its message has not been taken in, a
+// Recv or TryRecv of it uses the session: one that races with a step, or with that of
+// another Pending, is refused with ErrStateUsed, or the other is.
+type Pending struct {
+	s       *Session
+	taker   Taker
+	message *Message
+	index   int       // of message
+	entered time.Time // when its place was entered, if the protocol has time limits
+	next    *Pending  // what was put off after it
+
+	progress atomic.Uint32
+}
+
+// What has become of a Pending.
+const (
+	putOff   = iota
+	takenIn  // its message is there, and keeps its promises
+	received // its message has been given to the program
+)
+
+// Taker is what a Pending takes its message in with: TakeIn decodes and checks it,
+// keeps what it brought, and ends with Accept or Violated. It calls no step.
+type Taker interface {
+	TakeIn(in *Inbound) error
+}
+
+// Defer consumes the step without waiting for the one message that is received
+// there, and returns the next step. pending, a zero value, stands for the message from now on: taker
+// takes it in.
+func (p Step) Defer(message int, pending *Pending, taker Taker) (Step, error) {
+	s, err := p.begin()
+	if err != nil {
+		return Step{}, err
+	}
+	if uint(message) >= uint(len(s.protocol.Messages)) {
+		return Step{}, s.misplaced()
+	}
+	m := &s.protocol.Messages[message]
+	if m.Sender == s.role || !s.isAt(m.State) || s.table.places[m.State].count != 1 {
+		return Step{}, s.misplaced()
+	}
+	if s.deferred.n == pendingMax {
+		s.giveBack()
+		return Step{}, s.misuse(ErrTooManyPending)
+	}
+	*pending = Pending{s: s, taker: taker, message: m, index: message, entered: s.entered}
+	s.deferred.push(pending)
+	if s.observer != nil {
+		s.observer.Defer(s.protocol, s.role, message)
+	}
+	return s.goOn(m), nil
+}
+
+// Recv waits until the message has been taken in, and those that were put off
+// before it. The program may have it then, once: another Recv is refused with
+// ErrStateUsed. If ctx ends first, p is as it was.
+func (p *Pending) Recv(ctx context.Context) error {
+	if p.progress.Load() == putOff {
+		s, err := p.begin()
+		if err != nil {
+			return err
+		}
+		err = s.takeIn(ctx, p)
+		s.giveBack()
+		if err != nil {
+			return err
+		}
+	}
+	return p.receive()
+}
+
+// TryRecv is Recv without the wait. ok is false, and p as it was, if its message has not arrived yet.
+func (p *Pending) TryRecv() (ok bool, err error) {
+	if p.progress.Load() == putOff {
+		s, err := p.begin()
+		if err != nil {
+			return false, err
+		}
+		err = s.takeArrived(p)
+		s.giveBack()
+		if err != nil || p.progress.Load() == putOff {
+			return false, err
+		}
+	}
+	err = p.receive()
+	return err == nil, err
+}
+
+// TakenIn reports whether the message has been taken in. Any goroutine may call it;
+// where it is true, what the Taker keeps does not change any more.
+func (p *Pending) TakenIn() bool { return p.progress.Load() != putOff }
+
+// receive gives the message, which has been taken in, to the program.
+func (p *Pending) receive() error {
+	if !p.progress.CompareAndSwap(takenIn, received) {
+		return p.s.misuse(ErrStateUsed)
+	}
+	return nil
+}
+
+// begin makes the session busy, at whichever step it is.
+func (p *Pending) begin() (*Session, error) {
+	s := p.s
+	if s == nil {
+		return nil, ErrNoSession
+	}
+	turn := s.turn.Load()
+	if turn&1 != 0 {
+		return nil, s.misuse(ErrStateUsed)
+	}
+	return Step{s: s, turn: turn}.begin()
+}
+
+// Late is a variable that a state holds and that may not be there yet, because the
+// message that brings it was put off.
+type Late[T any] struct {
+	known   T
+	pending *Pending
+	awaited *T // where the value is once pending has been taken in
+}
+
+// Known is a variable that is there.
+func Known[T any](value T) Late[T] { return Late[T]{known: value} }
+
+// Awaited is a variable that will be in what awaited points to, once pending has been taken in.
+func Awaited[T any](pending *Pending, awaited *T) Late[T] {
+	return Late[T]{pending: pending, awaited: awaited}
+}
+
+// Get returns the value, or the zero value as long as it is not in.
+func (l Late[T]) Get() (value T, in bool) {
+	switch {
+	case l.pending == nil:
+		return l.known, true
+	case l.pending.TakenIn():
+		return *l.awaited, true
+	}
+	return value, false
+}
+
+// deferral is the receives that a session has put off, in their order.
+type deferral struct {
+	first, last *Pending
+	n           int
+}
+
+func (d *deferral) push(p *Pending) {
+	if d.first == nil {
+		d.first = p
+	} else {
+		d.last.next = p
+	}
+	d.last = p
+	d.n++
+}
+
+func (d *deferral) pop() {
+	p := d.first
+	d.first, p.next = p.next, nil
+	d.n--
+}
+
+// takeIn takes in what was put off up to last, or all if that is nil.
+func (s *Session) takeIn(ctx context.Context, last *Pending) error {
+	for s.deferred.n > 0 && (last == nil || last.progress.Load() == putOff) {
+		p := s.deferred.first
+		message, arrived, err := s.await(ctx, p.message.State, s.since(p.entered))
+		if err != nil {
+			return s.failed(ctx, err)
+		}
+		if err := s.take(p, message, arrived); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// takeArrived is takeIn for what has arrived.
+func (s *Session) takeArrived(last *Pending) error {
+	for s.deferred.n > 0 && (last == nil || last.progress.Load() == putOff) {
+		p := s.deferred.first
+		message, arrived, ok, err := s.poll(p.message.State, s.since(p.entered))
+		if err != nil {
+			return s.failed(context.Background(), err)
+		}
+		if !ok {
+			return nil
+		}
+		if err := s.take(p, message, arrived); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// take takes in p, the first one that was put off, with the message that arrived for it.
+func (s *Session) take(p *Pending, message []byte, arrived time.Time) error {
+	in, err := s.admit(p.message.State, s.since(p.entered), message, arrived)
+	if err != nil {
+		return err
+	}
+	in.pending = p
+	err = p.taker.TakeIn(in)
+	in.pending = nil
+	if err != nil {
+		return err
+	}
+	s.deferred.pop()
+	s.arrived = arrived
+	p.taker = nil
+	p.progress.Store(takenIn)
+	if s.observer != nil {
+		s.observer.Observe(s.protocol, s.role, p.index)
+	}
+	return nil
+}
+
+// transmit sends a message. While receives are put off, it takes in what arrives for
+// them as long as there is no room: of two ends that wait for room at the same time,
+// each makes the other's.
+func (s *Session) transmit(ctx context.Context, message []byte, last bool) error {
+	for s.deferred.n > 0 {
+		sent, err := s.stream.SendOrReadable(ctx, message, last)
+		if sent || err != nil {
+			return err
+		}
+		if err := s.takeArrived(nil); err != nil {
+			return err
+		}
+	}
+	return s.stream.Send(ctx, message, last)
+}
