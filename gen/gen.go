@@ -86,8 +86,9 @@ func methods(place *automaton.Place) map[string]bool {
 		"Next": true, "Abort": true, "String": true, "Close": true, "Recv": true, "TryRecv": true, "Branch": true,
 	}
 	for _, m := range place.Messages {
-		for _, prefix := range []string{"Send", "Recv", "TryRecv", "Defer"} {
-			taken[prefix+m.Label] = true
+		taken["Send"+m.Label] = true
+		if len(place.Messages) == 1 {
+			taken["Recv"+m.Label], taken["TryRecv"+m.Label], taken["Defer"+m.Label] = true, true, m.Deferrable
 		}
 	}
 	return taken

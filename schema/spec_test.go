@@ -1,6 +1,7 @@
 package schema_test
 
 import (
+	"fmt"
 	"os"
 	"path"
 	"path/filepath"
@@ -24,6 +25,7 @@ import (
 //	bad…     is one that breaks the rule; want has what is said
 //	graph…   is one that is fine; want has its automata
 //	roles…   likewise, and want has both projections
+//	defer…   likewise, and want has what may be put off
 //	same…    are schemas, one a file, with the same fingerprint
 //	differ…  are schemas with different ones
 //	equal…   are schemas with different ones that are bisimilar
@@ -41,6 +43,8 @@ func TestSpec(t *testing.T) {
 				require.True(t, len(named) == 0 || slices.Contains(named, string(code)), said)
 			}
 			return said
+		case "defer":
+			return deferrable(automata(t, c.files, c.sources))
 		case "graph", "roles":
 			var text strings.Builder
 			for _, a := range automata(t, c.files, c.sources) {
@@ -66,6 +70,28 @@ func TestSpec(t *testing.T) {
 		require.Greater(t, len(all), 1)
 		return ""
 	})
+}
+
+// deferrable says which receives may be put off, and where values may be missing then.
+func deferrable(all []*automaton.Automaton) string {
+	var text strings.Builder
+	for _, a := range all {
+		for _, p := range a.Places {
+			for _, m := range p.Messages {
+				if m.Deferrable {
+					fmt.Fprintf(&text, "%s puts off %s at %s\n", a.Protocol.Roles[1-m.Sender], m.Label, p.Name)
+				}
+			}
+			for role, name := range a.Protocol.Roles {
+				for _, v := range append(slices.Clone(p.Vars), p.Outer...) {
+					if a.Late(role)[p][v] {
+						fmt.Fprintf(&text, "%s may lack %s at %s\n", name, v.Name, p.Name)
+					}
+				}
+			}
+		}
+	}
+	return text.String()
 }
 
 // automata are those of a schema without errors.

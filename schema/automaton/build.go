@@ -25,6 +25,7 @@ func Build(pkg string, p *check.Protocol, report diag.Reporter) *Automaton {
 	a.Places = arrange(b.places, b.end)
 	name(a, report)
 	live(a)
+	deferrals(a)
 	number(a)
 	a.Fingerprint = fingerprint(a)
 	return a

@@ -79,6 +79,8 @@ type Message struct {
 	Params []*check.Var
 	Where  *check.Expr
 	From   *Place
+	// Deferrable says that the receiver may put the message off, and go on.
+	Deferrable bool
 	Target
 
 	frame *frame

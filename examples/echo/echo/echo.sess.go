@@ -139,7 +139,8 @@ func (s EchoClientReady) Abort(err error) { s.step.Abort(err) }
 func (s EchoClientReady) String() string { return s.step.Describe("EchoClientReady") }
 
 // EchoClientAfterSay is where the role Client of Echo stands behind Say
-// (echo.sess:8:13). Receive Length to reach EchoClientReady.
+// (echo.sess:8:13). Receive Length to reach EchoClientReady, or put it off with
+// DeferLength and go on there at once.
 type EchoClientAfterSay struct {
 	step session.Step
 	text string
@@ -182,6 +183,56 @@ func (s EchoClientAfterSay) acceptLength(in *session.Inbound) (n int, next EchoC
 		return n, next, err
 	}
 	return n, EchoClientReady{step: ahead}, nil
+}
+
+// DeferLength puts Length off: the next state is there at once, and what it
+// sends overtakes the Length, which the pending value receives later. Whatever
+// is received next takes it in first, and checks it then. At most 64 are put
+// off at a time: session.ErrTooManyPending.
+func (s EchoClientAfterSay) DeferLength() (*EchoClientAfterSayPending, EchoClientReady, error) {
+	pending := &EchoClientAfterSayPending{at: s}
+	next, err := s.step.Defer(echoAfterSayLength, &pending.pending, (*echoClientAfterSayTaker)(pending))
+	if err != nil {
+		return pending, EchoClientReady{}, err
+	}
+	return pending, EchoClientReady{step: next}, nil
+}
+
+// EchoClientAfterSayPending is the Length that DeferLength put off: receive it
+// with Recv or TryRecv, once, before or after others that were put off.
+type EchoClientAfterSayPending struct {
+	pending session.Pending
+	at      EchoClientAfterSay
+	n       int
+}
+
+// Recv receives the Length that was put off, and takes in first what was put
+// off before it. It is a *session.PeerError, and the session over, unless
+//
+//	n == len(text)
+func (p *EchoClientAfterSayPending) Recv(ctx context.Context) (n int, err error) {
+	if err := p.pending.Recv(ctx); err != nil {
+		return n, err
+	}
+	return p.n, nil
+}
+
+// TryRecv is Recv without the wait: ok is false, and nothing used, if it has
+// not arrived yet.
+func (p *EchoClientAfterSayPending) TryRecv() (n int, ok bool, err error) {
+	if ok, err := p.pending.TryRecv(); !ok {
+		return n, false, err
+	}
+	return p.n, true, nil
+}
+
+// echoClientAfterSayTaker takes in what was put off.
+type echoClientAfterSayTaker EchoClientAfterSayPending
+
+// TakeIn implements session.Taker.
+func (p *echoClientAfterSayTaker) TakeIn(in *session.Inbound) (err error) {
+	p.n, _, err = p.at.acceptLength(in)
+	return err
 }
 
 // Abort ends the session at both ends, unfinished.

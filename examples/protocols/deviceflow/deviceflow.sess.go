@@ -642,8 +642,8 @@ func (s GrantDeviceEnd) Abort(err error) { s.step.Abort(err) }
 func (s GrantDeviceEnd) String() string { return s.step.Describe("GrantDeviceEnd") }
 
 // GrantServerStart is where the role Server of Grant begins
-// (deviceflow.sess:16:5). Receive Authorize to reach
-// GrantServerAfterAuthorize.
+// (deviceflow.sess:16:5). Receive Authorize to reach GrantServerAfterAuthorize,
+// or put it off with DeferAuthorize and go on there at once.
 type GrantServerStart struct {
 	step session.Step
 }
@@ -681,6 +681,57 @@ func (s GrantServerStart) acceptAuthorize(in *session.Inbound) (client, scope st
 		return client, scope, next, err
 	}
 	return client, scope, GrantServerAfterAuthorize{step: ahead}, nil
+}
+
+// DeferAuthorize puts Authorize off: the next state is there at once, and what
+// it sends overtakes the Authorize, which the pending value receives later.
+// Whatever is received next takes it in first, and checks it then. At most 64
+// are put off at a time: session.ErrTooManyPending.
+func (s GrantServerStart) DeferAuthorize() (*GrantServerStartPending, GrantServerAfterAuthorize, error) {
+	pending := &GrantServerStartPending{at: s}
+	next, err := s.step.Defer(grantStartAuthorize, &pending.pending, (*grantServerStartTaker)(pending))
+	if err != nil {
+		return pending, GrantServerAfterAuthorize{}, err
+	}
+	return pending, GrantServerAfterAuthorize{step: next}, nil
+}
+
+// GrantServerStartPending is the Authorize that DeferAuthorize put off: receive
+// it with Recv or TryRecv, once, before or after others that were put off.
+type GrantServerStartPending struct {
+	pending session.Pending
+	at      GrantServerStart
+	client  string
+	scope   string
+}
+
+// Recv receives the Authorize that was put off, and takes in first what was put
+// off before it. It is a *session.PeerError, and the session over, unless
+//
+//	client != ""
+func (p *GrantServerStartPending) Recv(ctx context.Context) (client, scope string, err error) {
+	if err := p.pending.Recv(ctx); err != nil {
+		return client, scope, err
+	}
+	return p.client, p.scope, nil
+}
+
+// TryRecv is Recv without the wait: ok is false, and nothing used, if it has
+// not arrived yet.
+func (p *GrantServerStartPending) TryRecv() (client, scope string, ok bool, err error) {
+	if ok, err := p.pending.TryRecv(); !ok {
+		return client, scope, false, err
+	}
+	return p.client, p.scope, true, nil
+}
+
+// grantServerStartTaker takes in what was put off.
+type grantServerStartTaker GrantServerStartPending
+
+// TakeIn implements session.Taker.
+func (p *grantServerStartTaker) TakeIn(in *session.Inbound) (err error) {
+	p.client, p.scope, _, err = p.at.acceptAuthorize(in)
+	return err
 }
 
 // Abort ends the session at both ends, unfinished.

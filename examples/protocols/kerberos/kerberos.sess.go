@@ -635,7 +635,8 @@ func (s KdcClientEnd) Abort(err error) { s.step.Abort(err) }
 func (s KdcClientEnd) String() string { return s.step.Describe("KdcClientEnd") }
 
 // KdcCentreAuthentication is the head of rec Authentication for the role Centre
-// of Kdc (kerberos.sess:16:9). Receive AsReq to reach KdcCentreAfterAsReq.
+// of Kdc (kerberos.sess:16:9). Receive AsReq to reach KdcCentreAfterAsReq, or
+// put it off with DeferAsReq and go on there at once.
 type KdcCentreAuthentication struct {
 	step  session.Step
 	tries int32
@@ -680,7 +681,62 @@ func (s KdcCentreAuthentication) acceptAsReq(in *session.Inbound) (client Princi
 	if err != nil {
 		return client, nonce, till, etypes, preauth, next, err
 	}
-	return client, nonce, till, etypes, preauth, KdcCentreAfterAsReq{step: ahead, tries: tries, nonce: nonce, till: till}, nil
+	return client, nonce, till, etypes, preauth, KdcCentreAfterAsReq{step: ahead, tries: tries, nonce: session.Known(nonce), till: session.Known(till)}, nil
+}
+
+// DeferAsReq puts AsReq off: the next state is there at once, and what it sends
+// overtakes the AsReq, which the pending value receives later. Whatever is
+// received next takes it in first, and checks it then. At most 64 are put off
+// at a time: session.ErrTooManyPending.
+func (s KdcCentreAuthentication) DeferAsReq() (*KdcCentreAuthenticationPending, KdcCentreAfterAsReq, error) {
+	pending := &KdcCentreAuthenticationPending{at: s}
+	next, err := s.step.Defer(kdcAuthenticationAsReq, &pending.pending, (*kdcCentreAuthenticationTaker)(pending))
+	if err != nil {
+		return pending, KdcCentreAfterAsReq{}, err
+	}
+	tries := s.tries
+	return pending, KdcCentreAfterAsReq{step: next, tries: tries, nonce: session.Awaited(&pending.pending, &pending.nonce), till: session.Awaited(&pending.pending, &pending.till)}, nil
+}
+
+// KdcCentreAuthenticationPending is the AsReq that DeferAsReq put off: receive
+// it with Recv or TryRecv, once, before or after others that were put off.
+type KdcCentreAuthenticationPending struct {
+	pending session.Pending
+	at      KdcCentreAuthentication
+	client  Principal
+	nonce   uint32
+	till    time.Time
+	etypes  []int32
+	preauth *Sealed
+}
+
+// Recv receives the AsReq that was put off, and takes in first what was put off
+// before it. It is a *session.PeerError, and the session over, unless
+//
+//	len(client.Name) > 0 && len(etypes) > 0 && tries < 3
+func (p *KdcCentreAuthenticationPending) Recv(ctx context.Context) (client Principal, nonce uint32, till time.Time, etypes []int32, preauth *Sealed, err error) {
+	if err := p.pending.Recv(ctx); err != nil {
+		return client, nonce, till, etypes, preauth, err
+	}
+	return p.client, p.nonce, p.till, p.etypes, p.preauth, nil
+}
+
+// TryRecv is Recv without the wait: ok is false, and nothing used, if it has
+// not arrived yet.
+func (p *KdcCentreAuthenticationPending) TryRecv() (client Principal, nonce uint32, till time.Time, etypes []int32, preauth *Sealed, ok bool, err error) {
+	if ok, err := p.pending.TryRecv(); !ok {
+		return client, nonce, till, etypes, preauth, false, err
+	}
+	return p.client, p.nonce, p.till, p.etypes, p.preauth, true, nil
+}
+
+// kdcCentreAuthenticationTaker takes in what was put off.
+type kdcCentreAuthenticationTaker KdcCentreAuthenticationPending
+
+// TakeIn implements session.Taker.
+func (p *kdcCentreAuthenticationTaker) TakeIn(in *session.Inbound) (err error) {
+	p.client, p.nonce, p.till, p.etypes, p.preauth, _, err = p.at.acceptAsReq(in)
+	return err
 }
 
 // Abort ends the session at both ends, unfinished.
@@ -696,23 +752,33 @@ func (s KdcCentreAuthentication) String() string { return s.step.Describe("KdcCe
 type KdcCentreAfterAsReq struct {
 	step  session.Step
 	tries int32
-	nonce uint32
-	till  time.Time
+	nonce session.Late[uint32]
+	till  session.Late[time.Time]
 }
 
 // Tries is the protocol's variable tries here.
 func (s KdcCentreAfterAsReq) Tries() int32 { return s.tries }
 
-// Nonce is the protocol's variable nonce here.
-func (s KdcCentreAfterAsReq) Nonce() uint32 { return s.nonce }
+// Nonce is the protocol's variable nonce here. It is the zero value as long as
+// the message that brings it is put off.
+func (s KdcCentreAfterAsReq) Nonce() uint32 {
+	value, _ := s.nonce.Get()
+	return value
+}
 
-// Till is the protocol's variable till here.
-func (s KdcCentreAfterAsReq) Till() time.Time { return s.till }
+// Till is the protocol's variable till here. It is the zero value as long as
+// the message that brings it is put off.
+func (s KdcCentreAfterAsReq) Till() time.Time {
+	value, _ := s.till.Get()
+	return value
+}
 
 // SendAsRep sends AsRep. It is refused with a *session.ContractError, and the
 // step not consumed, unless
 //
 //	echoed == nonce && !expires.After(till)
+//
+// It is refused with session.ErrPending as long as a value of that is put off.
 //
 // §3.1.3: the nonce of the reply is the one that was asked with.
 func (s KdcCentreAfterAsReq) SendAsRep(ctx context.Context, tgt Ticket, echoed uint32, expires time.Time, secret Sealed) (KdcCentreGranting, error) {
@@ -720,7 +786,14 @@ func (s KdcCentreAfterAsReq) SendAsRep(ctx context.Context, tgt Ticket, echoed u
 	if err != nil {
 		return KdcCentreGranting{}, err
 	}
-	nonce, till := s.nonce, s.till
+	nonce, in := s.nonce.Get()
+	if !in {
+		return KdcCentreGranting{}, out.Pending()
+	}
+	till, in := s.till.Get()
+	if !in {
+		return KdcCentreGranting{}, out.Pending()
+	}
 	begin := out.Begin(1)
 	tgt.encode(&out.Encoder)
 	out.EndField(begin)

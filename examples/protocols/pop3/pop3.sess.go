@@ -326,7 +326,8 @@ func RegisterMaildropServer(srv session.Registrar, body func(ctx context.Context
 }
 
 // MaildropClientStart is where the role Client of Maildrop begins
-// (pop3.sess:8:5). Receive Greeting to reach MaildropClientAuthorization.
+// (pop3.sess:8:5). Receive Greeting to reach MaildropClientAuthorization, or
+// put it off with DeferGreeting and go on there at once.
 type MaildropClientStart struct {
 	step session.Step
 }
@@ -357,7 +358,56 @@ func (s MaildropClientStart) acceptGreeting(in *session.Inbound) (timestamp stri
 	if err != nil {
 		return timestamp, next, err
 	}
-	return timestamp, MaildropClientAuthorization{step: ahead, timestamp: timestamp, tries: 0}, nil
+	return timestamp, MaildropClientAuthorization{step: ahead, timestamp: session.Known(timestamp), tries: 0}, nil
+}
+
+// DeferGreeting puts Greeting off: the next state is there at once, and what it
+// sends overtakes the Greeting, which the pending value receives later.
+// Whatever is received next takes it in first, and checks it then. At most 64
+// are put off at a time: session.ErrTooManyPending.
+func (s MaildropClientStart) DeferGreeting() (*MaildropClientStartPending, MaildropClientAuthorization, error) {
+	pending := &MaildropClientStartPending{at: s}
+	next, err := s.step.Defer(maildropStartGreeting, &pending.pending, (*maildropClientStartTaker)(pending))
+	if err != nil {
+		return pending, MaildropClientAuthorization{}, err
+	}
+	return pending, MaildropClientAuthorization{step: next, timestamp: session.Awaited(&pending.pending, &pending.timestamp), tries: 0}, nil
+}
+
+// MaildropClientStartPending is the Greeting that DeferGreeting put off:
+// receive it with Recv or TryRecv, once, before or after others that were put
+// off.
+type MaildropClientStartPending struct {
+	pending   session.Pending
+	at        MaildropClientStart
+	timestamp string
+}
+
+// Recv receives the Greeting that was put off, and takes in first what was put
+// off before it.
+func (p *MaildropClientStartPending) Recv(ctx context.Context) (timestamp string, err error) {
+	if err := p.pending.Recv(ctx); err != nil {
+		return timestamp, err
+	}
+	return p.timestamp, nil
+}
+
+// TryRecv is Recv without the wait: ok is false, and nothing used, if it has
+// not arrived yet.
+func (p *MaildropClientStartPending) TryRecv() (timestamp string, ok bool, err error) {
+	if ok, err := p.pending.TryRecv(); !ok {
+		return timestamp, false, err
+	}
+	return p.timestamp, true, nil
+}
+
+// maildropClientStartTaker takes in what was put off.
+type maildropClientStartTaker MaildropClientStartPending
+
+// TakeIn implements session.Taker.
+func (p *maildropClientStartTaker) TakeIn(in *session.Inbound) (err error) {
+	p.timestamp, _, err = p.at.acceptGreeting(in)
+	return err
 }
 
 // Abort ends the session at both ends, unfinished.
@@ -372,12 +422,16 @@ func (s MaildropClientStart) String() string { return s.step.Describe("MaildropC
 // reach MaildropClientAfterLeave.
 type MaildropClientAuthorization struct {
 	step      session.Step
-	timestamp string
+	timestamp session.Late[string]
 	tries     int32
 }
 
-// Timestamp is the protocol's variable timestamp here.
-func (s MaildropClientAuthorization) Timestamp() string { return s.timestamp }
+// Timestamp is the protocol's variable timestamp here. It is the zero value as
+// long as the message that brings it is put off.
+func (s MaildropClientAuthorization) Timestamp() string {
+	value, _ := s.timestamp.Get()
+	return value
+}
 
 // Tries is the protocol's variable tries here.
 func (s MaildropClientAuthorization) Tries() int32 { return s.tries }
@@ -391,7 +445,7 @@ func (s MaildropClientAuthorization) SendUser(ctx context.Context, name string) 
 	if err != nil {
 		return MaildropClientAfterUser{}, err
 	}
-	timestamp, tries := s.timestamp, s.tries
+	tries := s.tries
 	if !maildropAuthorizationUserWhere(tries, name) {
 		return MaildropClientAfterUser{}, out.Refuse("tries", tries, "name", name)
 	}
@@ -400,19 +454,25 @@ func (s MaildropClientAuthorization) SendUser(ctx context.Context, name string) 
 	if err != nil {
 		return MaildropClientAfterUser{}, err
 	}
-	return MaildropClientAfterUser{step: next, timestamp: timestamp, tries: tries}, nil
+	return MaildropClientAfterUser{step: next, timestamp: s.timestamp, tries: tries}, nil
 }
 
 // SendApop sends Apop. It is refused with a *session.ContractError, and the
 // step not consumed, unless
 //
 //	tries < 5 && timestamp != "" && len(digest) == 16
+//
+// It is refused with session.ErrPending as long as a value of that is put off.
 func (s MaildropClientAuthorization) SendApop(ctx context.Context, name string, digest []byte) (MaildropClientAfterApop, error) {
 	out, err := s.step.BeginSend(maildropAuthorizationApop)
 	if err != nil {
 		return MaildropClientAfterApop{}, err
 	}
-	timestamp, tries := s.timestamp, s.tries
+	tries := s.tries
+	timestamp, in := s.timestamp.Get()
+	if !in {
+		return MaildropClientAfterApop{}, out.Pending()
+	}
 	if !maildropAuthorizationApopWhere(timestamp, tries, digest) {
 		return MaildropClientAfterApop{}, out.Refuse("timestamp", timestamp, "tries", tries, "digest", digest)
 	}
@@ -452,12 +512,16 @@ func (s MaildropClientAuthorization) String() string {
 // MaildropClientAuthorization: with Recv, or with MatchMaildropClientAfterUser.
 type MaildropClientAfterUser struct {
 	step      session.Step
-	timestamp string
+	timestamp session.Late[string]
 	tries     int32
 }
 
-// Timestamp is the protocol's variable timestamp here.
-func (s MaildropClientAfterUser) Timestamp() string { return s.timestamp }
+// Timestamp is the protocol's variable timestamp here. It is the zero value as
+// long as the message that brings it is put off.
+func (s MaildropClientAfterUser) Timestamp() string {
+	value, _ := s.timestamp.Get()
+	return value
+}
 
 // Tries is the protocol's variable tries here.
 func (s MaildropClientAfterUser) Tries() int32 { return s.tries }
@@ -553,7 +617,8 @@ func MatchMaildropClientAfterUser[R any](
 }
 
 func (s MaildropClientAfterUser) acceptUserOk(in *session.Inbound) (MaildropClientAfterUserUserOk, error) {
-	timestamp, tries := s.timestamp, s.tries
+	tries := s.tries
+	timestamp, _ := s.timestamp.Get()
 	next, err := in.Accept()
 	if err != nil {
 		return MaildropClientAfterUserUserOk{}, err
@@ -563,14 +628,15 @@ func (s MaildropClientAfterUser) acceptUserOk(in *session.Inbound) (MaildropClie
 
 func (s MaildropClientAfterUser) acceptUserErr(in *session.Inbound) (MaildropClientAfterUserUserErr, error) {
 	why := decodeMaildropAfterUserUserErr(&in.Decoder)
-	timestamp, tries := s.timestamp, s.tries
+	tries := s.tries
+	timestamp, _ := s.timestamp.Get()
 	next, err := in.Accept()
 	if err != nil {
 		return MaildropClientAfterUserUserErr{}, err
 	}
 	return MaildropClientAfterUserUserErr{
 		Why:  why,
-		Next: MaildropClientAuthorization{step: next, timestamp: timestamp, tries: tries + 1},
+		Next: MaildropClientAuthorization{step: next, timestamp: session.Known(timestamp), tries: tries + 1},
 	}, nil
 }
 
@@ -740,7 +806,7 @@ func (s MaildropClientAfterPass) acceptPassErr(in *session.Inbound) (MaildropCli
 	}
 	return MaildropClientAfterPassPassErr{
 		Why:  why,
-		Next: MaildropClientAuthorization{step: next, timestamp: timestamp, tries: tries + 1},
+		Next: MaildropClientAuthorization{step: next, timestamp: session.Known(timestamp), tries: tries + 1},
 	}, nil
 }
 
@@ -873,7 +939,7 @@ func (s MaildropClientAfterApop) acceptApopErr(in *session.Inbound) (MaildropCli
 	}
 	return MaildropClientAfterApopApopErr{
 		Why:  why,
-		Next: MaildropClientAuthorization{step: next, timestamp: timestamp, tries: tries + 1},
+		Next: MaildropClientAuthorization{step: next, timestamp: session.Known(timestamp), tries: tries + 1},
 	}, nil
 }
 
@@ -924,7 +990,8 @@ func (s MaildropClientAfterLeave) Abort(err error) { s.step.Abort(err) }
 func (s MaildropClientAfterLeave) String() string { return s.step.Describe("MaildropClientAfterLeave") }
 
 // MaildropClientBeforeDrop is a place of the role Client of Maildrop
-// (pop3.sess:42:5). Receive Drop to reach MaildropClientTransaction.
+// (pop3.sess:42:5). Receive Drop to reach MaildropClientTransaction, or put it
+// off with DeferDrop and go on there at once.
 type MaildropClientBeforeDrop struct {
 	step session.Step
 }
@@ -955,7 +1022,56 @@ func (s MaildropClientBeforeDrop) acceptDrop(in *session.Inbound) (messages uint
 	if err != nil {
 		return messages, octets, next, err
 	}
-	return messages, octets, MaildropClientTransaction{step: ahead, messages: messages, octets: octets}, nil
+	return messages, octets, MaildropClientTransaction{step: ahead, messages: session.Known(messages), octets: session.Known(octets)}, nil
+}
+
+// DeferDrop puts Drop off: the next state is there at once, and what it sends
+// overtakes the Drop, which the pending value receives later. Whatever is
+// received next takes it in first, and checks it then. At most 64 are put off
+// at a time: session.ErrTooManyPending.
+func (s MaildropClientBeforeDrop) DeferDrop() (*MaildropClientBeforeDropPending, MaildropClientTransaction, error) {
+	pending := &MaildropClientBeforeDropPending{at: s}
+	next, err := s.step.Defer(maildropBeforeDropDrop, &pending.pending, (*maildropClientBeforeDropTaker)(pending))
+	if err != nil {
+		return pending, MaildropClientTransaction{}, err
+	}
+	return pending, MaildropClientTransaction{step: next, messages: session.Awaited(&pending.pending, &pending.messages), octets: session.Awaited(&pending.pending, &pending.octets)}, nil
+}
+
+// MaildropClientBeforeDropPending is the Drop that DeferDrop put off: receive
+// it with Recv or TryRecv, once, before or after others that were put off.
+type MaildropClientBeforeDropPending struct {
+	pending  session.Pending
+	at       MaildropClientBeforeDrop
+	messages uint32
+	octets   uint64
+}
+
+// Recv receives the Drop that was put off, and takes in first what was put off
+// before it.
+func (p *MaildropClientBeforeDropPending) Recv(ctx context.Context) (messages uint32, octets uint64, err error) {
+	if err := p.pending.Recv(ctx); err != nil {
+		return messages, octets, err
+	}
+	return p.messages, p.octets, nil
+}
+
+// TryRecv is Recv without the wait: ok is false, and nothing used, if it has
+// not arrived yet.
+func (p *MaildropClientBeforeDropPending) TryRecv() (messages uint32, octets uint64, ok bool, err error) {
+	if ok, err := p.pending.TryRecv(); !ok {
+		return messages, octets, false, err
+	}
+	return p.messages, p.octets, true, nil
+}
+
+// maildropClientBeforeDropTaker takes in what was put off.
+type maildropClientBeforeDropTaker MaildropClientBeforeDropPending
+
+// TakeIn implements session.Taker.
+func (p *maildropClientBeforeDropTaker) TakeIn(in *session.Inbound) (err error) {
+	p.messages, p.octets, _, err = p.at.acceptDrop(in)
+	return err
 }
 
 // Abort ends the session at both ends, unfinished.
@@ -972,15 +1088,23 @@ func (s MaildropClientBeforeDrop) String() string { return s.step.Describe("Mail
 // MaildropClientAfterQuit.
 type MaildropClientTransaction struct {
 	step     session.Step
-	messages uint32
-	octets   uint64
+	messages session.Late[uint32]
+	octets   session.Late[uint64]
 }
 
-// Messages is the protocol's variable messages here.
-func (s MaildropClientTransaction) Messages() uint32 { return s.messages }
+// Messages is the protocol's variable messages here. It is the zero value as
+// long as the message that brings it is put off.
+func (s MaildropClientTransaction) Messages() uint32 {
+	value, _ := s.messages.Get()
+	return value
+}
 
-// Octets is the protocol's variable octets here.
-func (s MaildropClientTransaction) Octets() uint64 { return s.octets }
+// Octets is the protocol's variable octets here. It is the zero value as long
+// as the message that brings it is put off.
+func (s MaildropClientTransaction) Octets() uint64 {
+	value, _ := s.octets.Get()
+	return value
+}
 
 // SendStat sends Stat.
 func (s MaildropClientTransaction) SendStat(ctx context.Context) (MaildropClientAfterStat, error) {
@@ -988,12 +1112,11 @@ func (s MaildropClientTransaction) SendStat(ctx context.Context) (MaildropClient
 	if err != nil {
 		return MaildropClientAfterStat{}, err
 	}
-	messages, octets := s.messages, s.octets
 	next, err := out.Send(ctx)
 	if err != nil {
 		return MaildropClientAfterStat{}, err
 	}
-	return MaildropClientAfterStat{step: next, messages: messages, octets: octets}, nil
+	return MaildropClientAfterStat{step: next, messages: s.messages, octets: s.octets}, nil
 }
 
 // SendList sends List.
@@ -1002,24 +1125,28 @@ func (s MaildropClientTransaction) SendList(ctx context.Context) (MaildropClient
 	if err != nil {
 		return MaildropClientAfterList{}, err
 	}
-	messages, octets := s.messages, s.octets
 	next, err := out.Send(ctx)
 	if err != nil {
 		return MaildropClientAfterList{}, err
 	}
-	return MaildropClientAfterList{step: next, messages: messages, octets: octets}, nil
+	return MaildropClientAfterList{step: next, messages: s.messages, octets: s.octets}, nil
 }
 
 // SendRetr sends Retr. It is refused with a *session.ContractError, and the
 // step not consumed, unless
 //
 //	1 <= number && number <= messages
+//
+// It is refused with session.ErrPending as long as a value of that is put off.
 func (s MaildropClientTransaction) SendRetr(ctx context.Context, number uint32) (MaildropClientAfterRetr, error) {
 	out, err := s.step.BeginSend(maildropTransactionRetr)
 	if err != nil {
 		return MaildropClientAfterRetr{}, err
 	}
-	messages, octets := s.messages, s.octets
+	messages, in := s.messages.Get()
+	if !in {
+		return MaildropClientAfterRetr{}, out.Pending()
+	}
 	if !maildropTransactionRetrWhere(messages, number) {
 		return MaildropClientAfterRetr{}, out.Refuse("messages", messages, "number", number)
 	}
@@ -1028,19 +1155,24 @@ func (s MaildropClientTransaction) SendRetr(ctx context.Context, number uint32) 
 	if err != nil {
 		return MaildropClientAfterRetr{}, err
 	}
-	return MaildropClientAfterRetr{step: next, messages: messages, octets: octets}, nil
+	return MaildropClientAfterRetr{step: next, messages: messages, octets: s.octets}, nil
 }
 
 // SendDele sends Dele. It is refused with a *session.ContractError, and the
 // step not consumed, unless
 //
 //	1 <= which && which <= messages
+//
+// It is refused with session.ErrPending as long as a value of that is put off.
 func (s MaildropClientTransaction) SendDele(ctx context.Context, which uint32) (MaildropClientAfterDele, error) {
 	out, err := s.step.BeginSend(maildropTransactionDele)
 	if err != nil {
 		return MaildropClientAfterDele{}, err
 	}
-	messages, octets := s.messages, s.octets
+	messages, in := s.messages.Get()
+	if !in {
+		return MaildropClientAfterDele{}, out.Pending()
+	}
 	if !maildropTransactionDeleWhere(messages, which) {
 		return MaildropClientAfterDele{}, out.Refuse("messages", messages, "which", which)
 	}
@@ -1049,7 +1181,7 @@ func (s MaildropClientTransaction) SendDele(ctx context.Context, which uint32) (
 	if err != nil {
 		return MaildropClientAfterDele{}, err
 	}
-	return MaildropClientAfterDele{step: next, messages: messages, octets: octets}, nil
+	return MaildropClientAfterDele{step: next, messages: messages, octets: s.octets}, nil
 }
 
 // SendNoop sends Noop.
@@ -1058,12 +1190,11 @@ func (s MaildropClientTransaction) SendNoop(ctx context.Context) (MaildropClient
 	if err != nil {
 		return MaildropClientAfterNoop{}, err
 	}
-	messages, octets := s.messages, s.octets
 	next, err := out.Send(ctx)
 	if err != nil {
 		return MaildropClientAfterNoop{}, err
 	}
-	return MaildropClientAfterNoop{step: next, messages: messages, octets: octets}, nil
+	return MaildropClientAfterNoop{step: next, messages: s.messages, octets: s.octets}, nil
 }
 
 // SendRset sends Rset.
@@ -1072,12 +1203,11 @@ func (s MaildropClientTransaction) SendRset(ctx context.Context) (MaildropClient
 	if err != nil {
 		return MaildropClientAfterRset{}, err
 	}
-	messages, octets := s.messages, s.octets
 	next, err := out.Send(ctx)
 	if err != nil {
 		return MaildropClientAfterRset{}, err
 	}
-	return MaildropClientAfterRset{step: next, messages: messages, octets: octets}, nil
+	return MaildropClientAfterRset{step: next, messages: s.messages, octets: s.octets}, nil
 }
 
 // SendQuit sends Quit.
@@ -1104,18 +1234,27 @@ func (s MaildropClientTransaction) String() string {
 }
 
 // MaildropClientAfterStat is where the role Client of Maildrop stands behind
-// Stat (pop3.sess:48:13). Receive StatOk to reach MaildropClientTransaction.
+// Stat (pop3.sess:48:13). Receive StatOk to reach MaildropClientTransaction, or
+// put it off with DeferStatOk and go on there at once.
 type MaildropClientAfterStat struct {
 	step     session.Step
-	messages uint32
-	octets   uint64
+	messages session.Late[uint32]
+	octets   session.Late[uint64]
 }
 
-// Messages is the protocol's variable messages here.
-func (s MaildropClientAfterStat) Messages() uint32 { return s.messages }
+// Messages is the protocol's variable messages here. It is the zero value as
+// long as the message that brings it is put off.
+func (s MaildropClientAfterStat) Messages() uint32 {
+	value, _ := s.messages.Get()
+	return value
+}
 
-// Octets is the protocol's variable octets here.
-func (s MaildropClientAfterStat) Octets() uint64 { return s.octets }
+// Octets is the protocol's variable octets here. It is the zero value as long
+// as the message that brings it is put off.
+func (s MaildropClientAfterStat) Octets() uint64 {
+	value, _ := s.octets.Get()
+	return value
+}
 
 // RecvStatOk receives StatOk. It is a *session.PeerError, and the session over,
 // unless
@@ -1142,7 +1281,8 @@ func (s MaildropClientAfterStat) TryRecvStatOk() (left uint32, size uint64, next
 
 func (s MaildropClientAfterStat) acceptStatOk(in *session.Inbound) (left uint32, size uint64, next MaildropClientTransaction, err error) {
 	left, size = decodeMaildropAfterStatStatOk(&in.Decoder)
-	messages, octets := s.messages, s.octets
+	messages, _ := s.messages.Get()
+	octets, _ := s.octets.Get()
 	if !maildropAfterStatStatOkWhere(messages, octets, left, size) {
 		return left, size, next, in.Violated("messages", messages, "octets", octets, "left", left, "size", size)
 	}
@@ -1150,7 +1290,59 @@ func (s MaildropClientAfterStat) acceptStatOk(in *session.Inbound) (left uint32,
 	if err != nil {
 		return left, size, next, err
 	}
-	return left, size, MaildropClientTransaction{step: ahead, messages: messages, octets: octets}, nil
+	return left, size, MaildropClientTransaction{step: ahead, messages: session.Known(messages), octets: session.Known(octets)}, nil
+}
+
+// DeferStatOk puts StatOk off: the next state is there at once, and what it
+// sends overtakes the StatOk, which the pending value receives later. Whatever
+// is received next takes it in first, and checks it then. At most 64 are put
+// off at a time: session.ErrTooManyPending.
+func (s MaildropClientAfterStat) DeferStatOk() (*MaildropClientAfterStatPending, MaildropClientTransaction, error) {
+	pending := &MaildropClientAfterStatPending{at: s}
+	next, err := s.step.Defer(maildropAfterStatStatOk, &pending.pending, (*maildropClientAfterStatTaker)(pending))
+	if err != nil {
+		return pending, MaildropClientTransaction{}, err
+	}
+	return pending, MaildropClientTransaction{step: next, messages: s.messages, octets: s.octets}, nil
+}
+
+// MaildropClientAfterStatPending is the StatOk that DeferStatOk put off:
+// receive it with Recv or TryRecv, once, before or after others that were put
+// off.
+type MaildropClientAfterStatPending struct {
+	pending session.Pending
+	at      MaildropClientAfterStat
+	left    uint32
+	size    uint64
+}
+
+// Recv receives the StatOk that was put off, and takes in first what was put
+// off before it. It is a *session.PeerError, and the session over, unless
+//
+//	left <= messages && size <= octets
+func (p *MaildropClientAfterStatPending) Recv(ctx context.Context) (left uint32, size uint64, err error) {
+	if err := p.pending.Recv(ctx); err != nil {
+		return left, size, err
+	}
+	return p.left, p.size, nil
+}
+
+// TryRecv is Recv without the wait: ok is false, and nothing used, if it has
+// not arrived yet.
+func (p *MaildropClientAfterStatPending) TryRecv() (left uint32, size uint64, ok bool, err error) {
+	if ok, err := p.pending.TryRecv(); !ok {
+		return left, size, false, err
+	}
+	return p.left, p.size, true, nil
+}
+
+// maildropClientAfterStatTaker takes in what was put off.
+type maildropClientAfterStatTaker MaildropClientAfterStatPending
+
+// TakeIn implements session.Taker.
+func (p *maildropClientAfterStatTaker) TakeIn(in *session.Inbound) (err error) {
+	p.left, p.size, _, err = p.at.acceptStatOk(in)
+	return err
 }
 
 // Abort ends the session at both ends, unfinished.
@@ -1160,18 +1352,27 @@ func (s MaildropClientAfterStat) Abort(err error) { s.step.Abort(err) }
 func (s MaildropClientAfterStat) String() string { return s.step.Describe("MaildropClientAfterStat") }
 
 // MaildropClientAfterList is where the role Client of Maildrop stands behind
-// List (pop3.sess:53:13). Receive ListOk to reach MaildropClientTransaction.
+// List (pop3.sess:53:13). Receive ListOk to reach MaildropClientTransaction, or
+// put it off with DeferListOk and go on there at once.
 type MaildropClientAfterList struct {
 	step     session.Step
-	messages uint32
-	octets   uint64
+	messages session.Late[uint32]
+	octets   session.Late[uint64]
 }
 
-// Messages is the protocol's variable messages here.
-func (s MaildropClientAfterList) Messages() uint32 { return s.messages }
+// Messages is the protocol's variable messages here. It is the zero value as
+// long as the message that brings it is put off.
+func (s MaildropClientAfterList) Messages() uint32 {
+	value, _ := s.messages.Get()
+	return value
+}
 
-// Octets is the protocol's variable octets here.
-func (s MaildropClientAfterList) Octets() uint64 { return s.octets }
+// Octets is the protocol's variable octets here. It is the zero value as long
+// as the message that brings it is put off.
+func (s MaildropClientAfterList) Octets() uint64 {
+	value, _ := s.octets.Get()
+	return value
+}
 
 // RecvListOk receives ListOk. It is a *session.PeerError, and the session over,
 // unless
@@ -1198,7 +1399,8 @@ func (s MaildropClientAfterList) TryRecvListOk() (all []Listing, next MaildropCl
 
 func (s MaildropClientAfterList) acceptListOk(in *session.Inbound) (all []Listing, next MaildropClientTransaction, err error) {
 	all = decodeMaildropAfterListListOk(&in.Decoder)
-	messages, octets := s.messages, s.octets
+	messages, _ := s.messages.Get()
+	octets, _ := s.octets.Get()
 	if !maildropAfterListListOkWhere(messages, all) {
 		return all, next, in.Violated("messages", messages, "all", all)
 	}
@@ -1206,7 +1408,58 @@ func (s MaildropClientAfterList) acceptListOk(in *session.Inbound) (all []Listin
 	if err != nil {
 		return all, next, err
 	}
-	return all, MaildropClientTransaction{step: ahead, messages: messages, octets: octets}, nil
+	return all, MaildropClientTransaction{step: ahead, messages: session.Known(messages), octets: session.Known(octets)}, nil
+}
+
+// DeferListOk puts ListOk off: the next state is there at once, and what it
+// sends overtakes the ListOk, which the pending value receives later. Whatever
+// is received next takes it in first, and checks it then. At most 64 are put
+// off at a time: session.ErrTooManyPending.
+func (s MaildropClientAfterList) DeferListOk() (*MaildropClientAfterListPending, MaildropClientTransaction, error) {
+	pending := &MaildropClientAfterListPending{at: s}
+	next, err := s.step.Defer(maildropAfterListListOk, &pending.pending, (*maildropClientAfterListTaker)(pending))
+	if err != nil {
+		return pending, MaildropClientTransaction{}, err
+	}
+	return pending, MaildropClientTransaction{step: next, messages: s.messages, octets: s.octets}, nil
+}
+
+// MaildropClientAfterListPending is the ListOk that DeferListOk put off:
+// receive it with Recv or TryRecv, once, before or after others that were put
+// off.
+type MaildropClientAfterListPending struct {
+	pending session.Pending
+	at      MaildropClientAfterList
+	all     []Listing
+}
+
+// Recv receives the ListOk that was put off, and takes in first what was put
+// off before it. It is a *session.PeerError, and the session over, unless
+//
+//	len(all) <= int(messages)
+func (p *MaildropClientAfterListPending) Recv(ctx context.Context) (all []Listing, err error) {
+	if err := p.pending.Recv(ctx); err != nil {
+		return all, err
+	}
+	return p.all, nil
+}
+
+// TryRecv is Recv without the wait: ok is false, and nothing used, if it has
+// not arrived yet.
+func (p *MaildropClientAfterListPending) TryRecv() (all []Listing, ok bool, err error) {
+	if ok, err := p.pending.TryRecv(); !ok {
+		return all, false, err
+	}
+	return p.all, true, nil
+}
+
+// maildropClientAfterListTaker takes in what was put off.
+type maildropClientAfterListTaker MaildropClientAfterListPending
+
+// TakeIn implements session.Taker.
+func (p *maildropClientAfterListTaker) TakeIn(in *session.Inbound) (err error) {
+	p.all, _, err = p.at.acceptListOk(in)
+	return err
 }
 
 // Abort ends the session at both ends, unfinished.
@@ -1222,14 +1475,18 @@ func (s MaildropClientAfterList) String() string { return s.step.Describe("Maild
 type MaildropClientAfterRetr struct {
 	step     session.Step
 	messages uint32
-	octets   uint64
+	octets   session.Late[uint64]
 }
 
 // Messages is the protocol's variable messages here.
 func (s MaildropClientAfterRetr) Messages() uint32 { return s.messages }
 
-// Octets is the protocol's variable octets here.
-func (s MaildropClientAfterRetr) Octets() uint64 { return s.octets }
+// Octets is the protocol's variable octets here. It is the zero value as long
+// as the message that brings it is put off.
+func (s MaildropClientAfterRetr) Octets() uint64 {
+	value, _ := s.octets.Get()
+	return value
+}
 
 // MaildropClientAfterRetrBranch is what MaildropClientAfterRetr receives: a
 // MaildropClientAfterRetrRetrOk or a MaildropClientAfterRetrRetrErr.
@@ -1325,27 +1582,29 @@ func MatchMaildropClientAfterRetr[R any](
 
 func (s MaildropClientAfterRetr) acceptRetrOk(in *session.Inbound) (MaildropClientAfterRetrRetrOk, error) {
 	message := decodeMaildropAfterRetrRetrOk(&in.Decoder)
-	messages, octets := s.messages, s.octets
+	messages := s.messages
+	octets, _ := s.octets.Get()
 	next, err := in.Accept()
 	if err != nil {
 		return MaildropClientAfterRetrRetrOk{}, err
 	}
 	return MaildropClientAfterRetrRetrOk{
 		Message: message,
-		Next:    MaildropClientTransaction{step: next, messages: messages, octets: octets},
+		Next:    MaildropClientTransaction{step: next, messages: session.Known(messages), octets: session.Known(octets)},
 	}, nil
 }
 
 func (s MaildropClientAfterRetr) acceptRetrErr(in *session.Inbound) (MaildropClientAfterRetrRetrErr, error) {
 	why := decodeMaildropAfterRetrRetrErr(&in.Decoder)
-	messages, octets := s.messages, s.octets
+	messages := s.messages
+	octets, _ := s.octets.Get()
 	next, err := in.Accept()
 	if err != nil {
 		return MaildropClientAfterRetrRetrErr{}, err
 	}
 	return MaildropClientAfterRetrRetrErr{
 		Why:  why,
-		Next: MaildropClientTransaction{step: next, messages: messages, octets: octets},
+		Next: MaildropClientTransaction{step: next, messages: session.Known(messages), octets: session.Known(octets)},
 	}, nil
 }
 
@@ -1362,14 +1621,18 @@ func (s MaildropClientAfterRetr) String() string { return s.step.Describe("Maild
 type MaildropClientAfterDele struct {
 	step     session.Step
 	messages uint32
-	octets   uint64
+	octets   session.Late[uint64]
 }
 
 // Messages is the protocol's variable messages here.
 func (s MaildropClientAfterDele) Messages() uint32 { return s.messages }
 
-// Octets is the protocol's variable octets here.
-func (s MaildropClientAfterDele) Octets() uint64 { return s.octets }
+// Octets is the protocol's variable octets here. It is the zero value as long
+// as the message that brings it is put off.
+func (s MaildropClientAfterDele) Octets() uint64 {
+	value, _ := s.octets.Get()
+	return value
+}
 
 // MaildropClientAfterDeleBranch is what MaildropClientAfterDele receives: a
 // MaildropClientAfterDeleDeleOk or a MaildropClientAfterDeleDeleErr.
@@ -1462,24 +1725,26 @@ func MatchMaildropClientAfterDele[R any](
 }
 
 func (s MaildropClientAfterDele) acceptDeleOk(in *session.Inbound) (MaildropClientAfterDeleDeleOk, error) {
-	messages, octets := s.messages, s.octets
+	messages := s.messages
+	octets, _ := s.octets.Get()
 	next, err := in.Accept()
 	if err != nil {
 		return MaildropClientAfterDeleDeleOk{}, err
 	}
-	return MaildropClientAfterDeleDeleOk{Next: MaildropClientTransaction{step: next, messages: messages, octets: octets}}, nil
+	return MaildropClientAfterDeleDeleOk{Next: MaildropClientTransaction{step: next, messages: session.Known(messages), octets: session.Known(octets)}}, nil
 }
 
 func (s MaildropClientAfterDele) acceptDeleErr(in *session.Inbound) (MaildropClientAfterDeleDeleErr, error) {
 	why := decodeMaildropAfterDeleDeleErr(&in.Decoder)
-	messages, octets := s.messages, s.octets
+	messages := s.messages
+	octets, _ := s.octets.Get()
 	next, err := in.Accept()
 	if err != nil {
 		return MaildropClientAfterDeleDeleErr{}, err
 	}
 	return MaildropClientAfterDeleDeleErr{
 		Why:  why,
-		Next: MaildropClientTransaction{step: next, messages: messages, octets: octets},
+		Next: MaildropClientTransaction{step: next, messages: session.Known(messages), octets: session.Known(octets)},
 	}, nil
 }
 
@@ -1490,18 +1755,27 @@ func (s MaildropClientAfterDele) Abort(err error) { s.step.Abort(err) }
 func (s MaildropClientAfterDele) String() string { return s.step.Describe("MaildropClientAfterDele") }
 
 // MaildropClientAfterNoop is where the role Client of Maildrop stands behind
-// Noop (pop3.sess:73:13). Receive NoopOk to reach MaildropClientTransaction.
+// Noop (pop3.sess:73:13). Receive NoopOk to reach MaildropClientTransaction, or
+// put it off with DeferNoopOk and go on there at once.
 type MaildropClientAfterNoop struct {
 	step     session.Step
-	messages uint32
-	octets   uint64
+	messages session.Late[uint32]
+	octets   session.Late[uint64]
 }
 
-// Messages is the protocol's variable messages here.
-func (s MaildropClientAfterNoop) Messages() uint32 { return s.messages }
+// Messages is the protocol's variable messages here. It is the zero value as
+// long as the message that brings it is put off.
+func (s MaildropClientAfterNoop) Messages() uint32 {
+	value, _ := s.messages.Get()
+	return value
+}
 
-// Octets is the protocol's variable octets here.
-func (s MaildropClientAfterNoop) Octets() uint64 { return s.octets }
+// Octets is the protocol's variable octets here. It is the zero value as long
+// as the message that brings it is put off.
+func (s MaildropClientAfterNoop) Octets() uint64 {
+	value, _ := s.octets.Get()
+	return value
+}
 
 // RecvNoopOk receives NoopOk.
 func (s MaildropClientAfterNoop) RecvNoopOk(ctx context.Context) (next MaildropClientTransaction, err error) {
@@ -1524,12 +1798,61 @@ func (s MaildropClientAfterNoop) TryRecvNoopOk() (next MaildropClientTransaction
 }
 
 func (s MaildropClientAfterNoop) acceptNoopOk(in *session.Inbound) (next MaildropClientTransaction, err error) {
-	messages, octets := s.messages, s.octets
+	messages, _ := s.messages.Get()
+	octets, _ := s.octets.Get()
 	ahead, err := in.Accept()
 	if err != nil {
 		return next, err
 	}
-	return MaildropClientTransaction{step: ahead, messages: messages, octets: octets}, nil
+	return MaildropClientTransaction{step: ahead, messages: session.Known(messages), octets: session.Known(octets)}, nil
+}
+
+// DeferNoopOk puts NoopOk off: the next state is there at once, and what it
+// sends overtakes the NoopOk, which the pending value receives later. Whatever
+// is received next takes it in first, and checks it then. At most 64 are put
+// off at a time: session.ErrTooManyPending.
+func (s MaildropClientAfterNoop) DeferNoopOk() (*MaildropClientAfterNoopPending, MaildropClientTransaction, error) {
+	pending := &MaildropClientAfterNoopPending{at: s}
+	next, err := s.step.Defer(maildropAfterNoopNoopOk, &pending.pending, (*maildropClientAfterNoopTaker)(pending))
+	if err != nil {
+		return pending, MaildropClientTransaction{}, err
+	}
+	return pending, MaildropClientTransaction{step: next, messages: s.messages, octets: s.octets}, nil
+}
+
+// MaildropClientAfterNoopPending is the NoopOk that DeferNoopOk put off:
+// receive it with Recv or TryRecv, once, before or after others that were put
+// off.
+type MaildropClientAfterNoopPending struct {
+	pending session.Pending
+	at      MaildropClientAfterNoop
+}
+
+// Recv receives the NoopOk that was put off, and takes in first what was put
+// off before it.
+func (p *MaildropClientAfterNoopPending) Recv(ctx context.Context) (err error) {
+	if err := p.pending.Recv(ctx); err != nil {
+		return err
+	}
+	return nil
+}
+
+// TryRecv is Recv without the wait: ok is false, and nothing used, if it has
+// not arrived yet.
+func (p *MaildropClientAfterNoopPending) TryRecv() (ok bool, err error) {
+	if ok, err := p.pending.TryRecv(); !ok {
+		return false, err
+	}
+	return true, nil
+}
+
+// maildropClientAfterNoopTaker takes in what was put off.
+type maildropClientAfterNoopTaker MaildropClientAfterNoopPending
+
+// TakeIn implements session.Taker.
+func (p *maildropClientAfterNoopTaker) TakeIn(in *session.Inbound) (err error) {
+	_, err = p.at.acceptNoopOk(in)
+	return err
 }
 
 // Abort ends the session at both ends, unfinished.
@@ -1539,18 +1862,27 @@ func (s MaildropClientAfterNoop) Abort(err error) { s.step.Abort(err) }
 func (s MaildropClientAfterNoop) String() string { return s.step.Describe("MaildropClientAfterNoop") }
 
 // MaildropClientAfterRset is where the role Client of Maildrop stands behind
-// Rset (pop3.sess:77:13). Receive RsetOk to reach MaildropClientTransaction.
+// Rset (pop3.sess:77:13). Receive RsetOk to reach MaildropClientTransaction, or
+// put it off with DeferRsetOk and go on there at once.
 type MaildropClientAfterRset struct {
 	step     session.Step
-	messages uint32
-	octets   uint64
+	messages session.Late[uint32]
+	octets   session.Late[uint64]
 }
 
-// Messages is the protocol's variable messages here.
-func (s MaildropClientAfterRset) Messages() uint32 { return s.messages }
+// Messages is the protocol's variable messages here. It is the zero value as
+// long as the message that brings it is put off.
+func (s MaildropClientAfterRset) Messages() uint32 {
+	value, _ := s.messages.Get()
+	return value
+}
 
-// Octets is the protocol's variable octets here.
-func (s MaildropClientAfterRset) Octets() uint64 { return s.octets }
+// Octets is the protocol's variable octets here. It is the zero value as long
+// as the message that brings it is put off.
+func (s MaildropClientAfterRset) Octets() uint64 {
+	value, _ := s.octets.Get()
+	return value
+}
 
 // RecvRsetOk receives RsetOk.
 func (s MaildropClientAfterRset) RecvRsetOk(ctx context.Context) (next MaildropClientTransaction, err error) {
@@ -1573,12 +1905,61 @@ func (s MaildropClientAfterRset) TryRecvRsetOk() (next MaildropClientTransaction
 }
 
 func (s MaildropClientAfterRset) acceptRsetOk(in *session.Inbound) (next MaildropClientTransaction, err error) {
-	messages, octets := s.messages, s.octets
+	messages, _ := s.messages.Get()
+	octets, _ := s.octets.Get()
 	ahead, err := in.Accept()
 	if err != nil {
 		return next, err
 	}
-	return MaildropClientTransaction{step: ahead, messages: messages, octets: octets}, nil
+	return MaildropClientTransaction{step: ahead, messages: session.Known(messages), octets: session.Known(octets)}, nil
+}
+
+// DeferRsetOk puts RsetOk off: the next state is there at once, and what it
+// sends overtakes the RsetOk, which the pending value receives later. Whatever
+// is received next takes it in first, and checks it then. At most 64 are put
+// off at a time: session.ErrTooManyPending.
+func (s MaildropClientAfterRset) DeferRsetOk() (*MaildropClientAfterRsetPending, MaildropClientTransaction, error) {
+	pending := &MaildropClientAfterRsetPending{at: s}
+	next, err := s.step.Defer(maildropAfterRsetRsetOk, &pending.pending, (*maildropClientAfterRsetTaker)(pending))
+	if err != nil {
+		return pending, MaildropClientTransaction{}, err
+	}
+	return pending, MaildropClientTransaction{step: next, messages: s.messages, octets: s.octets}, nil
+}
+
+// MaildropClientAfterRsetPending is the RsetOk that DeferRsetOk put off:
+// receive it with Recv or TryRecv, once, before or after others that were put
+// off.
+type MaildropClientAfterRsetPending struct {
+	pending session.Pending
+	at      MaildropClientAfterRset
+}
+
+// Recv receives the RsetOk that was put off, and takes in first what was put
+// off before it.
+func (p *MaildropClientAfterRsetPending) Recv(ctx context.Context) (err error) {
+	if err := p.pending.Recv(ctx); err != nil {
+		return err
+	}
+	return nil
+}
+
+// TryRecv is Recv without the wait: ok is false, and nothing used, if it has
+// not arrived yet.
+func (p *MaildropClientAfterRsetPending) TryRecv() (ok bool, err error) {
+	if ok, err := p.pending.TryRecv(); !ok {
+		return false, err
+	}
+	return true, nil
+}
+
+// maildropClientAfterRsetTaker takes in what was put off.
+type maildropClientAfterRsetTaker MaildropClientAfterRsetPending
+
+// TakeIn implements session.Taker.
+func (p *maildropClientAfterRsetTaker) TakeIn(in *session.Inbound) (err error) {
+	_, err = p.at.acceptRsetOk(in)
+	return err
 }
 
 // Abort ends the session at both ends, unfinished.
@@ -1986,7 +2367,8 @@ func (s MaildropServerAfterUser) Abort(err error) { s.step.Abort(err) }
 func (s MaildropServerAfterUser) String() string { return s.step.Describe("MaildropServerAfterUser") }
 
 // MaildropServerAfterUserOk is where the role Server of Maildrop stands behind
-// UserOk (pop3.sess:16:17). Receive Pass to reach MaildropServerAfterPass.
+// UserOk (pop3.sess:16:17). Receive Pass to reach MaildropServerAfterPass, or
+// put it off with DeferPass and go on there at once.
 type MaildropServerAfterUserOk struct {
 	step      session.Step
 	timestamp string
@@ -2027,6 +2409,55 @@ func (s MaildropServerAfterUserOk) acceptPass(in *session.Inbound) (secret strin
 		return secret, next, err
 	}
 	return secret, MaildropServerAfterPass{step: ahead, timestamp: timestamp, tries: tries}, nil
+}
+
+// DeferPass puts Pass off: the next state is there at once, and what it sends
+// overtakes the Pass, which the pending value receives later. Whatever is
+// received next takes it in first, and checks it then. At most 64 are put off
+// at a time: session.ErrTooManyPending.
+func (s MaildropServerAfterUserOk) DeferPass() (*MaildropServerAfterUserOkPending, MaildropServerAfterPass, error) {
+	pending := &MaildropServerAfterUserOkPending{at: s}
+	next, err := s.step.Defer(maildropAfterUserOkPass, &pending.pending, (*maildropServerAfterUserOkTaker)(pending))
+	if err != nil {
+		return pending, MaildropServerAfterPass{}, err
+	}
+	timestamp, tries := s.timestamp, s.tries
+	return pending, MaildropServerAfterPass{step: next, timestamp: timestamp, tries: tries}, nil
+}
+
+// MaildropServerAfterUserOkPending is the Pass that DeferPass put off: receive
+// it with Recv or TryRecv, once, before or after others that were put off.
+type MaildropServerAfterUserOkPending struct {
+	pending session.Pending
+	at      MaildropServerAfterUserOk
+	secret  string
+}
+
+// Recv receives the Pass that was put off, and takes in first what was put off
+// before it.
+func (p *MaildropServerAfterUserOkPending) Recv(ctx context.Context) (secret string, err error) {
+	if err := p.pending.Recv(ctx); err != nil {
+		return secret, err
+	}
+	return p.secret, nil
+}
+
+// TryRecv is Recv without the wait: ok is false, and nothing used, if it has
+// not arrived yet.
+func (p *MaildropServerAfterUserOkPending) TryRecv() (secret string, ok bool, err error) {
+	if ok, err := p.pending.TryRecv(); !ok {
+		return secret, false, err
+	}
+	return p.secret, true, nil
+}
+
+// maildropServerAfterUserOkTaker takes in what was put off.
+type maildropServerAfterUserOkTaker MaildropServerAfterUserOkPending
+
+// TakeIn implements session.Taker.
+func (p *maildropServerAfterUserOkTaker) TakeIn(in *session.Inbound) (err error) {
+	p.secret, _, err = p.at.acceptPass(in)
+	return err
 }
 
 // Abort ends the session at both ends, unfinished.

@@ -568,7 +568,8 @@ func (s SubmissionClientBeforeEhlo) String() string {
 
 // SubmissionClientAfterEhlo is where the role Client of Submission stands
 // behind Ehlo (smtp.sess:23:5). Receive Extensions to reach
-// SubmissionClientLogin.
+// SubmissionClientLogin, or put it off with DeferExtensions and go on there at
+// once.
 type SubmissionClientAfterEhlo struct {
 	step session.Step
 }
@@ -599,7 +600,57 @@ func (s SubmissionClientAfterEhlo) acceptExtensions(in *session.Inbound) (offere
 	if err != nil {
 		return offered, maxSize, next, err
 	}
-	return offered, maxSize, SubmissionClientLogin{step: ahead, maxSize: maxSize, tries: 0}, nil
+	return offered, maxSize, SubmissionClientLogin{step: ahead, maxSize: session.Known(maxSize), tries: 0}, nil
+}
+
+// DeferExtensions puts Extensions off: the next state is there at once, and
+// what it sends overtakes the Extensions, which the pending value receives
+// later. Whatever is received next takes it in first, and checks it then. At
+// most 64 are put off at a time: session.ErrTooManyPending.
+func (s SubmissionClientAfterEhlo) DeferExtensions() (*SubmissionClientAfterEhloPending, SubmissionClientLogin, error) {
+	pending := &SubmissionClientAfterEhloPending{at: s}
+	next, err := s.step.Defer(submissionAfterEhloExtensions, &pending.pending, (*submissionClientAfterEhloTaker)(pending))
+	if err != nil {
+		return pending, SubmissionClientLogin{}, err
+	}
+	return pending, SubmissionClientLogin{step: next, maxSize: session.Awaited(&pending.pending, &pending.maxSize), tries: 0}, nil
+}
+
+// SubmissionClientAfterEhloPending is the Extensions that DeferExtensions put
+// off: receive it with Recv or TryRecv, once, before or after others that were
+// put off.
+type SubmissionClientAfterEhloPending struct {
+	pending session.Pending
+	at      SubmissionClientAfterEhlo
+	offered []Extension
+	maxSize uint64
+}
+
+// Recv receives the Extensions that was put off, and takes in first what was
+// put off before it.
+func (p *SubmissionClientAfterEhloPending) Recv(ctx context.Context) (offered []Extension, maxSize uint64, err error) {
+	if err := p.pending.Recv(ctx); err != nil {
+		return offered, maxSize, err
+	}
+	return p.offered, p.maxSize, nil
+}
+
+// TryRecv is Recv without the wait: ok is false, and nothing used, if it has
+// not arrived yet.
+func (p *SubmissionClientAfterEhloPending) TryRecv() (offered []Extension, maxSize uint64, ok bool, err error) {
+	if ok, err := p.pending.TryRecv(); !ok {
+		return offered, maxSize, false, err
+	}
+	return p.offered, p.maxSize, true, nil
+}
+
+// submissionClientAfterEhloTaker takes in what was put off.
+type submissionClientAfterEhloTaker SubmissionClientAfterEhloPending
+
+// TakeIn implements session.Taker.
+func (p *submissionClientAfterEhloTaker) TakeIn(in *session.Inbound) (err error) {
+	p.offered, p.maxSize, _, err = p.at.acceptExtensions(in)
+	return err
 }
 
 // Abort ends the session at both ends, unfinished.
@@ -615,12 +666,16 @@ func (s SubmissionClientAfterEhlo) String() string {
 // Abandon to reach SubmissionClientAfterAbandon.
 type SubmissionClientLogin struct {
 	step    session.Step
-	maxSize uint64
+	maxSize session.Late[uint64]
 	tries   int32
 }
 
-// MaxSize is the protocol's variable maxSize here.
-func (s SubmissionClientLogin) MaxSize() uint64 { return s.maxSize }
+// MaxSize is the protocol's variable maxSize here. It is the zero value as long
+// as the message that brings it is put off.
+func (s SubmissionClientLogin) MaxSize() uint64 {
+	value, _ := s.maxSize.Get()
+	return value
+}
 
 // Tries is the protocol's variable tries here.
 func (s SubmissionClientLogin) Tries() int32 { return s.tries }
@@ -634,7 +689,7 @@ func (s SubmissionClientLogin) SendAuth(ctx context.Context, mechanism string) (
 	if err != nil {
 		return SubmissionClientSasl{}, err
 	}
-	maxSize, tries := s.maxSize, s.tries
+	tries := s.tries
 	if !submissionLoginAuthWhere(tries, mechanism) {
 		return SubmissionClientSasl{}, out.Refuse("tries", tries, "mechanism", mechanism)
 	}
@@ -643,7 +698,7 @@ func (s SubmissionClientLogin) SendAuth(ctx context.Context, mechanism string) (
 	if err != nil {
 		return SubmissionClientSasl{}, err
 	}
-	return SubmissionClientSasl{step: next, maxSize: maxSize, tries: tries}, nil
+	return SubmissionClientSasl{step: next, maxSize: s.maxSize, tries: tries}, nil
 }
 
 // SendAbandon sends Abandon.
@@ -672,12 +727,16 @@ func (s SubmissionClientLogin) String() string { return s.step.Describe("Submiss
 // with Recv, or with MatchSubmissionClientSasl.
 type SubmissionClientSasl struct {
 	step    session.Step
-	maxSize uint64
+	maxSize session.Late[uint64]
 	tries   int32
 }
 
-// MaxSize is the protocol's variable maxSize here.
-func (s SubmissionClientSasl) MaxSize() uint64 { return s.maxSize }
+// MaxSize is the protocol's variable maxSize here. It is the zero value as long
+// as the message that brings it is put off.
+func (s SubmissionClientSasl) MaxSize() uint64 {
+	value, _ := s.maxSize.Get()
+	return value
+}
 
 // Tries is the protocol's variable tries here.
 func (s SubmissionClientSasl) Tries() int32 { return s.tries }
@@ -797,7 +856,8 @@ func MatchSubmissionClientSasl[R any](
 
 func (s SubmissionClientSasl) acceptChallenge(in *session.Inbound) (SubmissionClientSaslChallenge, error) {
 	challenge := decodeSubmissionSaslChallenge(&in.Decoder)
-	maxSize, tries := s.maxSize, s.tries
+	tries := s.tries
+	maxSize, _ := s.maxSize.Get()
 	next, err := in.Accept()
 	if err != nil {
 		return SubmissionClientSaslChallenge{}, err
@@ -809,7 +869,7 @@ func (s SubmissionClientSasl) acceptChallenge(in *session.Inbound) (SubmissionCl
 }
 
 func (s SubmissionClientSasl) acceptAuthenticated(in *session.Inbound) (SubmissionClientSaslAuthenticated, error) {
-	maxSize := s.maxSize
+	maxSize, _ := s.maxSize.Get()
 	next, err := in.Accept()
 	if err != nil {
 		return SubmissionClientSaslAuthenticated{}, err
@@ -819,7 +879,8 @@ func (s SubmissionClientSasl) acceptAuthenticated(in *session.Inbound) (Submissi
 
 func (s SubmissionClientSasl) acceptAuthFailed(in *session.Inbound) (SubmissionClientSaslAuthFailed, error) {
 	fault := decodeSubmissionSaslAuthFailed(&in.Decoder)
-	maxSize, tries := s.maxSize, s.tries
+	tries := s.tries
+	maxSize, _ := s.maxSize.Get()
 	if !submissionSaslAuthFailedWhere(fault) {
 		return SubmissionClientSaslAuthFailed{}, in.Violated("fault", fault)
 	}
@@ -829,7 +890,7 @@ func (s SubmissionClientSasl) acceptAuthFailed(in *session.Inbound) (SubmissionC
 	}
 	return SubmissionClientSaslAuthFailed{
 		Fault: fault,
-		Next:  SubmissionClientLogin{step: next, maxSize: maxSize, tries: tries + 1},
+		Next:  SubmissionClientLogin{step: next, maxSize: session.Known(maxSize), tries: tries + 1},
 	}, nil
 }
 
@@ -866,7 +927,7 @@ func (s SubmissionClientAfterChallenge) SendResponse(ctx context.Context, respon
 	if err != nil {
 		return SubmissionClientSasl{}, err
 	}
-	return SubmissionClientSasl{step: next, maxSize: maxSize, tries: tries}, nil
+	return SubmissionClientSasl{step: next, maxSize: session.Known(maxSize), tries: tries}, nil
 }
 
 // SendCancel sends Cancel.
@@ -893,7 +954,8 @@ func (s SubmissionClientAfterChallenge) String() string {
 
 // SubmissionClientAfterCancel is where the role Client of Submission stands
 // behind Cancel (smtp.sess:36:25). Receive Cancelled to reach
-// SubmissionClientLogin.
+// SubmissionClientLogin, or put it off with DeferCancelled and go on there at
+// once.
 type SubmissionClientAfterCancel struct {
 	step    session.Step
 	maxSize uint64
@@ -939,7 +1001,59 @@ func (s SubmissionClientAfterCancel) acceptCancelled(in *session.Inbound) (fault
 	if err != nil {
 		return fault, next, err
 	}
-	return fault, SubmissionClientLogin{step: ahead, maxSize: maxSize, tries: tries + 1}, nil
+	return fault, SubmissionClientLogin{step: ahead, maxSize: session.Known(maxSize), tries: tries + 1}, nil
+}
+
+// DeferCancelled puts Cancelled off: the next state is there at once, and what
+// it sends overtakes the Cancelled, which the pending value receives later.
+// Whatever is received next takes it in first, and checks it then. At most 64
+// are put off at a time: session.ErrTooManyPending.
+func (s SubmissionClientAfterCancel) DeferCancelled() (*SubmissionClientAfterCancelPending, SubmissionClientLogin, error) {
+	pending := &SubmissionClientAfterCancelPending{at: s}
+	next, err := s.step.Defer(submissionAfterCancelCancelled, &pending.pending, (*submissionClientAfterCancelTaker)(pending))
+	if err != nil {
+		return pending, SubmissionClientLogin{}, err
+	}
+	maxSize, tries := s.maxSize, s.tries
+	return pending, SubmissionClientLogin{step: next, maxSize: session.Known(maxSize), tries: tries + 1}, nil
+}
+
+// SubmissionClientAfterCancelPending is the Cancelled that DeferCancelled put
+// off: receive it with Recv or TryRecv, once, before or after others that were
+// put off.
+type SubmissionClientAfterCancelPending struct {
+	pending session.Pending
+	at      SubmissionClientAfterCancel
+	fault   Fault
+}
+
+// Recv receives the Cancelled that was put off, and takes in first what was put
+// off before it. It is a *session.PeerError, and the session over, unless
+//
+//	fault.Code == 501
+func (p *SubmissionClientAfterCancelPending) Recv(ctx context.Context) (fault Fault, err error) {
+	if err := p.pending.Recv(ctx); err != nil {
+		return fault, err
+	}
+	return p.fault, nil
+}
+
+// TryRecv is Recv without the wait: ok is false, and nothing used, if it has
+// not arrived yet.
+func (p *SubmissionClientAfterCancelPending) TryRecv() (fault Fault, ok bool, err error) {
+	if ok, err := p.pending.TryRecv(); !ok {
+		return fault, false, err
+	}
+	return p.fault, true, nil
+}
+
+// submissionClientAfterCancelTaker takes in what was put off.
+type submissionClientAfterCancelTaker SubmissionClientAfterCancelPending
+
+// TakeIn implements session.Taker.
+func (p *submissionClientAfterCancelTaker) TakeIn(in *session.Inbound) (err error) {
+	p.fault, _, err = p.at.acceptCancelled(in)
+	return err
 }
 
 // Abort ends the session at both ends, unfinished.
@@ -1423,7 +1537,8 @@ func (s SubmissionClientAfterRcpt) String() string {
 
 // SubmissionClientAfterData is where the role Client of Submission stands
 // behind Data (smtp.sess:74:25). Receive StartInput to reach
-// SubmissionClientAfterStartInput.
+// SubmissionClientAfterStartInput, or put it off with DeferStartInput and go on
+// there at once.
 type SubmissionClientAfterData struct {
 	step    session.Step
 	maxSize uint64
@@ -1459,6 +1574,55 @@ func (s SubmissionClientAfterData) acceptStartInput(in *session.Inbound) (next S
 		return next, err
 	}
 	return SubmissionClientAfterStartInput{step: ahead, maxSize: maxSize}, nil
+}
+
+// DeferStartInput puts StartInput off: the next state is there at once, and
+// what it sends overtakes the StartInput, which the pending value receives
+// later. Whatever is received next takes it in first, and checks it then. At
+// most 64 are put off at a time: session.ErrTooManyPending.
+func (s SubmissionClientAfterData) DeferStartInput() (*SubmissionClientAfterDataPending, SubmissionClientAfterStartInput, error) {
+	pending := &SubmissionClientAfterDataPending{at: s}
+	next, err := s.step.Defer(submissionAfterDataStartInput, &pending.pending, (*submissionClientAfterDataTaker)(pending))
+	if err != nil {
+		return pending, SubmissionClientAfterStartInput{}, err
+	}
+	maxSize := s.maxSize
+	return pending, SubmissionClientAfterStartInput{step: next, maxSize: maxSize}, nil
+}
+
+// SubmissionClientAfterDataPending is the StartInput that DeferStartInput put
+// off: receive it with Recv or TryRecv, once, before or after others that were
+// put off.
+type SubmissionClientAfterDataPending struct {
+	pending session.Pending
+	at      SubmissionClientAfterData
+}
+
+// Recv receives the StartInput that was put off, and takes in first what was
+// put off before it. It must arrive within 2m0s.
+func (p *SubmissionClientAfterDataPending) Recv(ctx context.Context) (err error) {
+	if err := p.pending.Recv(ctx); err != nil {
+		return err
+	}
+	return nil
+}
+
+// TryRecv is Recv without the wait: ok is false, and nothing used, if it has
+// not arrived yet.
+func (p *SubmissionClientAfterDataPending) TryRecv() (ok bool, err error) {
+	if ok, err := p.pending.TryRecv(); !ok {
+		return false, err
+	}
+	return true, nil
+}
+
+// submissionClientAfterDataTaker takes in what was put off.
+type submissionClientAfterDataTaker SubmissionClientAfterDataPending
+
+// TakeIn implements session.Taker.
+func (p *submissionClientAfterDataTaker) TakeIn(in *session.Inbound) (err error) {
+	_, err = p.at.acceptStartInput(in)
+	return err
 }
 
 // Abort ends the session at both ends, unfinished.
@@ -1655,7 +1819,8 @@ func (s SubmissionClientAfterContent) String() string {
 
 // SubmissionClientAfterReset is where the role Client of Submission stands
 // behind Reset (smtp.sess:86:25). Receive ResetOk to reach
-// SubmissionClientIdle.
+// SubmissionClientIdle, or put it off with DeferResetOk and go on there at
+// once.
 type SubmissionClientAfterReset struct {
 	step    session.Step
 	maxSize uint64
@@ -1693,6 +1858,55 @@ func (s SubmissionClientAfterReset) acceptResetOk(in *session.Inbound) (next Sub
 	return SubmissionClientIdle{step: ahead, maxSize: maxSize}, nil
 }
 
+// DeferResetOk puts ResetOk off: the next state is there at once, and what it
+// sends overtakes the ResetOk, which the pending value receives later. Whatever
+// is received next takes it in first, and checks it then. At most 64 are put
+// off at a time: session.ErrTooManyPending.
+func (s SubmissionClientAfterReset) DeferResetOk() (*SubmissionClientAfterResetPending, SubmissionClientIdle, error) {
+	pending := &SubmissionClientAfterResetPending{at: s}
+	next, err := s.step.Defer(submissionAfterResetResetOk, &pending.pending, (*submissionClientAfterResetTaker)(pending))
+	if err != nil {
+		return pending, SubmissionClientIdle{}, err
+	}
+	maxSize := s.maxSize
+	return pending, SubmissionClientIdle{step: next, maxSize: maxSize}, nil
+}
+
+// SubmissionClientAfterResetPending is the ResetOk that DeferResetOk put off:
+// receive it with Recv or TryRecv, once, before or after others that were put
+// off.
+type SubmissionClientAfterResetPending struct {
+	pending session.Pending
+	at      SubmissionClientAfterReset
+}
+
+// Recv receives the ResetOk that was put off, and takes in first what was put
+// off before it.
+func (p *SubmissionClientAfterResetPending) Recv(ctx context.Context) (err error) {
+	if err := p.pending.Recv(ctx); err != nil {
+		return err
+	}
+	return nil
+}
+
+// TryRecv is Recv without the wait: ok is false, and nothing used, if it has
+// not arrived yet.
+func (p *SubmissionClientAfterResetPending) TryRecv() (ok bool, err error) {
+	if ok, err := p.pending.TryRecv(); !ok {
+		return false, err
+	}
+	return true, nil
+}
+
+// submissionClientAfterResetTaker takes in what was put off.
+type submissionClientAfterResetTaker SubmissionClientAfterResetPending
+
+// TakeIn implements session.Taker.
+func (p *submissionClientAfterResetTaker) TakeIn(in *session.Inbound) (err error) {
+	_, err = p.at.acceptResetOk(in)
+	return err
+}
+
 // Abort ends the session at both ends, unfinished.
 func (s SubmissionClientAfterReset) Abort(err error) { s.step.Abort(err) }
 
@@ -1702,7 +1916,8 @@ func (s SubmissionClientAfterReset) String() string {
 }
 
 // SubmissionClientAfterNoop is where the role Client of Submission stands
-// behind Noop (smtp.sess:97:13). Receive NoopOk to reach SubmissionClientIdle.
+// behind Noop (smtp.sess:97:13). Receive NoopOk to reach SubmissionClientIdle,
+// or put it off with DeferNoopOk and go on there at once.
 type SubmissionClientAfterNoop struct {
 	step    session.Step
 	maxSize uint64
@@ -1738,6 +1953,55 @@ func (s SubmissionClientAfterNoop) acceptNoopOk(in *session.Inbound) (next Submi
 		return next, err
 	}
 	return SubmissionClientIdle{step: ahead, maxSize: maxSize}, nil
+}
+
+// DeferNoopOk puts NoopOk off: the next state is there at once, and what it
+// sends overtakes the NoopOk, which the pending value receives later. Whatever
+// is received next takes it in first, and checks it then. At most 64 are put
+// off at a time: session.ErrTooManyPending.
+func (s SubmissionClientAfterNoop) DeferNoopOk() (*SubmissionClientAfterNoopPending, SubmissionClientIdle, error) {
+	pending := &SubmissionClientAfterNoopPending{at: s}
+	next, err := s.step.Defer(submissionAfterNoopNoopOk, &pending.pending, (*submissionClientAfterNoopTaker)(pending))
+	if err != nil {
+		return pending, SubmissionClientIdle{}, err
+	}
+	maxSize := s.maxSize
+	return pending, SubmissionClientIdle{step: next, maxSize: maxSize}, nil
+}
+
+// SubmissionClientAfterNoopPending is the NoopOk that DeferNoopOk put off:
+// receive it with Recv or TryRecv, once, before or after others that were put
+// off.
+type SubmissionClientAfterNoopPending struct {
+	pending session.Pending
+	at      SubmissionClientAfterNoop
+}
+
+// Recv receives the NoopOk that was put off, and takes in first what was put
+// off before it.
+func (p *SubmissionClientAfterNoopPending) Recv(ctx context.Context) (err error) {
+	if err := p.pending.Recv(ctx); err != nil {
+		return err
+	}
+	return nil
+}
+
+// TryRecv is Recv without the wait: ok is false, and nothing used, if it has
+// not arrived yet.
+func (p *SubmissionClientAfterNoopPending) TryRecv() (ok bool, err error) {
+	if ok, err := p.pending.TryRecv(); !ok {
+		return false, err
+	}
+	return true, nil
+}
+
+// submissionClientAfterNoopTaker takes in what was put off.
+type submissionClientAfterNoopTaker SubmissionClientAfterNoopPending
+
+// TakeIn implements session.Taker.
+func (p *submissionClientAfterNoopTaker) TakeIn(in *session.Inbound) (err error) {
+	_, err = p.at.acceptNoopOk(in)
+	return err
 }
 
 // Abort ends the session at both ends, unfinished.
@@ -1904,7 +2168,8 @@ func (s SubmissionServerAfterNoService) String() string {
 }
 
 // SubmissionServerBeforeEhlo is a place of the role Server of Submission
-// (smtp.sess:22:5). Receive Ehlo to reach SubmissionServerAfterEhlo.
+// (smtp.sess:22:5). Receive Ehlo to reach SubmissionServerAfterEhlo, or put it
+// off with DeferEhlo and go on there at once.
 type SubmissionServerBeforeEhlo struct {
 	step session.Step
 }
@@ -1942,6 +2207,56 @@ func (s SubmissionServerBeforeEhlo) acceptEhlo(in *session.Inbound) (name string
 		return name, next, err
 	}
 	return name, SubmissionServerAfterEhlo{step: ahead}, nil
+}
+
+// DeferEhlo puts Ehlo off: the next state is there at once, and what it sends
+// overtakes the Ehlo, which the pending value receives later. Whatever is
+// received next takes it in first, and checks it then. At most 64 are put off
+// at a time: session.ErrTooManyPending.
+func (s SubmissionServerBeforeEhlo) DeferEhlo() (*SubmissionServerBeforeEhloPending, SubmissionServerAfterEhlo, error) {
+	pending := &SubmissionServerBeforeEhloPending{at: s}
+	next, err := s.step.Defer(submissionBeforeEhloEhlo, &pending.pending, (*submissionServerBeforeEhloTaker)(pending))
+	if err != nil {
+		return pending, SubmissionServerAfterEhlo{}, err
+	}
+	return pending, SubmissionServerAfterEhlo{step: next}, nil
+}
+
+// SubmissionServerBeforeEhloPending is the Ehlo that DeferEhlo put off: receive
+// it with Recv or TryRecv, once, before or after others that were put off.
+type SubmissionServerBeforeEhloPending struct {
+	pending session.Pending
+	at      SubmissionServerBeforeEhlo
+	name    string
+}
+
+// Recv receives the Ehlo that was put off, and takes in first what was put off
+// before it. It is a *session.PeerError, and the session over, unless
+//
+//	name != ""
+func (p *SubmissionServerBeforeEhloPending) Recv(ctx context.Context) (name string, err error) {
+	if err := p.pending.Recv(ctx); err != nil {
+		return name, err
+	}
+	return p.name, nil
+}
+
+// TryRecv is Recv without the wait: ok is false, and nothing used, if it has
+// not arrived yet.
+func (p *SubmissionServerBeforeEhloPending) TryRecv() (name string, ok bool, err error) {
+	if ok, err := p.pending.TryRecv(); !ok {
+		return name, false, err
+	}
+	return p.name, true, nil
+}
+
+// submissionServerBeforeEhloTaker takes in what was put off.
+type submissionServerBeforeEhloTaker SubmissionServerBeforeEhloPending
+
+// TakeIn implements session.Taker.
+func (p *submissionServerBeforeEhloTaker) TakeIn(in *session.Inbound) (err error) {
+	p.name, _, err = p.at.acceptEhlo(in)
+	return err
 }
 
 // Abort ends the session at both ends, unfinished.
@@ -2902,7 +3217,8 @@ func (s SubmissionServerAfterData) String() string {
 
 // SubmissionServerAfterStartInput is where the role Server of Submission stands
 // behind StartInput (smtp.sess:75:25). Receive Content to reach
-// SubmissionServerAfterContent.
+// SubmissionServerAfterContent, or put it off with DeferContent and go on there
+// at once.
 type SubmissionServerAfterStartInput struct {
 	step    session.Step
 	maxSize uint64
@@ -2945,6 +3261,59 @@ func (s SubmissionServerAfterStartInput) acceptContent(in *session.Inbound) (mes
 		return message, next, err
 	}
 	return message, SubmissionServerAfterContent{step: ahead, maxSize: maxSize}, nil
+}
+
+// DeferContent puts Content off: the next state is there at once, and what it
+// sends overtakes the Content, which the pending value receives later. Whatever
+// is received next takes it in first, and checks it then. At most 64 are put
+// off at a time: session.ErrTooManyPending.
+func (s SubmissionServerAfterStartInput) DeferContent() (*SubmissionServerAfterStartInputPending, SubmissionServerAfterContent, error) {
+	pending := &SubmissionServerAfterStartInputPending{at: s}
+	next, err := s.step.Defer(submissionAfterStartInputContent, &pending.pending, (*submissionServerAfterStartInputTaker)(pending))
+	if err != nil {
+		return pending, SubmissionServerAfterContent{}, err
+	}
+	maxSize := s.maxSize
+	return pending, SubmissionServerAfterContent{step: next, maxSize: maxSize}, nil
+}
+
+// SubmissionServerAfterStartInputPending is the Content that DeferContent put
+// off: receive it with Recv or TryRecv, once, before or after others that were
+// put off.
+type SubmissionServerAfterStartInputPending struct {
+	pending session.Pending
+	at      SubmissionServerAfterStartInput
+	message []byte
+}
+
+// Recv receives the Content that was put off, and takes in first what was put
+// off before it. It must arrive within 3m0s. It is a *session.PeerError, and
+// the session over, unless
+//
+//	maxSize == 0 || uint64(len(message)) <= maxSize
+func (p *SubmissionServerAfterStartInputPending) Recv(ctx context.Context) (message []byte, err error) {
+	if err := p.pending.Recv(ctx); err != nil {
+		return message, err
+	}
+	return p.message, nil
+}
+
+// TryRecv is Recv without the wait: ok is false, and nothing used, if it has
+// not arrived yet.
+func (p *SubmissionServerAfterStartInputPending) TryRecv() (message []byte, ok bool, err error) {
+	if ok, err := p.pending.TryRecv(); !ok {
+		return message, false, err
+	}
+	return p.message, true, nil
+}
+
+// submissionServerAfterStartInputTaker takes in what was put off.
+type submissionServerAfterStartInputTaker SubmissionServerAfterStartInputPending
+
+// TakeIn implements session.Taker.
+func (p *submissionServerAfterStartInputTaker) TakeIn(in *session.Inbound) (err error) {
+	p.message, _, err = p.at.acceptContent(in)
+	return err
 }
 
 // Abort ends the session at both ends, unfinished.

@@ -1070,7 +1070,8 @@ func (s TransferServerRead) Abort(err error) { s.step.Abort(err) }
 func (s TransferServerRead) String() string { return s.step.Describe("TransferServerRead") }
 
 // TransferServerAfterData is where the role Server of Transfer stands behind
-// Data (tftp.sess:27:17). Receive Ack to reach TransferServerAfterAck.
+// Data (tftp.sess:27:17). Receive Ack to reach TransferServerAfterAck, or put
+// it off with DeferAck and go on there at once.
 type TransferServerAfterData struct {
 	step   session.Step
 	block  uint32
@@ -1125,6 +1126,57 @@ func (s TransferServerAfterData) acceptAck(in *session.Inbound) (acked uint32, n
 		return acked, next, err
 	}
 	return acked, TransferServerAfterAck{step: ahead, block: block, data: data}, nil
+}
+
+// DeferAck puts Ack off: the next state is there at once, and what it sends
+// overtakes the Ack, which the pending value receives later. Whatever is
+// received next takes it in first, and checks it then. At most 64 are put off
+// at a time: session.ErrTooManyPending.
+func (s TransferServerAfterData) DeferAck() (*TransferServerAfterDataPending, TransferServerAfterAck, error) {
+	pending := &TransferServerAfterDataPending{at: s}
+	next, err := s.step.Defer(transferAfterDataAck, &pending.pending, (*transferServerAfterDataTaker)(pending))
+	if err != nil {
+		return pending, TransferServerAfterAck{}, err
+	}
+	block, data := s.block, s.data
+	return pending, TransferServerAfterAck{step: next, block: block, data: data}, nil
+}
+
+// TransferServerAfterDataPending is the Ack that DeferAck put off: receive it
+// with Recv or TryRecv, once, before or after others that were put off.
+type TransferServerAfterDataPending struct {
+	pending session.Pending
+	at      TransferServerAfterData
+	acked   uint32
+}
+
+// Recv receives the Ack that was put off, and takes in first what was put off
+// before it. It is a *session.PeerError, and the session over, unless
+//
+//	acked == number
+func (p *TransferServerAfterDataPending) Recv(ctx context.Context) (acked uint32, err error) {
+	if err := p.pending.Recv(ctx); err != nil {
+		return acked, err
+	}
+	return p.acked, nil
+}
+
+// TryRecv is Recv without the wait: ok is false, and nothing used, if it has
+// not arrived yet.
+func (p *TransferServerAfterDataPending) TryRecv() (acked uint32, ok bool, err error) {
+	if ok, err := p.pending.TryRecv(); !ok {
+		return acked, false, err
+	}
+	return p.acked, true, nil
+}
+
+// transferServerAfterDataTaker takes in what was put off.
+type transferServerAfterDataTaker TransferServerAfterDataPending
+
+// TakeIn implements session.Taker.
+func (p *transferServerAfterDataTaker) TakeIn(in *session.Inbound) (err error) {
+	p.acked, _, err = p.at.acceptAck(in)
+	return err
 }
 
 // Abort ends the session at both ends, unfinished.

@@ -402,7 +402,8 @@ func (s PurchaseBuyerEnd) Abort(err error) { s.step.Abort(err) }
 func (s PurchaseBuyerEnd) String() string { return s.step.Describe("PurchaseBuyerEnd") }
 
 // PurchaseSellerStart is where the role Seller of Purchase begins
-// (twobuyer.sess:9:5). Receive Ask to reach PurchaseSellerAfterAsk.
+// (twobuyer.sess:9:5). Receive Ask to reach PurchaseSellerAfterAsk, or put it
+// off with DeferAsk and go on there at once.
 type PurchaseSellerStart struct {
 	step session.Step
 }
@@ -439,7 +440,57 @@ func (s PurchaseSellerStart) acceptAsk(in *session.Inbound) (title string, next 
 	if err != nil {
 		return title, next, err
 	}
-	return title, PurchaseSellerAfterAsk{step: ahead, title: title}, nil
+	return title, PurchaseSellerAfterAsk{step: ahead, title: session.Known(title)}, nil
+}
+
+// DeferAsk puts Ask off: the next state is there at once, and what it sends
+// overtakes the Ask, which the pending value receives later. Whatever is
+// received next takes it in first, and checks it then. At most 64 are put off
+// at a time: session.ErrTooManyPending.
+func (s PurchaseSellerStart) DeferAsk() (*PurchaseSellerStartPending, PurchaseSellerAfterAsk, error) {
+	pending := &PurchaseSellerStartPending{at: s}
+	next, err := s.step.Defer(purchaseStartAsk, &pending.pending, (*purchaseSellerStartTaker)(pending))
+	if err != nil {
+		return pending, PurchaseSellerAfterAsk{}, err
+	}
+	return pending, PurchaseSellerAfterAsk{step: next, title: session.Awaited(&pending.pending, &pending.title)}, nil
+}
+
+// PurchaseSellerStartPending is the Ask that DeferAsk put off: receive it with
+// Recv or TryRecv, once, before or after others that were put off.
+type PurchaseSellerStartPending struct {
+	pending session.Pending
+	at      PurchaseSellerStart
+	title   string
+}
+
+// Recv receives the Ask that was put off, and takes in first what was put off
+// before it. It is a *session.PeerError, and the session over, unless
+//
+//	title != ""
+func (p *PurchaseSellerStartPending) Recv(ctx context.Context) (title string, err error) {
+	if err := p.pending.Recv(ctx); err != nil {
+		return title, err
+	}
+	return p.title, nil
+}
+
+// TryRecv is Recv without the wait: ok is false, and nothing used, if it has
+// not arrived yet.
+func (p *PurchaseSellerStartPending) TryRecv() (title string, ok bool, err error) {
+	if ok, err := p.pending.TryRecv(); !ok {
+		return title, false, err
+	}
+	return p.title, true, nil
+}
+
+// purchaseSellerStartTaker takes in what was put off.
+type purchaseSellerStartTaker PurchaseSellerStartPending
+
+// TakeIn implements session.Taker.
+func (p *purchaseSellerStartTaker) TakeIn(in *session.Inbound) (err error) {
+	p.title, _, err = p.at.acceptAsk(in)
+	return err
 }
 
 // Abort ends the session at both ends, unfinished.
@@ -453,22 +504,31 @@ func (s PurchaseSellerStart) String() string { return s.step.Describe("PurchaseS
 // SoldOut to reach PurchaseSellerEnd.
 type PurchaseSellerAfterAsk struct {
 	step  session.Step
-	title string
+	title session.Late[string]
 }
 
-// Title is the protocol's variable title here.
-func (s PurchaseSellerAfterAsk) Title() string { return s.title }
+// Title is the protocol's variable title here. It is the zero value as long as
+// the message that brings it is put off.
+func (s PurchaseSellerAfterAsk) Title() string {
+	value, _ := s.title.Get()
+	return value
+}
 
 // SendOffer sends Offer. It is refused with a *session.ContractError, and the
 // step not consumed, unless
 //
 //	quote.Title == title && quote.Cents > 0
+//
+// It is refused with session.ErrPending as long as a value of that is put off.
 func (s PurchaseSellerAfterAsk) SendOffer(ctx context.Context, quote Quote) (PurchaseSellerAfterOffer, error) {
 	out, err := s.step.BeginSend(purchaseAfterAskOffer)
 	if err != nil {
 		return PurchaseSellerAfterOffer{}, err
 	}
-	title := s.title
+	title, in := s.title.Get()
+	if !in {
+		return PurchaseSellerAfterOffer{}, out.Pending()
+	}
 	if !purchaseAfterAskOfferWhere(title, quote) {
 		return PurchaseSellerAfterOffer{}, out.Refuse("title", title, "quote", quote)
 	}

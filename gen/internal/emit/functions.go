@@ -3,6 +3,7 @@ package emit
 import (
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/dave/jennifer/jen"
 
@@ -145,11 +146,16 @@ func (p *protocol) unsure(place *automaton.Place) bool {
 	return false
 }
 
+// deciding are the variables of a place that decide how the protocol goes on.
+func (p *protocol) deciding(place *automaton.Place) []*check.Var {
+	return slices.DeleteFunc(kept(place), func(v *check.Var) bool { return !p.computed[v] })
+}
+
 // sound writes the function that tells whether the if at the place can be decided, and
 // what follows it computed, without a panic. It is asked before the message that leads there is accepted.
 func (p *protocol) sound(place *automaton.Place) {
 	name := p.sounds[place]
-	vars := kept(place)
+	vars := p.deciding(place)
 	env := p.environment(nil, vars)
 	// What is not visible at the place may be called like something that is.
 	scope := p.localsOf(nil)
@@ -177,7 +183,7 @@ func (p *protocol) sound(place *automaton.Place) {
 			}
 		}
 		if p.unsure(t.To) {
-			return append(code, jen.Return(jen.Id(p.sounds[t.To]).Call(inner.args(kept(t.To))...)))
+			return append(code, jen.Return(jen.Id(p.sounds[t.To]).Call(inner.args(p.deciding(t.To))...)))
 		}
 		return append(code, jen.Return(jen.True()))
 	}

@@ -17,11 +17,13 @@ type environment struct {
 	of    map[*check.Var]string
 	// declared are those that have been given a value.
 	declared map[*check.Var]bool
+	// late are those that have no name, since they may not be in yet: what a state holds of them.
+	late map[*check.Var]*jen.Statement
 }
 
 // environment makes that of a step from a place: its parameters and what the place holds.
 func (p *protocol) environment(place *automaton.Place, params []*check.Var) *environment {
-	env := &environment{scope: names.NewScope(p.lower...), of: map[*check.Var]string{}, declared: map[*check.Var]bool{}}
+	env := &environment{scope: names.NewScope(p.lower...), of: map[*check.Var]string{}, declared: map[*check.Var]bool{}, late: map[*check.Var]*jen.Statement{}}
 	for _, v := range params {
 		env.of[v], env.scope[v.Name], env.declared[v] = v.Name, true, true
 	}
@@ -87,13 +89,19 @@ func (r *role) target(env *environment, t automaton.Target, stepName string, ref
 		}
 	}
 	if sound != "" && refuse != nil {
-		made.before = append(made.before, jen.If(jen.Op("!").Id(sound).Call(env.args(kept(t.To))...)).Block(refuse...))
+		made.before = append(made.before, jen.If(jen.Op("!").Id(sound).Call(env.args(r.deciding(t.To))...)).Block(refuse...))
 	}
 	held := r.held[t.To]
 	values := []jen.Code{jen.Id(held.step).Op(":").Id(stepName)}
 	for _, v := range kept(t.To) {
 		value := direct[v]
-		if value == nil {
+		switch {
+		case value != nil:
+		case env.late[v] != nil:
+			value = env.late[v].Clone()
+		case r.late[t.To][v]:
+			value = jen.Qual(sessionPath, "Known").Call(jen.Id(env.of[v]))
+		default:
 			value = jen.Id(env.of[v])
 		}
 		values = append(values, jen.Id(held.of[v]).Op(":").Add(value))

@@ -31,6 +31,8 @@ type protocol struct {
 	conditions       map[*automaton.Place]string
 	sounds           map[*automaton.Place]string
 	lets             map[letKey]string
+	// computed are the variables that decide how the protocol goes on.
+	computed map[*check.Var]bool
 	// later are the declarations that come behind the states.
 	later []jen.Code
 }
@@ -47,7 +49,7 @@ func (g *generator) protocol(a *automaton.Automaton) *protocol {
 	p.variableDecl()
 	p.constants()
 	for i, name := range a.Protocol.Roles {
-		p.roles[i] = &role{protocol: p, index: i, name: name, prefix: a.Protocol.Name + name}
+		p.roles[i] = &role{protocol: p, index: i, name: name, prefix: a.Protocol.Name + name, late: a.Late(i)}
 	}
 	p.roles[0].run()
 	p.roles[0].open()
@@ -70,6 +72,7 @@ func (g *generator) newProtocol(a *automaton.Automaton, name string) *protocol {
 		held:   map[*automaton.Place]*fields{},
 		wheres: map[*automaton.Message]string{}, decoders: map[*automaton.Message]string{},
 		conditions: map[*automaton.Place]string{}, sounds: map[*automaton.Place]string{}, lets: map[letKey]string{},
+		computed: a.Computed(),
 	}
 	p.nameAll()
 	return p

@@ -7,13 +7,17 @@ import (
 	"github.com/dave/jennifer/jen"
 
 	"github.com/sessgen/sessgen/schema/automaton"
+	"github.com/sessgen/sessgen/schema/check"
 )
 
 // acceptance is the statements that take in a message that arrived: from the
 // payload to the state behind it. fail makes the return of an error.
 func (r *role) acceptance(p *automaton.Place, m *automaton.Message, env *environment, in, err, ahead, s string, fail func(jen.Code) jen.Code) (body []jen.Code, state *jen.Statement) {
 	uses := usesOf(m)
-	pulled := r.pull(p, s, env, uses, m.Params)
+	pulled := r.pull(p, s, env, uses, m.Params, func(v *check.Var) []jen.Code {
+		// What was put off is in: it came before.
+		return one(jen.List(jen.Id(env.of[v]), jen.Id("_")).Op(":=").Id(s).Dot(r.held[p].of[v]).Dot("Get").Call())
+	})
 	refuse := one(fail(jen.Id(in).Dot("Violated").Call(r.values(env, m)...)))
 	body = pulled
 	if m.Where != nil {
@@ -86,6 +90,9 @@ func (r *role) recv(p *automaton.Place, m *automaton.Message) {
 	body = append(body, accepted...)
 	r.f.Line().Func().Params(jen.Id(s).Id(typ)).Id(accept).Params(jen.Id(in).Op("*").Qual(sessionPath, "Inbound")).
 		Params(append(slices.Clone(results), jen.Id(err).Error())...).Block(append(body, give(state, jen.Nil()))...)
+	if m.Deferrable {
+		r.putOff(p, m, accept)
+	}
 }
 
 func (r *role) recvDoc(m *automaton.Message) jen.Code {

@@ -6,6 +6,7 @@ import (
 	"github.com/dave/jennifer/jen"
 
 	"github.com/sessgen/sessgen/schema/automaton"
+	"github.com/sessgen/sessgen/schema/check"
 )
 
 // role is one role of a protocol as it is written.
@@ -13,6 +14,8 @@ type role struct {
 	*protocol
 	index        int
 	name, prefix string
+	// late are the variables of a place that may not be in yet.
+	late map[*automaton.Place]map[*check.Var]bool
 }
 
 // typeOf is the name of the state type of a place.

@@ -10,21 +10,25 @@ import (
 	"github.com/sessgen/sessgen/schema/check"
 )
 
-// pull writes the assignments that take variables out of the state s into locals.
-// Parameters stand where they are.
-func (r *role) pull(p *automaton.Place, s string, env *environment, uses, params []*check.Var) []jen.Code {
-	var to, from []jen.Code
+// pull writes the assignments that take variables out of the state s into locals, and
+// what late does of one that may not be in yet. Parameters stand where they are.
+func (r *role) pull(p *automaton.Place, s string, env *environment, uses, params []*check.Var, late func(v *check.Var) []jen.Code) []jen.Code {
+	var to, from, code []jen.Code
 	for _, v := range kept(p) {
-		if slices.Contains(uses, v) && !slices.Contains(params, v) {
+		switch {
+		case !slices.Contains(uses, v) || slices.Contains(params, v):
+		case r.late[p][v]:
+			code = append(code, late(v)...)
+		default:
 			to = append(to, jen.Id(env.of[v]))
 			from = append(from, jen.Id(s).Dot(r.held[p].of[v]))
 			env.declared[v] = true
 		}
 	}
 	if len(to) == 0 {
-		return nil
+		return code
 	}
-	return one(jen.List(to...).Op(":=").List(from...))
+	return append(one(jen.List(to...).Op(":=").List(from...)), code...)
 }
 
 // values are the pairs of name and value that an error about a predicate shows.
@@ -70,11 +74,23 @@ func (r *role) send(p *automaton.Place, m *automaton.Message) {
 	uses := usesOf(m)
 	env := r.environment(p, m.Params)
 	s, ctx, out, err, ahead := env.scope.Pick("s"), env.scope.Pick("ctx"), env.scope.Pick("out"), env.scope.Pick("err"), env.scope.Pick("next")
+	in := ""
 	failed := jen.Id(next).Values()
 	if m.To == p {
 		failed = jen.Id(s)
 	}
-	pulled := r.pull(p, s, env, uses, m.Params)
+	pulled := r.pull(p, s, env, uses, m.Params, func(v *check.Var) []jen.Code {
+		if m.Where == nil || !slices.Contains(m.Where.Vars, v) {
+			return r.passOn(p, s, env)(v)
+		}
+		if in == "" {
+			in = env.scope.Pick("in")
+		}
+		return []jen.Code{
+			jen.List(jen.Id(env.of[v]), jen.Id(in)).Op(":=").Id(s).Dot(r.held[p].of[v]).Dot("Get").Call(),
+			jen.If(jen.Op("!").Id(in)).Block(jen.Return(failed.Clone(), jen.Id(out).Dot("Pending").Call())),
+		}
+	})
 
 	refuse := one(jen.Return(failed.Clone(), jen.Id(out).Dot("Refuse").Call(r.values(env, m)...)))
 	give := func() jen.Code {
@@ -127,17 +143,21 @@ func (r *role) send(p *automaton.Place, m *automaton.Message) {
 		jen.Return(way.state, jen.Nil()),
 	)
 
-	r.f.Line().Add(r.sendDoc(m))
+	r.f.Line().Add(r.sendDoc(p, m))
 	r.f.Func().Params(jen.Id(s).Id(typ)).Id("Send"+m.Label).
 		Params(append([]jen.Code{jen.Id(ctx).Qual("context", "Context")}, r.params(m.Params)...)...).
 		Params(jen.Id(next), jen.Error()).Block(body...)
 }
 
-func (r *role) sendDoc(m *automaton.Message) jen.Code {
+func (r *role) sendDoc(p *automaton.Place, m *automaton.Message) jen.Code {
 	first := fmt.Sprintf("Send%s sends %s.", m.Label, m.Label)
 	comment := trimDoc(m.Source.Doc)
 	if m.Where == nil {
 		return doc(first, comment)
 	}
-	return doc(first+" It is refused with a *session.ContractError, and the step not consumed, unless", "\t"+m.Where.Text, comment)
+	pending := ""
+	if slices.ContainsFunc(m.Where.Vars, func(v *check.Var) bool { return r.late[p][v] }) {
+		pending = "It is refused with session.ErrPending as long as a value of that is put off."
+	}
+	return doc(first+" It is refused with a *session.ContractError, and the step not consumed, unless", "\t"+m.Where.Text, pending, comment)
 }

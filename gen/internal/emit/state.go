@@ -16,7 +16,11 @@ func (r *role) state(p *automaton.Place) {
 	r.f.Line().Add(doc(r.where(p) + " " + r.leads(p)))
 	fields := []jen.Code{jen.Id(r.held[p].step).Qual(sessionPath, "Step")}
 	for _, v := range kept(p) {
-		fields = append(fields, jen.Id(r.held[p].of[v]).Add(r.goType(v.Type)))
+		field := r.goType(v.Type)
+		if r.late[p][v] {
+			field = jen.Qual(sessionPath, "Late").Index(field)
+		}
+		fields = append(fields, jen.Id(r.held[p].of[v]).Add(field))
 	}
 	r.f.Type().Id(typ).Struct(fields...)
 	for _, alias := range p.Aliases {
@@ -94,7 +98,11 @@ func (r *role) leads(p *automaton.Place) string {
 		}
 		return "Send " + series(steps, "or") + "."
 	case len(p.Messages) == 1:
-		return "Receive " + p.Messages[0].Label + " to " + lead(p.Messages[0]) + "."
+		text := "Receive " + p.Messages[0].Label + " to " + lead(p.Messages[0])
+		if p.Messages[0].Deferrable {
+			text += ", or put it off with Defer" + p.Messages[0].Label + " and go on there at once"
+		}
+		return text + "."
 	}
 	for _, m := range p.Messages {
 		to := r.typeOf(m.To)
@@ -110,14 +118,22 @@ func (r *role) leads(p *automaton.Place) string {
 func (r *role) accessors(p *automaton.Place) {
 	for _, v := range p.Vars {
 		name, field := names.Exported(v.Name), r.held[p].of[v]
-		r.f.Line().Add(doc(fmt.Sprintf("%s is the protocol's variable %s here.", name, v.Name)))
+		text := fmt.Sprintf("%s is the protocol's variable %s here.", name, v.Name)
+		if r.late[p][v] {
+			text += " It is the zero value as long as the message that brings it is put off."
+		}
+		r.f.Line().Add(doc(text))
 		f := r.f.Func().Params(jen.Id("s").Id(r.typeOf(p))).Id(name).Params().Add(r.goType(v.Type))
 		copied := r.unshare("value", v.Type)
-		if copied == nil {
+		if copied == nil && !r.late[p][v] {
 			f.Add(brief(jen.Return(jen.Id("s").Dot(field))))
 			continue
 		}
-		body := append([]jen.Code{jen.Id("value").Op(":=").Id("s").Dot(field)}, copied...)
+		value := jen.Id("value").Op(":=").Id("s").Dot(field)
+		if r.late[p][v] {
+			value = jen.List(jen.Id("value"), jen.Id("_")).Op(":=").Id("s").Dot(field).Dot("Get").Call()
+		}
+		body := append([]jen.Code{value}, copied...)
 		f.Block(append(body, jen.Return(jen.Id("value")))...)
 	}
 }
@@ -145,8 +161,8 @@ func (r *role) branch(p *automaton.Place) {
 	side := func(t automaton.Target) (body []jen.Code, state *jen.Statement) {
 		inner := r.environment(p, nil)
 		inner.scope = env.scope
+		body = r.pull(p, s, inner, needed(t), nil, r.passOn(p, s, inner))
 		way := r.target(inner, t, s+"."+r.held[p].step, nil)
-		body = r.pull(p, s, inner, way.uses, nil)
 		return append(body, way.before...), way.state
 	}
 	thenBody, thenState := side(p.Then)
