@@ -97,7 +97,8 @@ func RegisterWholeB(srv session.Registrar, body func(ctx context.Context, start 
 }
 
 // WholeAStart is where the role A of Whole begins (shapes.sess:109:5). Receive
-// Put to reach WholeAAfterPut.
+// Put to reach WholeAAfterPut, or put it off with DeferPut and go on there at
+// once.
 type WholeAStart struct {
 	step session.Step
 }
@@ -129,6 +130,54 @@ func (s WholeAStart) acceptPut(in *session.Inbound) (all All, next WholeAAfterPu
 		return all, next, err
 	}
 	return all, WholeAAfterPut{step: ahead}, nil
+}
+
+// DeferPut puts Put off: the next state is there at once, and what it sends
+// overtakes the Put, which the pending value receives later. Whatever is
+// received next takes it in first, and checks it then. At most 64 are put off
+// at a time: session.ErrTooManyPending.
+func (s WholeAStart) DeferPut() (*WholeAStartPending, WholeAAfterPut, error) {
+	pending := &WholeAStartPending{at: s}
+	next, err := s.step.Defer(wholeStartPut, &pending.pending, (*wholeAStartTaker)(pending))
+	if err != nil {
+		return pending, WholeAAfterPut{}, err
+	}
+	return pending, WholeAAfterPut{step: next}, nil
+}
+
+// WholeAStartPending is the Put that DeferPut put off: receive it with Recv or
+// TryRecv, once, before or after others that were put off.
+type WholeAStartPending struct {
+	pending session.Pending
+	at      WholeAStart
+	all     All
+}
+
+// Recv receives the Put that was put off, and takes in first what was put off
+// before it.
+func (p *WholeAStartPending) Recv(ctx context.Context) (all All, err error) {
+	if err := p.pending.Recv(ctx); err != nil {
+		return all, err
+	}
+	return p.all, nil
+}
+
+// TryRecv is Recv without the wait: ok is false, and nothing used, if it has
+// not arrived yet.
+func (p *WholeAStartPending) TryRecv() (all All, ok bool, err error) {
+	if ok, err := p.pending.TryRecv(); !ok {
+		return all, false, err
+	}
+	return p.all, true, nil
+}
+
+// wholeAStartTaker takes in what was put off.
+type wholeAStartTaker WholeAStartPending
+
+// TakeIn implements session.Taker.
+func (p *wholeAStartTaker) TakeIn(in *session.Inbound) (err error) {
+	p.all, _, err = p.at.acceptPut(in)
+	return err
 }
 
 // Abort ends the session at both ends, unfinished.
@@ -362,7 +411,8 @@ func RegisterLooseB(srv session.Registrar, body func(ctx context.Context, start 
 }
 
 // LooseAStart is where the role A of Loose begins (shapes.sess:115:5). Receive
-// Put to reach LooseAAfterPut.
+// Put to reach LooseAAfterPut, or put it off with DeferPut and go on there at
+// once.
 type LooseAStart struct {
 	step session.Step
 }
@@ -394,6 +444,68 @@ func (s_ LooseAStart) acceptPut(in *session.Inbound) (s Scalars, shape Shape, tr
 		return s, shape, tree, ints, points, shapes, byName, text, at, took, color, addr, word, flag, floats, next, err
 	}
 	return s, shape, tree, ints, points, shapes, byName, text, at, took, color, addr, word, flag, floats, LooseAAfterPut{step: ahead}, nil
+}
+
+// DeferPut puts Put off: the next state is there at once, and what it sends
+// overtakes the Put, which the pending value receives later. Whatever is
+// received next takes it in first, and checks it then. At most 64 are put off
+// at a time: session.ErrTooManyPending.
+func (s LooseAStart) DeferPut() (*LooseAStartPending, LooseAAfterPut, error) {
+	pending := &LooseAStartPending{at_: s}
+	next, err := s.step.Defer(looseStartPut, &pending.pending, (*looseAStartTaker)(pending))
+	if err != nil {
+		return pending, LooseAAfterPut{}, err
+	}
+	return pending, LooseAAfterPut{step: next}, nil
+}
+
+// LooseAStartPending is the Put that DeferPut put off: receive it with Recv or
+// TryRecv, once, before or after others that were put off.
+type LooseAStartPending struct {
+	pending session.Pending
+	at_     LooseAStart
+	s       Scalars
+	shape   Shape
+	tree    *Tree
+	ints    []int
+	points  []Point
+	shapes  []Shape
+	byName  map[string]Figure
+	text    string
+	at      time.Time
+	took    time.Duration
+	color   Color
+	addr    Addr
+	word    *Word
+	flag    *bool
+	floats  []float32
+}
+
+// Recv receives the Put that was put off, and takes in first what was put off
+// before it.
+func (p *LooseAStartPending) Recv(ctx context.Context) (s Scalars, shape Shape, tree *Tree, ints []int, points []Point, shapes []Shape, byName map[string]Figure, text string, at time.Time, took time.Duration, color Color, addr Addr, word *Word, flag *bool, floats []float32, err error) {
+	if err := p.pending.Recv(ctx); err != nil {
+		return s, shape, tree, ints, points, shapes, byName, text, at, took, color, addr, word, flag, floats, err
+	}
+	return p.s, p.shape, p.tree, p.ints, p.points, p.shapes, p.byName, p.text, p.at, p.took, p.color, p.addr, p.word, p.flag, p.floats, nil
+}
+
+// TryRecv is Recv without the wait: ok is false, and nothing used, if it has
+// not arrived yet.
+func (p *LooseAStartPending) TryRecv() (s Scalars, shape Shape, tree *Tree, ints []int, points []Point, shapes []Shape, byName map[string]Figure, text string, at time.Time, took time.Duration, color Color, addr Addr, word *Word, flag *bool, floats []float32, ok bool, err error) {
+	if ok, err := p.pending.TryRecv(); !ok {
+		return s, shape, tree, ints, points, shapes, byName, text, at, took, color, addr, word, flag, floats, false, err
+	}
+	return p.s, p.shape, p.tree, p.ints, p.points, p.shapes, p.byName, p.text, p.at, p.took, p.color, p.addr, p.word, p.flag, p.floats, true, nil
+}
+
+// looseAStartTaker takes in what was put off.
+type looseAStartTaker LooseAStartPending
+
+// TakeIn implements session.Taker.
+func (p *looseAStartTaker) TakeIn(in *session.Inbound) (err error) {
+	p.s, p.shape, p.tree, p.ints, p.points, p.shapes, p.byName, p.text, p.at, p.took, p.color, p.addr, p.word, p.flag, p.floats, _, err = p.at_.acceptPut(in)
+	return err
 }
 
 // Abort ends the session at both ends, unfinished.
@@ -894,7 +1006,8 @@ func (s KeptAStart) Abort(err error) { s.step.Abort(err) }
 func (s KeptAStart) String() string { return s.step.Describe("KeptAStart") }
 
 // KeptAAfterSay is where the role A of Kept stands behind Say
-// (shapes.sess:130:5). Receive Back to reach KeptAAfterBack.
+// (shapes.sess:130:5). Receive Back to reach KeptAAfterBack, or put it off with
+// DeferBack and go on there at once.
 type KeptAAfterSay struct {
 	step  session.Step
 	at    time.Time
@@ -953,6 +1066,57 @@ func (s KeptAAfterSay) acceptBack(in *session.Inbound) (same bool, next KeptAAft
 		return same, next, err
 	}
 	return same, KeptAAfterBack{step: ahead, list: list}, nil
+}
+
+// DeferBack puts Back off: the next state is there at once, and what it sends
+// overtakes the Back, which the pending value receives later. Whatever is
+// received next takes it in first, and checks it then. At most 64 are put off
+// at a time: session.ErrTooManyPending.
+func (s KeptAAfterSay) DeferBack() (*KeptAAfterSayPending, KeptAAfterBack, error) {
+	pending := &KeptAAfterSayPending{at: s}
+	next, err := s.step.Defer(keptAfterSayBack, &pending.pending, (*keptAAfterSayTaker)(pending))
+	if err != nil {
+		return pending, KeptAAfterBack{}, err
+	}
+	list := s.list
+	return pending, KeptAAfterBack{step: next, list: list}, nil
+}
+
+// KeptAAfterSayPending is the Back that DeferBack put off: receive it with Recv
+// or TryRecv, once, before or after others that were put off.
+type KeptAAfterSayPending struct {
+	pending session.Pending
+	at      KeptAAfterSay
+	same    bool
+}
+
+// Recv receives the Back that was put off, and takes in first what was put off
+// before it. It is a *session.PeerError, and the session over, unless
+//
+//	same == (len(list) == 0 && at.IsZero() && len(texts) == 0)
+func (p *KeptAAfterSayPending) Recv(ctx context.Context) (same bool, err error) {
+	if err := p.pending.Recv(ctx); err != nil {
+		return same, err
+	}
+	return p.same, nil
+}
+
+// TryRecv is Recv without the wait: ok is false, and nothing used, if it has
+// not arrived yet.
+func (p *KeptAAfterSayPending) TryRecv() (same bool, ok bool, err error) {
+	if ok, err := p.pending.TryRecv(); !ok {
+		return same, false, err
+	}
+	return p.same, true, nil
+}
+
+// keptAAfterSayTaker takes in what was put off.
+type keptAAfterSayTaker KeptAAfterSayPending
+
+// TakeIn implements session.Taker.
+func (p *keptAAfterSayTaker) TakeIn(in *session.Inbound) (err error) {
+	p.same, _, err = p.at.acceptBack(in)
+	return err
 }
 
 // Abort ends the session at both ends, unfinished.
@@ -1018,7 +1182,8 @@ func (s KeptAEnd) Abort(err error) { s.step.Abort(err) }
 func (s KeptAEnd) String() string { return s.step.Describe("KeptAEnd") }
 
 // KeptBStart is where the role B of Kept begins (shapes.sess:128:5). Receive
-// Say to reach KeptBAfterSay.
+// Say to reach KeptBAfterSay, or put it off with DeferSay and go on there at
+// once.
 type KeptBStart struct {
 	step session.Step
 }
@@ -1059,7 +1224,69 @@ func (s_ KeptBStart) acceptSay(in *session.Inbound) (at time.Time, list []int, a
 	if err != nil {
 		return at, list, addr, s, texts, next, err
 	}
-	return at, list, addr, s, texts, KeptBAfterSay{step: ahead, at: at, list: keptList, texts: keptTexts}, nil
+	return at, list, addr, s, texts, KeptBAfterSay{step: ahead, at: session.Known(at), list: session.Known(keptList), texts: session.Known(keptTexts)}, nil
+}
+
+// DeferSay puts Say off: the next state is there at once, and what it sends
+// overtakes the Say, which the pending value receives later. Whatever is
+// received next takes it in first, and checks it then. At most 64 are put off
+// at a time: session.ErrTooManyPending.
+func (s KeptBStart) DeferSay() (*KeptBStartPending, KeptBAfterSay, error) {
+	pending := &KeptBStartPending{at_: s}
+	next, err := s.step.Defer(keptStartSay, &pending.pending, (*keptBStartTaker)(pending))
+	if err != nil {
+		return pending, KeptBAfterSay{}, err
+	}
+	return pending, KeptBAfterSay{step: next, at: session.Awaited(&pending.pending, &pending.at), list: session.Awaited(&pending.pending, &pending.list), texts: session.Awaited(&pending.pending, &pending.texts)}, nil
+}
+
+// KeptBStartPending is the Say that DeferSay put off: receive it with Recv or
+// TryRecv, once, before or after others that were put off.
+type KeptBStartPending struct {
+	pending session.Pending
+	at_     KeptBStart
+	at      time.Time
+	list    []int
+	addr    Addr
+	s       Shape
+	texts   map[string]string
+}
+
+// Recv receives the Say that was put off, and takes in first what was put off
+// before it. It is a *session.PeerError, and the session over, unless
+//
+//	at.Location().String() == "UTC"
+func (p *KeptBStartPending) Recv(ctx context.Context) (at time.Time, list []int, addr Addr, s Shape, texts map[string]string, err error) {
+	if err := p.pending.Recv(ctx); err != nil {
+		return at, list, addr, s, texts, err
+	}
+	list = p.list
+	list = slices.Clone(list)
+	texts = p.texts
+	texts = maps.Clone(texts)
+	return p.at, list, p.addr, p.s, texts, nil
+}
+
+// TryRecv is Recv without the wait: ok is false, and nothing used, if it has
+// not arrived yet.
+func (p *KeptBStartPending) TryRecv() (at time.Time, list []int, addr Addr, s Shape, texts map[string]string, ok bool, err error) {
+	if ok, err := p.pending.TryRecv(); !ok {
+		return at, list, addr, s, texts, false, err
+	}
+	list = p.list
+	list = slices.Clone(list)
+	texts = p.texts
+	texts = maps.Clone(texts)
+	return p.at, list, p.addr, p.s, texts, true, nil
+}
+
+// keptBStartTaker takes in what was put off.
+type keptBStartTaker KeptBStartPending
+
+// TakeIn implements session.Taker.
+func (p *keptBStartTaker) TakeIn(in *session.Inbound) (err error) {
+	p.at, p.list, p.addr, p.s, p.texts, _, err = p.at_.acceptSay(in)
+	return err
 }
 
 // Abort ends the session at both ends, unfinished.
@@ -1072,24 +1299,30 @@ func (s KeptBStart) String() string { return s.step.Describe("KeptBStart") }
 // (shapes.sess:130:5). Send Back to reach KeptBAfterBack.
 type KeptBAfterSay struct {
 	step  session.Step
-	at    time.Time
-	list  []int
-	texts map[string]string
+	at    session.Late[time.Time]
+	list  session.Late[[]int]
+	texts session.Late[map[string]string]
 }
 
-// At is the protocol's variable at here.
-func (s KeptBAfterSay) At() time.Time { return s.at }
+// At is the protocol's variable at here. It is the zero value as long as the
+// message that brings it is put off.
+func (s KeptBAfterSay) At() time.Time {
+	value, _ := s.at.Get()
+	return value
+}
 
-// List is the protocol's variable list here.
+// List is the protocol's variable list here. It is the zero value as long as
+// the message that brings it is put off.
 func (s KeptBAfterSay) List() []int {
-	value := s.list
+	value, _ := s.list.Get()
 	value = slices.Clone(value)
 	return value
 }
 
-// Texts is the protocol's variable texts here.
+// Texts is the protocol's variable texts here. It is the zero value as long as
+// the message that brings it is put off.
 func (s KeptBAfterSay) Texts() map[string]string {
-	value := s.texts
+	value, _ := s.texts.Get()
 	value = maps.Clone(value)
 	return value
 }
@@ -1098,12 +1331,25 @@ func (s KeptBAfterSay) Texts() map[string]string {
 // step not consumed, unless
 //
 //	same == (len(list) == 0 && at.IsZero() && len(texts) == 0)
+//
+// It is refused with session.ErrPending as long as a value of that is put off.
 func (s KeptBAfterSay) SendBack(ctx context.Context, same bool) (KeptBAfterBack, error) {
 	out, err := s.step.BeginSend(keptAfterSayBack)
 	if err != nil {
 		return KeptBAfterBack{}, err
 	}
-	at, list, texts := s.at, s.list, s.texts
+	at, in := s.at.Get()
+	if !in {
+		return KeptBAfterBack{}, out.Pending()
+	}
+	list, in := s.list.Get()
+	if !in {
+		return KeptBAfterBack{}, out.Pending()
+	}
+	texts, in := s.texts.Get()
+	if !in {
+		return KeptBAfterBack{}, out.Pending()
+	}
 	if !keptAfterSayBackWhere(at, list, texts, same) {
 		return KeptBAfterBack{}, out.Refuse("at", at, "list", list, "texts", texts, "same", same)
 	}

@@ -561,7 +561,8 @@ func (s KioskCustomerEnd) Abort(err error) { s.step.Abort(err) }
 func (s KioskCustomerEnd) String() string { return s.step.Describe("KioskCustomerEnd") }
 
 // KioskClerkStart is where the role Clerk of Kiosk begins (kiosk.sess:8:5).
-// Receive Enter to reach KioskClerkAfterEnter.
+// Receive Enter to reach KioskClerkAfterEnter, or put it off with DeferEnter
+// and go on there at once.
 type KioskClerkStart struct {
 	step session.Step
 }
@@ -592,6 +593,53 @@ func (s KioskClerkStart) acceptEnter(in *session.Inbound) (next KioskClerkAfterE
 		return next, err
 	}
 	return KioskClerkAfterEnter{step: ahead}, nil
+}
+
+// DeferEnter puts Enter off: the next state is there at once, and what it sends
+// overtakes the Enter, which the pending value receives later. Whatever is
+// received next takes it in first, and checks it then. At most 64 are put off
+// at a time: session.ErrTooManyPending.
+func (s KioskClerkStart) DeferEnter() (*KioskClerkStartPending, KioskClerkAfterEnter, error) {
+	pending := &KioskClerkStartPending{at: s}
+	next, err := s.step.Defer(kioskStartEnter, &pending.pending, (*kioskClerkStartTaker)(pending))
+	if err != nil {
+		return pending, KioskClerkAfterEnter{}, err
+	}
+	return pending, KioskClerkAfterEnter{step: next}, nil
+}
+
+// KioskClerkStartPending is the Enter that DeferEnter put off: receive it with
+// Recv or TryRecv, once, before or after others that were put off.
+type KioskClerkStartPending struct {
+	pending session.Pending
+	at      KioskClerkStart
+}
+
+// Recv receives the Enter that was put off, and takes in first what was put off
+// before it.
+func (p *KioskClerkStartPending) Recv(ctx context.Context) (err error) {
+	if err := p.pending.Recv(ctx); err != nil {
+		return err
+	}
+	return nil
+}
+
+// TryRecv is Recv without the wait: ok is false, and nothing used, if it has
+// not arrived yet.
+func (p *KioskClerkStartPending) TryRecv() (ok bool, err error) {
+	if ok, err := p.pending.TryRecv(); !ok {
+		return false, err
+	}
+	return true, nil
+}
+
+// kioskClerkStartTaker takes in what was put off.
+type kioskClerkStartTaker KioskClerkStartPending
+
+// TakeIn implements session.Taker.
+func (p *kioskClerkStartTaker) TakeIn(in *session.Inbound) (err error) {
+	_, err = p.at.acceptEnter(in)
+	return err
 }
 
 // Abort ends the session at both ends, unfinished.
