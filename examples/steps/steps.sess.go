@@ -141,9 +141,9 @@ func RegisterPingAnswerer(srv session.Registrar, body func(ctx context.Context, 
 }
 
 // PingCallerReady is the head of rec Ready for the role Caller of Ping
-// (steps.sess:7:9). Send Number to reach PingCallerAfterNumber, Text to reach
-// PingCallerAfterText, Place to reach PingCallerAfterPlace, or Leave to reach
-// PingCallerEnd.
+// (steps.sess:7:9). Send Number to reach PingCallerAfterNumber, Text to
+// reach PingCallerAfterText, Place to reach PingCallerAfterPlace, or Leave to
+// reach PingCallerEnd.
 type PingCallerReady struct {
 	step session.Step
 }
@@ -233,8 +233,8 @@ func (s PingCallerReady) Abort(err error) { s.step.Abort(err) }
 func (s PingCallerReady) String() string { return s.step.Describe("PingCallerReady") }
 
 // PingCallerAfterNumber is where the role Caller of Ping stands behind Number
-// (steps.sess:10:13). Receive GotNumber to reach PingCallerReady, or put it off
-// with DeferGotNumber and go on there at once.
+// (steps.sess:10:13). Receive GotNumber to reach PingCallerReady, or put it
+// off with DeferGotNumber and go on there at once.
 type PingCallerAfterNumber struct {
 	step session.Step
 	n    int64
@@ -1201,8 +1201,8 @@ func (s CountdownAnswererStart) Abort(err error) { s.step.Abort(err) }
 func (s CountdownAnswererStart) String() string { return s.step.Describe("CountdownAnswererStart") }
 
 // CountdownAnswererDown is the head of rec Down for the role Answerer of
-// Countdown (steps.sess:29:9). Branch goes on to CountdownAnswererDownIfTrue if
-// left > 0, and else to CountdownAnswererEnd, without a message.
+// Countdown (steps.sess:29:9). Branch goes on to CountdownAnswererDownIfTrue
+// if left > 0, and else to CountdownAnswererEnd, without a message.
 type CountdownAnswererDown struct {
 	step session.Step
 	left uint32
@@ -2566,9 +2566,9 @@ func (s BothRightRound) Abort(err error) { s.step.Abort(err) }
 // String describes the state, for people.
 func (s BothRightRound) String() string { return s.step.Describe("BothRightRound") }
 
-// BothRightRoundIfTrue is a place of the role Right of Both (steps.sess:52:13).
-// Receive There to reach BothRightAfterThere, or put it off with DeferThere and
-// go on there at once.
+// BothRightRoundIfTrue is a place of the role Right of Both
+// (steps.sess:52:13). Receive There to reach BothRightAfterThere, or put it
+// off with DeferThere and go on there at once.
 type BothRightRoundIfTrue struct {
 	step session.Step
 	left int
@@ -2882,8 +2882,8 @@ func RegisterTimelyWise(srv session.Registrar, body func(ctx context.Context, st
 	})
 }
 
-// TimelyAskerStart is where the role Asker of Timely begins (steps.sess:62:5).
-// Send First to reach TimelyAskerAfterFirst.
+// TimelyAskerStart is where the role Asker of Timely begins
+// (steps.sess:62:5). Send First to reach TimelyAskerAfterFirst.
 type TimelyAskerStart struct {
 	step session.Step
 }

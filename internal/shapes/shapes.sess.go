@@ -1006,8 +1006,8 @@ func (s KeptAStart) Abort(err error) { s.step.Abort(err) }
 func (s KeptAStart) String() string { return s.step.Describe("KeptAStart") }
 
 // KeptAAfterSay is where the role A of Kept stands behind Say
-// (shapes.sess:130:5). Receive Back to reach KeptAAfterBack, or put it off with
-// DeferBack and go on there at once.
+// (shapes.sess:130:5). Receive Back to reach KeptAAfterBack, or put it off
+// with DeferBack and go on there at once.
 type KeptAAfterSay struct {
 	step  session.Step
 	at    time.Time

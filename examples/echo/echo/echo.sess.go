@@ -139,8 +139,8 @@ func (s EchoClientReady) Abort(err error) { s.step.Abort(err) }
 func (s EchoClientReady) String() string { return s.step.Describe("EchoClientReady") }
 
 // EchoClientAfterSay is where the role Client of Echo stands behind Say
-// (echo.sess:8:13). Receive Length to reach EchoClientReady, or put it off with
-// DeferLength and go on there at once.
+// (echo.sess:8:13). Receive Length to reach EchoClientReady, or put it off
+// with DeferLength and go on there at once.
 type EchoClientAfterSay struct {
 	step session.Step
 	text string

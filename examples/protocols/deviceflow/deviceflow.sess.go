@@ -642,8 +642,9 @@ func (s GrantDeviceEnd) Abort(err error) { s.step.Abort(err) }
 func (s GrantDeviceEnd) String() string { return s.step.Describe("GrantDeviceEnd") }
 
 // GrantServerStart is where the role Server of Grant begins
-// (deviceflow.sess:16:5). Receive Authorize to reach GrantServerAfterAuthorize,
-// or put it off with DeferAuthorize and go on there at once.
+// (deviceflow.sess:16:5). Receive Authorize to reach
+// GrantServerAfterAuthorize, or put it off with DeferAuthorize and go on there
+// at once.
 type GrantServerStart struct {
 	step session.Step
 }

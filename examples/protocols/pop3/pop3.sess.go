@@ -990,8 +990,8 @@ func (s MaildropClientAfterLeave) Abort(err error) { s.step.Abort(err) }
 func (s MaildropClientAfterLeave) String() string { return s.step.Describe("MaildropClientAfterLeave") }
 
 // MaildropClientBeforeDrop is a place of the role Client of Maildrop
-// (pop3.sess:42:5). Receive Drop to reach MaildropClientTransaction, or put it
-// off with DeferDrop and go on there at once.
+// (pop3.sess:42:5). Receive Drop to reach MaildropClientTransaction, or put
+// it off with DeferDrop and go on there at once.
 type MaildropClientBeforeDrop struct {
 	step session.Step
 }
@@ -1234,8 +1234,8 @@ func (s MaildropClientTransaction) String() string {
 }
 
 // MaildropClientAfterStat is where the role Client of Maildrop stands behind
-// Stat (pop3.sess:48:13). Receive StatOk to reach MaildropClientTransaction, or
-// put it off with DeferStatOk and go on there at once.
+// Stat (pop3.sess:48:13). Receive StatOk to reach MaildropClientTransaction,
+// or put it off with DeferStatOk and go on there at once.
 type MaildropClientAfterStat struct {
 	step     session.Step
 	messages session.Late[uint32]
@@ -1352,8 +1352,8 @@ func (s MaildropClientAfterStat) Abort(err error) { s.step.Abort(err) }
 func (s MaildropClientAfterStat) String() string { return s.step.Describe("MaildropClientAfterStat") }
 
 // MaildropClientAfterList is where the role Client of Maildrop stands behind
-// List (pop3.sess:53:13). Receive ListOk to reach MaildropClientTransaction, or
-// put it off with DeferListOk and go on there at once.
+// List (pop3.sess:53:13). Receive ListOk to reach MaildropClientTransaction,
+// or put it off with DeferListOk and go on there at once.
 type MaildropClientAfterList struct {
 	step     session.Step
 	messages session.Late[uint32]
@@ -1755,8 +1755,8 @@ func (s MaildropClientAfterDele) Abort(err error) { s.step.Abort(err) }
 func (s MaildropClientAfterDele) String() string { return s.step.Describe("MaildropClientAfterDele") }
 
 // MaildropClientAfterNoop is where the role Client of Maildrop stands behind
-// Noop (pop3.sess:73:13). Receive NoopOk to reach MaildropClientTransaction, or
-// put it off with DeferNoopOk and go on there at once.
+// Noop (pop3.sess:73:13). Receive NoopOk to reach MaildropClientTransaction,
+// or put it off with DeferNoopOk and go on there at once.
 type MaildropClientAfterNoop struct {
 	step     session.Step
 	messages session.Late[uint32]
@@ -1862,8 +1862,8 @@ func (s MaildropClientAfterNoop) Abort(err error) { s.step.Abort(err) }
 func (s MaildropClientAfterNoop) String() string { return s.step.Describe("MaildropClientAfterNoop") }
 
 // MaildropClientAfterRset is where the role Client of Maildrop stands behind
-// Rset (pop3.sess:77:13). Receive RsetOk to reach MaildropClientTransaction, or
-// put it off with DeferRsetOk and go on there at once.
+// Rset (pop3.sess:77:13). Receive RsetOk to reach MaildropClientTransaction,
+// or put it off with DeferRsetOk and go on there at once.
 type MaildropClientAfterRset struct {
 	step     session.Step
 	messages session.Late[uint32]

@@ -2168,8 +2168,8 @@ func (s SubmissionServerAfterNoService) String() string {
 }
 
 // SubmissionServerBeforeEhlo is a place of the role Server of Submission
-// (smtp.sess:22:5). Receive Ehlo to reach SubmissionServerAfterEhlo, or put it
-// off with DeferEhlo and go on there at once.
+// (smtp.sess:22:5). Receive Ehlo to reach SubmissionServerAfterEhlo, or put
+// it off with DeferEhlo and go on there at once.
 type SubmissionServerBeforeEhlo struct {
 	step session.Step
 }

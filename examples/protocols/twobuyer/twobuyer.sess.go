@@ -402,8 +402,8 @@ func (s PurchaseBuyerEnd) Abort(err error) { s.step.Abort(err) }
 func (s PurchaseBuyerEnd) String() string { return s.step.Describe("PurchaseBuyerEnd") }
 
 // PurchaseSellerStart is where the role Seller of Purchase begins
-// (twobuyer.sess:9:5). Receive Ask to reach PurchaseSellerAfterAsk, or put it
-// off with DeferAsk and go on there at once.
+// (twobuyer.sess:9:5). Receive Ask to reach PurchaseSellerAfterAsk, or put
+// it off with DeferAsk and go on there at once.
 type PurchaseSellerStart struct {
 	step session.Step
 }
