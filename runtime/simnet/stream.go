@@ -155,7 +155,7 @@ func (n *Net) trySend(s *stream) {
 		err = errorOf(s.peer.core.Send(n.now, s.id, c.message, c.last))
 		s.peer.dirty = true
 	}
-	if waits(err) && !(c.both && err == conn.ErrBlocked && s.peer.core.Readable(s.id)) {
+	if waits(err) && !(c.both && err == conn.ErrBlocked && s.peer.core.Readable(n.now, s.id)) {
 		return
 	}
 	if err == nil {

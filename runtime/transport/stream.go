@@ -93,7 +93,7 @@ func (s *stream) sendOr(ctx context.Context, message []byte, last, both bool) (s
 			l.unlock()
 			return false, sendError(err)
 		}
-		if s.both = both; both && l.machine.Readable(s.id) {
+		if s.both = both; both && l.machine.Readable(now(), s.id) {
 			l.unlock()
 			return false, nil
 		}

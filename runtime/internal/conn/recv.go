@@ -63,13 +63,13 @@ func (c *Conn) heardRead(s *stream) error {
 
 // Readable reports whether Recv would return something else than ErrBlocked. If not,
 // EventReadable follows. What Recv returned last is not valid any more.
-func (c *Conn) Readable(id StreamID) bool {
+func (c *Conn) Readable(now mono.Time, id StreamID) bool {
 	s, err := c.lookup(id)
 	if err != nil {
 		return true
 	}
 	r := &s.recv
-	c.consume(s)
+	c.consume(now, s)
 	r.wanting = r.read == r.parsed && !r.done()
 	return !r.wanting
 }
