@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"time"
 
 	"github.com/sessgen/sessgen/runtime/internal/conn"
@@ -18,6 +20,8 @@ type config struct {
 	plaintext bool
 	tls       *tls.Config // nil in plaintext; Listen and Dial copy it before they change it
 	conn      conn.Config
+	qlog      func(id string, dials bool) io.WriteCloser // nil for none
+	logger    *slog.Logger                               // nil for none
 }
 
 var (

@@ -90,6 +90,9 @@ func (c *Conn) Close(ctx context.Context) error {
 		c.link.abort(err, session.Abort{Code: session.AbortCanceled})
 		_ = c.link.awaitRemoved(context.Background()) // the last datagram is written, no answer awaited
 	}
+	if c.link.trace != nil {
+		c.link.trace.Wait()
+	}
 	c.link.shard.awaitStopped()
 	if err != nil {
 		return err

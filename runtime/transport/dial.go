@@ -68,7 +68,11 @@ func (s *shard) dial(config config, to netip.AddrPort) *link {
 	}
 	l := newLink(s, c.ClientID, to, conn.NewClient(now(), c, to))
 	l.tls = config.tls
+	if config.logger != nil {
+		l.dialJournal = &journal{out: config.logger, running: &s.running}
+	}
 	s.table.add(l)
+	l.startTrace(&config, c.ClientID, true)
 	return l
 }
 

@@ -20,6 +20,10 @@ func (l *link) settle() {
 			l.shake(e)
 		case conn.EventConnected:
 			l.up = true
+			l.logUp()
+			if l.trace != nil {
+				l.trace.State(now(), "connected")
+			}
 			signalAll(l.waiters)
 			if l.shard.serving != nil {
 				l.shard.refusals.completed.Add(1)
@@ -94,6 +98,7 @@ func (l *link) end(cause error) {
 	if !l.up && l.shard.serving != nil {
 		l.shard.refusals.count(cause, l.evicted.Load())
 	}
+	l.logEnd()
 	l.shard.pump.add(l) // writes the last datagram, then removes the link
 }
 
@@ -111,12 +116,13 @@ func (l *link) remove() {
 		return
 	}
 	l.removed = true
+	l.endTrace()
 	sends.forget(l)
 	receives.forget(l)
 	at := now()
 	tombstone, until := l.machine.Tombstone(at)
 	l.shard.timers.remove(l)
-	l.shard.table.remove(l, at, until, tombstone)
+	l.shard.table.remove(l, at, until, tombstone, l.machine.Stats())
 	if l.shard.serving == nil {
 		dialers.release(l.shard) // the last one's tombstone goes with the socket: see Conn.Close
 	}

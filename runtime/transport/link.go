@@ -11,6 +11,7 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/endpoint"
 	"github.com/sessgen/sessgen/runtime/internal/mono"
 	"github.com/sessgen/sessgen/runtime/internal/packet"
+	"github.com/sessgen/sessgen/runtime/internal/qlog"
 	"github.com/sessgen/sessgen/runtime/internal/registry"
 	"github.com/sessgen/sessgen/runtime/internal/udp"
 	"github.com/sessgen/sessgen/runtime/session"
@@ -49,8 +50,11 @@ type link struct {
 	err     error // why, nil after a Close
 	removed bool  // the shard has forgotten the link
 
-	charged int         // of the sends' budget
-	retry   atomic.Bool // a budget has room that the machine waited for
+	// dialJournal is where what happens is logged, at the dialing end.
+	dialJournal *journal
+	trace       *qlog.Trace // nil where none is written
+	charged     int         // of the sends' budget
+	retry       atomic.Bool // a budget has room that the machine waited for
 
 	alarm mono.Time // for when the timers know this link
 	// writing: one goroutine writes what the machine had to send, without the lock.

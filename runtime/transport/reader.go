@@ -13,6 +13,7 @@ type reader struct {
 	in      *udp.Batch
 	replies *udp.Batch // which belong to no connection
 	touched []*link
+	reports report
 	faults  int // failed reads in a row
 }
 
@@ -60,6 +61,7 @@ func (s *shard) handleRead(err error) {
 	for _, l := range s.touched {
 		l.transmitReading()
 	}
+	s.report(at)
 	clear(s.touched)
 	s.touched = s.touched[:0]
 }

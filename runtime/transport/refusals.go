@@ -83,3 +83,20 @@ func (s *shard) handshakes() HandshakeStats {
 		TLS: r.tls.Load(), Refused: r.refused.Load(), Other: r.other.Load(),
 	}
 }
+
+// add adds another listener's.
+func (h *HandshakeStats) add(o HandshakeStats) {
+	h.HalfOpen += o.HalfOpen
+	h.Waiting += o.Waiting
+	for _, n := range []struct {
+		to   *uint64
+		more uint64
+	}{
+		{&h.Begun, o.Begun}, {&h.ByToken, o.ByToken}, {&h.Completed, o.Completed},
+		{&h.BadCookie, o.BadCookie}, {&h.SpentCookie, o.SpentCookie}, {&h.BadToken, o.BadToken}, {&h.SpentToken, o.SpentToken},
+		{&h.Full, o.Full}, {&h.Crowded, o.Crowded}, {&h.Version, o.Version}, {&h.Evicted, o.Evicted}, {&h.TimedOut, o.TimedOut},
+		{&h.BadCertificate, o.BadCertificate}, {&h.TLS, o.TLS}, {&h.Refused, o.Refused}, {&h.Other, o.Other},
+	} {
+		*n.to += n.more
+	}
+}

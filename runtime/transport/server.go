@@ -17,6 +17,7 @@ type Server struct {
 	mu      sync.Mutex
 	down    bool // Shutdown was called
 	serving map[*serving]struct{}
+	past    ServerStats // of the listeners that have ended
 }
 
 type handler = func(ctx context.Context, s session.Stream)
@@ -52,6 +53,7 @@ func (srv *Server) Serve(ctx context.Context, ln *Listener) error {
 	}
 	sv.stop(err)
 	srv.mu.Lock()
+	sv.shard.addStats(&srv.past)
 	delete(srv.serving, sv)
 	srv.mu.Unlock()
 	close(sv.done)

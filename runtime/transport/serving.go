@@ -83,6 +83,7 @@ func (s *shard) accept(at mono.Time, accepted endpoint.Accepted) *link {
 		s.refuse(at, machine)
 		return nil
 	}
+	l.startTrace(&config, accepted.ClientID, false)
 	return l
 }
 

@@ -29,6 +29,7 @@ type shard struct {
 	workers workers
 	// refusals counts what the listening end's handshakes came to.
 	refusals refusals
+	journal  journal        // the listening end's
 	running  sync.WaitGroup // the two goroutines, and the workers while there are some
 }
 
@@ -45,6 +46,7 @@ func startShard(sock *udp.Socket, serving *serving) *shard {
 	s := &shard{sock: sock, serving: serving}
 	config := endpoint.Config{Draw: draw}
 	if serving != nil {
+		s.journal = journal{out: serving.ln.config.logger, running: &s.running}
 		config.Listening, config.Version, config.Full = true, serving.ln.config.conn.Version, s.workers.full
 	}
 	s.table.endpoint = endpoint.New[*link](now(), config)

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/sessgen/sessgen/runtime/internal/conn"
+	"github.com/sessgen/sessgen/runtime/internal/endpoint"
 )
 
 // Stats is a picture of a connection, as this end sees it. Sizes are in bytes,
@@ -13,25 +14,109 @@ type Stats struct {
 	SmoothedRTT, RTTVar, MinRTT, LatestRTT time.Duration
 
 	PacketsSent, PacketsReceived uint64
-	// PacketsLost were sent and are taken for lost.
-	PacketsLost uint64
+	// PacketsLost were sent and are taken for lost; SpuriousLosses of them had arrived.
+	PacketsLost, SpuriousLosses uint64
+	// PacketsRepeated were sent again early, before anything showed that they were lost.
+	PacketsRepeated uint64
 	// PacketsDropped came and were not taken in: damaged, forged, duplicates, or not for this connection.
-	PacketsDropped           uint64
-	BytesSent, BytesReceived uint64
+	// PacketsForged of them had its ids and were not sealed with its keys.
+	PacketsDropped, PacketsForged uint64
+	BytesSent, BytesReceived      uint64
 
-	// BytesInFlight were sent and are neither acknowledged nor taken for lost.
-	BytesInFlight    int
-	CongestionWindow int
+	// BytesInFlight were sent and are neither acknowledged nor taken for lost. BytesBuffered are kept to be sent or acknowledged.
+	BytesInFlight, BytesBuffered int
+	CongestionWindow             int
+	// PacingRate is in bytes a second, zero where nothing is paced.
+	PacingRate int
+	// MaxDatagram is how large datagrams are that the path is known to carry.
+	MaxDatagram int
 	// PTOCount is how many probe timeouts have passed since the peer last answered.
 	PTOCount int
+	// ECN: path and peer carry marks of congestion.
+	ECN bool
 }
 
 func statsOf(s conn.Stats) Stats {
 	return Stats{
 		SmoothedRTT: s.SmoothedRTT, RTTVar: s.RTTVar, MinRTT: s.MinRTT, LatestRTT: s.LatestRTT,
 		PacketsSent: s.PacketsSent, PacketsReceived: s.PacketsReceived,
-		PacketsLost: s.PacketsLost, PacketsDropped: s.PacketsDropped,
+		PacketsLost: s.PacketsLost, SpuriousLosses: s.SpuriousLosses, PacketsRepeated: s.PacketsRepeated,
+		PacketsDropped: s.PacketsDropped, PacketsForged: s.PacketsForged,
 		BytesSent: s.BytesSent, BytesReceived: s.BytesReceived,
-		BytesInFlight: s.BytesInFlight, CongestionWindow: s.CongestionWindow, PTOCount: s.PTOCount,
+		BytesInFlight: s.BytesInFlight, BytesBuffered: s.Buffered, CongestionWindow: s.CongestionWindow,
+		PacingRate: s.PacingRate, MaxDatagram: s.MaxDatagram, PTOCount: s.PTOCount, ECN: s.ECN,
 	}
+}
+
+// ServerStats is a picture of a server: of all its listeners, those that have ended included.
+type ServerStats struct {
+	// Connections are up, or on the way to it. Sessions are under way on them.
+	Connections, Sessions int
+	// Handshakes counts what became of those who wanted to connect.
+	Handshakes HandshakeStats
+
+	PacketsSent, PacketsReceived, PacketsLost, PacketsRepeated uint64
+	// PacketsDropped came for a connection and were not taken in; DatagramsDropped were no connection's: damaged, made up, or too late.
+	PacketsDropped, DatagramsDropped uint64
+	// Resets told peers of connections from before a restart that nothing is known of them.
+	Resets                   uint64
+	BytesSent, BytesReceived uint64
+}
+
+func (s *ServerStats) add(c conn.Stats) {
+	s.PacketsSent += c.PacketsSent
+	s.PacketsReceived += c.PacketsReceived
+	s.PacketsLost += c.PacketsLost
+	s.PacketsRepeated += c.PacketsRepeated
+	s.PacketsDropped += c.PacketsDropped
+	s.BytesSent += c.BytesSent
+	s.BytesReceived += c.BytesReceived
+}
+
+// Stats returns a picture of the server. It looks at each connection in turn.
+func (srv *Server) Stats() ServerStats {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	sum := srv.past
+	for sv := range srv.serving {
+		sv.shard.addStats(&sum)
+	}
+	return sum
+}
+
+// addStats adds what the shard's connections are and were.
+func (s *shard) addStats(sum *ServerStats) {
+	links, counts, past := s.table.picture()
+	sum.Handshakes.add(s.handshakes())
+	sum.DatagramsDropped += counts.Malformed + counts.Unknown
+	sum.Resets += counts.Resets
+	sum.add(past)
+	for _, l := range links {
+		l.mu.Lock()
+		if !l.removed { // else it is in past since we looked, or soon
+			sum.Connections++
+			sum.Sessions += len(l.streams)
+		}
+		sum.add(l.machine.Stats())
+		l.unlock()
+	}
+}
+
+// picture is the connections that there are, what became of other datagrams, and the sum of the connections that were.
+func (t *table) picture() ([]*link, endpoint.Counts, conn.Stats) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	links := make([]*link, 0, len(t.links))
+	for l := range t.links {
+		links = append(links, l)
+	}
+	return links, t.endpoint.Counts(), t.past
+}
+
+// dropped is how many datagrams were no connection's.
+func (t *table) dropped() uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	counts := t.endpoint.Counts()
+	return counts.Malformed + counts.Unknown
 }

@@ -3,6 +3,7 @@ package transport
 import (
 	"sync"
 
+	"github.com/sessgen/sessgen/runtime/internal/conn"
 	"github.com/sessgen/sessgen/runtime/internal/endpoint"
 	"github.com/sessgen/sessgen/runtime/internal/mono"
 	"github.com/sessgen/sessgen/runtime/internal/udp"
@@ -13,6 +14,7 @@ type table struct {
 	mu       sync.Mutex
 	endpoint *endpoint.Endpoint[*link]
 	links    map[*link]struct{}
+	past     conn.Stats // the sum of those of the connections that are gone
 	// emptied is closed when the last link is gone. Once it is set, no link is added.
 	emptied chan struct{}
 }
@@ -55,10 +57,11 @@ func (t *table) counts() (endpoint.Counts, int) {
 	return t.endpoint.Counts(), t.endpoint.HalfOpen()
 }
 
-// remove forgets l, but answers for it with tombstone until the given time.
-func (t *table) remove(l *link, at, until mono.Time, tombstone []byte) {
+// remove forgets l, but for what it did, and answers for it with tombstone until the given time.
+func (t *table) remove(l *link, at, until mono.Time, tombstone []byte, did conn.Stats) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.past.Add(did)
 	t.endpoint.Remove(at, l.id, until, tombstone)
 	delete(t.links, l)
 	if t.emptied != nil && len(t.links) == 0 {

@@ -166,6 +166,7 @@ type Conn struct {
 	words      farewell
 	wordsDue   bool
 
+	tracer Tracer // nil for nobody
 	events eventQueue
 	stats  Stats
 }

@@ -95,7 +95,7 @@ func (c *Conn) handlePacket(now mono.Time, h *packet.Header, raw []byte) bool {
 	level, ok := c.levelOf(h)
 	k := &c.keys[level]
 	if !ok || k.gone {
-		c.stats.PacketsDropped++
+		c.drop(now, len(raw), DropUnreadable)
 		return false
 	}
 	if k.opener == nil {
@@ -104,22 +104,25 @@ func (c *Conn) handlePacket(now mono.Time, h *packet.Header, raw []byte) bool {
 	}
 	number, payload, err := c.open(now, level, h)
 	if err != nil {
-		c.stats.PacketsDropped++
+		c.drop(now, len(raw), DropForged)
 		return false
 	}
 	// RFC 9000 §12.3: "A receiver MUST discard a newly unprotected packet unless it is
 	// certain that it has not processed another packet with the same packet number".
 	if c.received[level].Has(number) {
-		c.stats.PacketsDropped++
+		c.drop(now, len(raw), DropDuplicate)
 		return true
 	}
 	c.stats.PacketsReceived++
+	if c.tracer != nil {
+		c.tracer.Received(now, Traced{Type: h.Type, Number: number, Size: len(raw), Frames: payload})
+	}
 	c.authenticated(now, level)
 	arrival := recovery.Arrival{Size: len(raw), Immediate: level != handshake.Application || c.mark == CE, Delay: c.ackDelay()}
 	switch err := c.handleFrames(now, level, payload, &arrival); {
 	case errors.Is(err, errNotNow):
 		// As if it had never come: the peer will send it again.
-		c.stats.PacketsDropped++
+		c.drop(now, len(raw), DropUnavailable)
 		return true
 	case err != nil:
 		var fault *CloseError

@@ -39,3 +39,16 @@ func (c *Conn) Stats() Stats {
 	stats.Buffered = c.buffered
 	return stats
 }
+
+// Add adds the counters of another connection. What describes a path stays as it is.
+func (s *Stats) Add(o Stats) {
+	s.PacketsSent += o.PacketsSent
+	s.PacketsReceived += o.PacketsReceived
+	s.PacketsLost += o.PacketsLost
+	s.PacketsRepeated += o.PacketsRepeated
+	s.SpuriousLosses += o.SpuriousLosses
+	s.PacketsDropped += o.PacketsDropped
+	s.PacketsForged += o.PacketsForged
+	s.BytesSent += o.BytesSent
+	s.BytesReceived += o.BytesReceived
+}

@@ -178,7 +178,7 @@ func (c *Conn) mayElicit(now mono.Time, level handshake.Level) bool {
 func (c *Conn) talkative(level handshake.Level) bool {
 	out := &c.crypto[level].out
 	return !out.blank(out.end) || level == handshake.Application &&
-		(c.lists[byTurn].n > 0 || c.lists[byControl].n > 0 || c.handshakeDoneDue || c.closeDue || c.pingDue || c.maxStreamsDue)
+		(c.lists[byTurn].n > 0 || c.lists[byControl].n > 0 || c.handshakeDoneDue || c.closeDue || c.goAwayDue || c.pingDue || c.maxStreamsDue)
 }
 
 func (c *Conn) numberLen(level handshake.Level) int {
@@ -213,6 +213,9 @@ func (c *Conn) seal(now mono.Time, p *builder) []byte {
 	} else {
 		c.writeLong(p, c.keys[p.level].sealer.Overhead())
 	}
+	if c.tracer != nil {
+		c.traceSent(now, p, number)
+	}
 	b := c.sealPacket(p, number, numberLen)
 	kind := recovery.Silent
 	switch {
@@ -245,6 +248,17 @@ func (c *Conn) seal(now mono.Time, p *builder) []byte {
 		c.dropLevel(handshake.Initial)
 	}
 	return b
+}
+
+// traceSent tells the tracer of a packet, before its frames can no longer be read.
+func (c *Conn) traceSent(now mono.Time, p *builder, number uint64) {
+	kind := packet.Short
+	if p.level != handshake.Application {
+		kind = c.long(p.level).Type
+	}
+	frames := p.b[p.begin+p.head:]
+	size := p.head + len(frames) + c.keys[p.level].sealer.Overhead()
+	c.tracer.Sent(now, Traced{Type: kind, Number: number, Size: size, Frames: frames})
 }
 
 // writeLong writes a long header. It was given room for a packet of the largest size; if the length of

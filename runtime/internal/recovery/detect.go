@@ -77,6 +77,9 @@ func (l *Loss) detect(now mono.Time, s handshake.Level, f Fates) {
 			continue
 		}
 		l.lostPackets++
+		if l.OnLost != nil {
+			l.OnLost(now, s, p.number)
+		}
 		l.sampler.Lost(int(p.size))
 		gone.Size += int(p.size)
 		gone.Count++

@@ -45,6 +45,8 @@ type Loss struct {
 	// "An endpoint MUST NOT set its PTO timer for the Application Data packet number
 	// space until the handshake is confirmed", because until then the peer may have no keys.
 	ProbeApplication bool
+	// OnLost hears of each packet that is taken for lost; nil for nobody.
+	OnLost func(now mono.Time, space handshake.Level, number uint64)
 	// ECN says whether packets leave marked as ECN-capable, and judges what comes back.
 	ECN ECN
 
