@@ -4,6 +4,8 @@ STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOFUMPT     = $(GO) run mvdan.cc/gofumpt@v0.12.0
 SEEDS    ?= 1000
 MUTANTS  ?= *
+EXPLORE  ?= 3,2,0
+EXPLORED ?= plain,_handshake_and_close
 FUZZTIME ?= 10s
 
 .DEFAULT_GOAL := help
@@ -49,6 +51,9 @@ race: ## the tests under the race detector
 sim: ## simulate SEEDS seeds of the transport, a tenth of that with programs above it, and ten thousand exchanges
 	$(GO) test ./runtime/internal/sim -run '^TestSwarm$$' -v -timeout 5h -sim.seeds=$(SEEDS)
 	SIM_LONG=1 $(GO) test ./runtime/simnet -run 'TestEcho' -timeout 1h -sim.seeds=$$(($(SEEDS) / 10 + 1))
+
+explore: ## walk through every interleaving of a connection's life, with EXPLORE=losses,duplicates,delays
+	$(GO) test ./runtime/internal/sim -run '^TestExplore/$(EXPLORED)' -v -timeout 10h -sim.explore=$(EXPLORE)
 
 mutants: ## plant the faults of testdata/mutants that match MUTANTS in the core, and see whether the tests catch them
 	$(GO) test ./runtime/internal/sim -run '^TestMutants' -v -timeout 5h -sim.mutants='$(MUTANTS)'
