@@ -9,7 +9,7 @@ EXPLORED ?= plain,_handshake_and_close
 FUZZTIME ?= 10s
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt lint generate generated race sim mutants explore fuzz bench
+.PHONY: help demo test check fmt lint generate generated race sim mutants explore fuzz attacks bench
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ fuzz: ## every fuzz target for FUZZTIME
 			echo "$$package $$target"; \
 			$(GO) test $$package -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) || exit 1; \
 		done
+
+attacks: ## the attacks of docs/verification.md at full size; needs a quiet machine
+	ATTACKS_LONG=1 $(GO) test -timeout 2h -v -run '^TestAttack' ./runtime/internal/... ./runtime/transport
 
 bench: ## the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...

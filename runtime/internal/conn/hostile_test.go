@@ -16,8 +16,14 @@ import (
 
 // forge makes an authentic packet of the end's, with frames that its machine would not send.
 func (s *side) forge(number uint64, frames []byte) []byte {
-	b := packet.AppendShort(nil, s.core.ids.peer, false, number, 4)
-	return s.core.keys[handshake.Application].sealer.Seal(b, b, frames, number)
+	b := packet.AppendShort(nil, s.core.ids.peer, s.core.phases.phase, number, 4)
+	sealer := s.core.keys[handshake.Application].sealer
+	numberAt := len(b) - 4
+	b = sealer.Seal(b, b, frames, number)
+	if cipher, hides := sealer.(handshake.Cipher); hides {
+		packet.ApplyMask(b, numberAt, 4, cipher.Mask(packet.SampleOf(b, numberAt)))
+	}
+	return b
 }
 
 // Each of these frames breaks a rule: the connection ends, with the rule's code, and the peer is told.

@@ -110,8 +110,18 @@ const farewells = 1024
 // initiate a key update before sending more protected packets than the confidentiality limit for the
 // selected AEAD permits", and "If a key update is not possible or integrity limits are reached, the endpoint MUST stop using the connection".
 func (c *Conn) watchLimit(now mono.Time) {
+	if c.over() {
+		return
+	}
+	// RFC 9000 §12.3: "If the packet number for sending reaches 2^62-1, the sender MUST close the connection". It
+	// does so while it has numbers to say it with.
+	if c.loss.NextNumber(handshake.Application) > packet.MaxNumber-farewells {
+		c.suspect(violation(packet.InternalError, "no more packet numbers"))
+		c.settle(now)
+		return
+	}
 	cipher, limited := c.keys[handshake.Application].sealer.(handshake.Cipher)
-	if !limited || c.over() {
+	if !limited {
 		return
 	}
 	limit, _ := cipher.Limits()

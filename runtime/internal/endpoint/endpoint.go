@@ -280,10 +280,14 @@ func (e *Endpoint[C]) routeShort(now mono.Time, id ID, datagram, reply []byte) R
 		return Route[C]{Verdict: Reply, Reply: append(reply, answer...)}
 	}
 	e.counts.Unknown++
-	// A reset is shorter than what brought it about, so that two ends that have
-	// forgotten each other fall silent (RFC 9000 §10.3.3).
-	size := min(packet.MaxReset, len(datagram)-1)
-	if !e.config.Listening || size < packet.MinReset || !e.resets.take(now) {
+	// RFC 9000 §10.3.3: "An endpoint MUST ensure that every Stateless Reset that it sends is smaller
+	// than the packet that triggered it". There are two sizes, so that two ends
+	// that have forgotten each other fall silent at once.
+	size := packet.MaxReset
+	if len(datagram) <= packet.MaxReset {
+		size = packet.MinReset
+	}
+	if !e.config.Listening || size >= len(datagram) || !e.resets.take(now) {
 		return Route[C]{}
 	}
 	e.counts.Resets++

@@ -129,7 +129,7 @@ func TestS06UnknownConnection(t *testing.T) {
 		}
 		datagram = r.Reply
 		exchanged++
-		require.Less(t, exchanged, 30)
+		require.LessOrEqual(t, exchanged, 2)
 	}
 
 	// The dialing end knows the token that its peer gave it.
