@@ -102,9 +102,9 @@ func (d *Decoder) run(size int) []byte {
 	return run
 }
 
-// firstVarint is the varint that run begins with, and its length: 0 if it is malformed.
+// firstVarint is the varint that run begins with, and its length: 0 if it is malformed or there is none.
 func firstVarint(run []byte) (v uint64, n int) {
-	if run[0] < 0x80 {
+	if len(run) > 0 && run[0] < 0x80 {
 		return uint64(run[0]), 1
 	}
 	if len(run) > 1 && run[1] < 0x80 {

@@ -1,0 +1,233 @@
+package gen_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sessgen/sessgen/examples/bank/bank"
+	"github.com/sessgen/sessgen/examples/echo/echo"
+	"github.com/sessgen/sessgen/gen/testdata/misuse/peer"
+	"github.com/sessgen/sessgen/runtime/session"
+)
+
+// The misuses that the compiler lets pass. docs/misuse.md lists them by the names of these tests.
+func TestMisuseThatCompiles(t *testing.T) {
+	ctx := t.Context()
+	open := func(t *testing.T) (bank.BankClientStart, bank.BankClientAccount) {
+		conn, srv := session.Pipe()
+		bank.RegisterBankTeller(srv, peer.Tell)
+		start, err := bank.OpenBankClient(ctx, conn)
+		require.NoError(t, err)
+		account, err := start.SendOpen(ctx, "ada")
+		require.NoError(t, err)
+		t.Cleanup(func() { start.Abort(nil) })
+		return start, account
+	}
+	// unharmed: the session goes on to its end.
+	unharmed := func(t *testing.T, account bank.BankClientAccount) {
+		end, err := peer.Leave(ctx, account)
+		require.NoError(t, err)
+		require.NoError(t, end.Close(ctx))
+	}
+
+	t.Run("state used twice", func(t *testing.T) {
+		start, account := open(t)
+		_, err := start.SendOpen(ctx, "bob")
+		require.ErrorIs(t, err, session.ErrStateUsed)
+		unharmed(t, account)
+	})
+	t.Run("state used by two goroutines", func(t *testing.T) {
+		_, account := open(t)
+		var won atomic.Pointer[bank.BankClientAccount]
+		var group sync.WaitGroup
+		for range 8 {
+			group.Go(func() {
+				next, err := account.SendDeposit(ctx, 1)
+				if err == nil {
+					if !won.CompareAndSwap(nil, &next) {
+						t.Error("two have won")
+					}
+				} else if !bytes.Contains([]byte(err.Error()), []byte(session.ErrStateUsed.Error())) {
+					t.Error(err)
+				}
+			})
+		}
+		group.Wait()
+		require.Equal(t, int64(1), won.Load().Balance())
+		unharmed(t, *won.Load())
+	})
+	t.Run("zero state", func(t *testing.T) {
+		_, err := bank.BankClientAccount{}.SendDeposit(ctx, 1)
+		require.ErrorIs(t, err, session.ErrNoSession)
+		bank.BankClientAccount{}.Abort(nil)
+	})
+	t.Run("branch built by hand", func(t *testing.T) {
+		branch := bank.BankClientAfterWithdrawCash{Paid: 1_000_000}
+		_, err := branch.Next.SendDeposit(ctx, 1)
+		require.ErrorIs(t, err, session.ErrNoSession)
+	})
+	t.Run("state converted", func(t *testing.T) {
+		// Both hold a step and nothing else, so Go converts one to the other.
+		conn, srv := session.Pipe()
+		bank.RegisterBankTeller(srv, peer.Tell)
+		start, err := bank.OpenBankClient(ctx, conn)
+		require.NoError(t, err)
+		_, _, err = bank.BankClientAfterQuit(start).RecvBye(ctx)
+		require.ErrorIs(t, err, session.ErrNoSession)
+		account, err := start.SendOpen(ctx, "ada")
+		require.NoError(t, err)
+		unharmed(t, account)
+	})
+	t.Run("error ignored", func(t *testing.T) {
+		_, account := open(t)
+		asked, _ := account.SendWithdraw(ctx, 1000) // of nothing
+		_, err := asked.Recv(ctx)
+		require.ErrorIs(t, err, session.ErrNoSession)
+		unharmed(t, account)
+	})
+	t.Run("false contract", func(t *testing.T) {
+		_, account := open(t)
+		_, err := account.SendWithdraw(ctx, 1000)
+		var contract *session.ContractError
+		require.ErrorAs(t, err, &contract)
+		require.Equal(t, "0 < amount && amount <= balance", contract.Where)
+		unharmed(t, account)
+	})
+	t.Run("value without an encoding", func(t *testing.T) {
+		conn, srv := session.Pipe()
+		echo.RegisterEchoServer(srv, peer.Count)
+		ready, err := echo.OpenEchoClient(ctx, conn)
+		require.NoError(t, err)
+		_, err = ready.SendSay(ctx, "\xff")
+		require.ErrorAs(t, err, new(*session.EncodeError))
+		end, err := ready.SendBye(ctx)
+		require.NoError(t, err)
+		require.NoError(t, end.Close(ctx))
+	})
+	t.Run("no member of an enum", func(t *testing.T) {
+		refuse := func(ctx context.Context, start bank.BankTellerStart) (end bank.BankTellerEnd, err error) {
+			_, account, err := start.RecvOpen(ctx)
+			for err == nil {
+				var branch bank.BankTellerAccountBranch
+				branch, err = account.Recv(ctx)
+				switch b := branch.(type) {
+				case bank.BankTellerAccountDeposit:
+					account = b.Next
+				case bank.BankTellerAccountWithdraw:
+					_, err = b.Next.SendRefuse(ctx, bank.Reason(7))
+					require.ErrorAs(t, err, new(*session.EncodeError))
+					account, err = b.Next.SendRefuse(ctx, bank.ReasonFrozen)
+				case bank.BankTellerAccountQuit:
+					return b.Next.SendBye(ctx, bank.Receipt{})
+				}
+			}
+			return end, err
+		}
+		require.NoError(t, peer.Teller(ctx, refuse))
+	})
+	t.Run("end forged", func(t *testing.T) {
+		err := peer.Customer(ctx, func(context.Context, bank.BankClientStart) (bank.BankClientEnd, error) {
+			return bank.BankClientEnd{}, nil
+		})
+		require.ErrorIs(t, err, session.ErrUnfinished)
+		require.ErrorIs(t, err, net.ErrClosed)
+	})
+	t.Run("end of another session", func(t *testing.T) {
+		_, account := open(t)
+		end, err := peer.Leave(ctx, account)
+		require.NoError(t, err)
+		err = peer.Customer(ctx, func(context.Context, bank.BankClientStart) (bank.BankClientEnd, error) { return end, nil })
+		require.ErrorIs(t, err, session.ErrUnfinished)
+		require.NoError(t, end.Close(ctx))
+	})
+	t.Run("branch missing in a type switch", func(t *testing.T) {
+		err := peer.Customer(ctx, func(ctx context.Context, start bank.BankClientStart) (end bank.BankClientEnd, err error) {
+			return peer.Poor(ctx, start, func(ctx context.Context, asked bank.BankClientAfterWithdraw) (next bank.BankClientAccount, err error) {
+				branch, err := asked.Recv(ctx)
+				if refuse, refused := branch.(bank.BankClientAfterWithdrawRefuse); refused {
+					return refuse.Next, nil
+				}
+				return next, err // and the cash?
+			})
+		})
+		require.ErrorIs(t, err, session.ErrNoSession)
+	})
+	t.Run("body panics", func(t *testing.T) {
+		var at bank.BankClientStart
+		require.PanicsWithValue(t, "oh", func() {
+			_ = peer.Customer(ctx, func(_ context.Context, start bank.BankClientStart) (bank.BankClientEnd, error) {
+				at = start
+				panic("oh")
+			})
+		})
+		_, err := at.SendOpen(ctx, "ada")
+		require.ErrorIs(t, err, net.ErrClosed)
+	})
+	t.Run("state used after its session", func(t *testing.T) {
+		_, account := open(t)
+		account.Abort(nil)
+		_, err := account.SendDeposit(ctx, 1)
+		require.ErrorAs(t, err, new(*session.AbortError))
+		require.ErrorIs(t, err, net.ErrClosed)
+	})
+	t.Run("session dropped", func(t *testing.T) {
+		log := &logged{}
+		before := slog.Default()
+		slog.SetDefault(slog.New(slog.NewTextHandler(log, nil)))
+		defer slog.SetDefault(before)
+		conn, srv := session.Pipe()
+		result := make(chan error, 1)
+		bank.RegisterBankTeller(srv, func(ctx context.Context, start bank.BankTellerStart) (bank.BankTellerEnd, error) {
+			end, err := peer.Tell(ctx, start)
+			result <- err
+			return end, err
+		})
+		drop(t, conn)
+		for {
+			runtime.GC()
+			select {
+			case err := <-result:
+				require.ErrorAs(t, err, new(*session.AbortError))
+				require.ErrorIs(t, err, net.ErrClosed)
+				require.Contains(t, log.String(), "dropped before its end")
+				return
+			case <-time.After(time.Millisecond):
+			}
+		}
+	})
+}
+
+// drop opens an account, and forgets it.
+func drop(t *testing.T, conn session.Conn) {
+	start, err := bank.OpenBankClient(t.Context(), conn)
+	require.NoError(t, err)
+	_, err = start.SendOpen(t.Context(), "ada")
+	require.NoError(t, err)
+}
+
+// logged is a log that may be read while it is written.
+type logged struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logged) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
