@@ -115,20 +115,26 @@ func (d *deviant) Ended(p *session.Protocol, role int, err error) {
 	}
 }
 
+// cut reads the number that bytes begin with, and how long it is: 0 if there is none.
+func cut(b []byte) (number uint64, size int) {
+	number, size = binary.Uvarint(b)
+	return number, max(size, 0)
+}
+
 // relabel gives a message the number of another label, or of none.
 func (d *deviant) relabel(message []byte) []byte {
-	number, n := binary.Uvarint(message)
+	number, n := cut(message)
 	other := d.protocol.Messages[d.source.below(len(d.protocol.Messages))].Number
 	if n > 0 && other == number {
 		other = uint64(len(d.protocol.Messages)) + uint64(d.source.byte())
 	}
-	return append(binary.AppendUvarint(nil, other), message[max(n, 0):]...)
+	return append(binary.AppendUvarint(nil, other), message[n:]...)
 }
 
 // spoil makes bytes of a payload that are, most of the time, no encoding.
 func (d *deviant) spoil(message []byte) []byte {
 	spoiled := slices.Clone(message)
-	_, n := binary.Uvarint(spoiled)
+	_, n := cut(spoiled)
 	switch d.source.byte() % 4 {
 	case 0: // cut short
 		return spoiled[:n+d.source.below(len(spoiled)-n+1)]
@@ -145,7 +151,7 @@ func (d *deviant) spoil(message []byte) []byte {
 // revalue makes a payload that is well-formed, with another value in each field:
 // most of the time the predicate does not hold for them.
 func (d *deviant) revalue(message []byte) []byte {
-	_, n := binary.Uvarint(message)
+	_, n := cut(message)
 	out, rest := slices.Clone(message[:n]), message[n:]
 	for len(rest) > 0 {
 		number, typ, size := protowire.ConsumeField(rest)
@@ -165,7 +171,7 @@ func (d *deviant) field(out []byte, number protowire.Number, typ protowire.Type,
 	case protowire.VarintType:
 		return protowire.AppendVarint(protowire.AppendTag(out, number, typ), uint64(d.source.integer()))
 	case protowire.BytesType:
-		_, tag := binary.Uvarint(field)
+		_, tag := cut(field)
 		value, _ := protowire.ConsumeBytes(field[tag:])
 		value = append(slices.Clone(value), value...) // twice as long
 		if d.source.byte()%2 == 0 {

@@ -40,8 +40,8 @@ const (
 	grace    = time.Minute
 )
 
-func newExecution(t *testing.T, p *session.Protocol, role int, way *ways, input []byte) *execution {
-	s := newSource(input)
+func newExecution(t *testing.T, p *session.Protocol, role int, way *ways, l literals, input []byte) *execution {
+	s := newSource(input, l)
 	r := &execution{
 		t: t, protocol: p, role: role, story: &story{}, done: make(chan struct{}), before: runtime.NumGoroutine(), own: bubble(trace(false)),
 	}

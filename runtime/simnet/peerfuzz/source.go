@@ -12,19 +12,21 @@ import (
 type source struct {
 	data   []byte
 	random *rand.Rand
-	// ints and texts are values that were seen in this run: a predicate is often about one of them.
-	ints  []int64
-	texts []string
-	depth int
+	// ints and texts are values that were seen in this run, and literals those of the
+	// schema: a predicate is often about one of them.
+	ints     []int64
+	texts    []string
+	literals literals
+	depth    int
 }
 
 // seenMax bounds how many values are kept of each kind.
 const seenMax = 16
 
-func newSource(data []byte) *source {
+func newSource(data []byte, l literals) *source {
 	h := fnv.New64a()
 	_, _ = h.Write(data)
-	return &source{data: data, random: rand.New(rand.NewPCG(h.Sum64(), 0xf022))}
+	return &source{data: data, literals: l, random: rand.New(rand.NewPCG(h.Sum64(), 0xf022))}
 }
 
 // exhausted reports whether the input is used up.
@@ -67,10 +69,7 @@ func (s *source) integer() int64 {
 	case 2:
 		return int64(s.byte())
 	case 3, 4, 5:
-		if len(s.ints) > 0 {
-			return s.ints[s.below(len(s.ints))] + [...]int64{0, 0, -1, 1}[s.below(4)]
-		}
-		return 1
+		return known(s, s.ints, s.literals.ints) + [...]int64{0, 0, -1, 1}[s.below(4)]
 	case 6:
 		return extremes[s.below(len(extremes))]
 	}
@@ -89,10 +88,22 @@ func fit(v, least, most int64) int64 {
 	return least + int64(uint64(v)%span)
 }
 
+// known draws one of the values of both lists, or the zero value.
+func known[T any](s *source, a, b []T) (v T) {
+	if len(a)+len(b) == 0 {
+		return v
+	}
+	i := s.below(len(a) + len(b))
+	if i < len(a) {
+		return a[i]
+	}
+	return b[i-len(a)]
+}
+
 // length draws a length, small most of the time.
 func (s *source) length() int {
-	if s.byte()%8 == 0 && len(s.ints) > 0 {
-		return int(fit(s.ints[s.below(len(s.ints))]+int64(s.below(3))-1, 0, 1<<12))
+	if s.byte()%8 == 0 {
+		return int(fit(known(s, s.ints, s.literals.ints)+int64(s.below(3))-1, 0, 1<<12))
 	}
 	return s.below(6)
 }
@@ -101,8 +112,11 @@ func (s *source) length() int {
 var alphabet = []rune("abcdefghijklmnopqrstuvwxyzABC0123456789 .-_@/:\x00\n\"é世\U0001f600")
 
 func (s *source) text() string {
-	if s.byte()%4 == 0 && len(s.texts) > 0 {
-		return s.texts[s.below(len(s.texts))]
+	switch s.byte() % 8 {
+	case 0, 1, 2:
+		return known(s, s.texts, s.literals.texts)
+	case 3: // two of them, as a predicate about a prefix or a suffix wants it
+		return known(s, s.texts, s.literals.texts) + known(s, s.texts, s.literals.texts)
 	}
 	text := make([]rune, s.length())
 	for i := range text {
@@ -137,6 +151,12 @@ func (s *source) time() time.Time {
 	}
 	// A second of the years 1 to 9999.
 	return time.Unix(fit(s.integer(), -62135596800, 253402300799), int64(s.below(1e9))).UTC()
+}
+
+// duration draws a duration, most often in whole milliseconds or seconds.
+func (s *source) duration() time.Duration {
+	units := [...]time.Duration{time.Second, time.Millisecond, time.Second, 1}
+	return units[s.byte()%4] * time.Duration(s.integer())
 }
 
 // seeInt keeps an integer to draw again.

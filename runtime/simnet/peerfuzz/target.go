@@ -53,12 +53,12 @@ func target(f *testing.F, p *session.Protocol, role int, set bool, play func(*ex
 	for _, input := range seeds() {
 		f.Add(input)
 	}
-	way := newWays(p)
+	way, texts := newWays(p), literalsOf(p)
 	f.Fuzz(func(t *testing.T, input []byte) {
 		watchdog := time.AfterFunc(spin, func() { panic("peerfuzz: the body of " + p.Name + " " + p.Roles[role] + " runs in circles") })
 		defer watchdog.Stop()
 		synctest.Test(t, func(t *testing.T) {
-			r := newExecution(t, p, role, way, input)
+			r := newExecution(t, p, role, way, texts, input)
 			play(r)
 			r.judge()
 		})

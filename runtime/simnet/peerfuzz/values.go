@@ -45,7 +45,7 @@ func (p *Peer) Bytes() []byte { return p.source.bytes() }
 func (p *Peer) Time() time.Time { return p.source.time() }
 
 // Duration draws a duration.
-func (p *Peer) Duration() time.Duration { return time.Duration(p.source.integer()) }
+func (p *Peer) Duration() time.Duration { return p.source.duration() }
 
 // Below draws a number less than n: the member of an enumeration.
 func (p *Peer) Below(n int) int { return p.source.below(n) }
