@@ -10,7 +10,8 @@ import (
 // round trip, and sends at that rate with about two bandwidth-delay products in flight, rather than
 // until something is lost. Names are the draft's, in this project's spelling.
 //
-// It deviates where the draft takes loss for congestion: see noise.go.
+// It deviates in two places: it does not take for congestion what the path loses anyway (noise.go), and a probe
+// that met congestion keeps but half of what it won, and the next one waits until a CUBIC flow would have come back (failed).
 type BBR struct {
 	maxDatagram int
 	random      uint64
@@ -122,6 +123,10 @@ func (b *BBR) OnAcked(Acked) {}
 func (b *BBR) OnAck(s Sample) {
 	b.updateModel(s)
 	b.noise.onAck(s, b)
+	if b.noise.probeFull {
+		b.noise.probeFull = false
+		b.tooHigh(s.Now, s.TotalDelivered, s.TxInFlight, s.AppLimited)
+	}
 	b.updateCongestionSignals(s)
 	b.model.updateAggregation(s, b.window)
 	b.checkFullBW(s)

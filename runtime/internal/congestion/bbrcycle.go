@@ -1,6 +1,7 @@
 package congestion
 
 import (
+	"math"
 	"time"
 
 	"github.com/sessgen/sessgen/runtime/internal/mono"
@@ -9,12 +10,14 @@ import (
 // bbrCycle is where BBR stands in ProbeBW: it goes down until the queue is gone,
 // cruises, refills the pipe, then goes up to see whether there is more.
 type bbrCycle struct {
-	since  mono.Time     // of the phase
-	wait   time.Duration // from going down until the next probe
-	rounds int           // since going down
-	phase  ackPhase
+	since mono.Time     // of the phase
+	wait  time.Duration // from going down until the next probe
+	phase ackPhase
 	// samples: losses now are those of a probe, and bound what may be in flight in the long run.
 	samples bool
+	// failed: the probe under way met congestion. before is what the bandwidth was before it.
+	failed bool
+	before int
 	// upRounds is how many rounds the probe has lasted, growth how many bytes the bound grows by in a round, upAcked what of it was not used yet.
 	upRounds, growth, upAcked int
 }
@@ -32,9 +35,7 @@ const (
 
 const (
 	bbrProbeWait = 2 * time.Second
-	// bbrRenoRounds: a probe comes at least so often, so that a Reno flow on the same path is not kept down longer than by its like.
-	bbrRenoRounds = 63
-	bbrUpRounds   = 30
+	bbrUpRounds  = 30
 )
 
 func (b *BBR) enterPhase(s Sample, state bbrState, gain, windowGain int) {
@@ -47,8 +48,11 @@ func (b *BBR) startDown(s Sample) {
 	b.model.lossInRound, b.model.bwLatest, b.model.inflightLatest = false, 0, 0
 	c := &b.cycle
 	c.growth = 0
-	c.rounds = int(b.draw() & 1)
 	c.wait = bbrProbeWait + time.Duration(b.draw()%uint64(time.Second))
+	if c.failed {
+		c.wait = max(c.wait, b.comeback())
+	}
+	c.failed = false
 	c.phase = acksProbeStopping
 	b.model.startRound(s)
 	b.enterPhase(s, bbrDown, bbrDownGain, bbrWindowGain)
@@ -58,6 +62,7 @@ func (b *BBR) startRefill(s Sample) {
 	b.model.resetLow()
 	c := &b.cycle
 	c.upRounds, c.upAcked, c.phase = 0, 0, acksRefilling
+	c.before = b.model.bw()
 	b.model.startRound(s)
 	b.enterPhase(s, bbrRefill, 100, bbrWindowGain)
 }
@@ -109,8 +114,7 @@ func (b *BBR) enterCruise(s Sample) {
 
 // probeDue reports whether it is time to look for more bandwidth.
 func (b *BBR) probeDue(s Sample) bool {
-	rounds := min(b.bdp(100)/b.maxDatagram, bbrRenoRounds)
-	return s.Now.Sub(b.cycle.since) > b.cycle.wait || b.cycle.rounds >= max(1, rounds)
+	return s.Now.Sub(b.cycle.since) > b.cycle.wait
 }
 
 // upDone reports whether the probe has seen what there is.
@@ -198,6 +202,7 @@ func (b *BBR) OnLost(l Lost) {
 func (b *BBR) tooHigh(now mono.Time, delivered uint64, inflight int, appLimited bool) {
 	b.arm()
 	b.cycle.samples = false
+	b.fail()
 	if !appLimited {
 		b.model.inflightHigh = max(inflight, min(b.bdp(100), b.window)*bbrBeta/100)
 	}
@@ -213,4 +218,29 @@ func (b *BBR) OnCE(now, _ mono.Time) {
 	if b.cycle.samples {
 		b.tooHigh(now, b.model.roundEnd, b.model.inflightLatest, false)
 	}
+}
+
+var Fwait time.Duration = 2
+var Fgain = 50
+
+// fail notes that the probe under way met congestion. What it won was another flow's: half of it is given
+// back. A path that has become faster gives the other half at each probe.
+func (b *BBR) fail() {
+	c := &b.cycle
+	if c.failed {
+		return
+	}
+	c.failed = true
+	for i, bw := range b.model.maxBW {
+		if c.before > 0 && bw > c.before {
+			b.model.maxBW[i] = c.before + (bw-c.before)/2
+		}
+	}
+}
+
+// comeback is how long a CUBIC flow that has half the path takes to come back to where it was before a loss: K of RFC 9438 §4.2. The
+// draft waits for a Reno flow's comeback, at most 63 round trips, which is far less.
+func (b *BBR) comeback() time.Duration {
+	half := float64(b.bdp(100)/b.maxDatagram) / 2
+	return time.Duration(math.Cbrt(half*(1-cubicBeta)/cubicC) * float64(time.Second))
 }

@@ -60,7 +60,6 @@ func (b *BBR) updateModel(s Sample) {
 	if m.roundStart {
 		m.startRound(s)
 		m.rounds++
-		b.cycle.rounds++
 	}
 	m.bwLatest, m.inflightLatest = max(m.bwLatest, s.Rate), max(m.inflightLatest, s.Delivered)
 	if m.lossRoundStart = s.PriorDelivered >= m.lossRoundEnd; m.lossRoundStart {

@@ -7,15 +7,19 @@ import (
 
 // noise tells losses that are congestion from those that the path has anyway.
 //
-// The draft takes 2 % of a round for too much. At 1 % of random loss and 170 packets in flight that happens by
-// chance in 9 % of rounds, at 5 % nearly always, and BBR would give away most of a path that is free. But loss
-// without a queue is not congestion: where a round's shortest round trip is within a tenth of the path's, and
-// nothing is marked, what is lost is learnt as the path's own. It is not counted later, with
-// what chance may add to it; the draft's 2 % come on top. What a probe loses is never learnt, so that a
-// bottleneck with hardly a buffer, which shows no queue, still ends every probe.
+// The draft takes 2 % of a round for too much, and in a round that is no probe anything. At 1 % of random loss and
+// 170 packets in flight there is 2 % by chance in 9 % of rounds, at 5 % nearly always, and BBR would give away most of a
+// path that is free. But loss without a queue is not congestion: where a round's shortest round trip is within a tenth of
+// the path's, and nothing is marked, what is lost may be the path's own. It is, if it is lost all the time: overflows come and go,
+// so the share that counts is the least of several stretches. That much, and what chance may
+// add to it, is not counted; the draft's limits hold for the rest. What a probe loses is never learnt, so that a bottleneck with
+// hardly a buffer, which shows no queue, still ends every probe.
 type noise struct {
-	// learntLost of learntAll bytes were lost without a queue; older rounds count less and less.
-	learntLost, learntAll float64
+	// stretches are the shares lost in the latest stretches of quiet rounds, n how many there were.
+	stretches [noiseStretches]float64
+	n         int
+	// learntLost of learntAll bytes were lost in the stretch at hand.
+	learntLost, learntAll int
 
 	// The round at hand.
 	end      uint64
@@ -26,8 +30,8 @@ type noise struct {
 	marked   bool
 	probed   bool // more was tried in it, or in the one before
 	wasProbe bool
-	// startupFull: a round of Startup lost too much.
-	startupFull bool
+	// startupFull: a round of Startup lost too much. probeFull: the last round, one of a probe, did.
+	startupFull, probeFull bool
 }
 
 const (
@@ -35,18 +39,25 @@ const (
 	quietRTT = 10
 	// noiseMax is the most that is taken for a path's own, in percent.
 	noiseMax = 25
-	// noiseMemory is for how many rounds what was learnt counts.
-	noiseMemory = 16
+	// A stretch is so many datagrams long, and so many count.
+	noiseStretch   = 500
+	noiseStretches = 4
+	// noiseFew datagrams tell nothing, where they are no more than 1 % of the round.
+	noiseFew = 1
 	// noiseChance is how many standard deviations chance may add.
-	noiseChance = 2
+	noiseChance = 3
 )
 
 // share is what the path loses anyway, from 0 to 1.
 func (n *noise) share() float64 {
-	if n.learntAll == 0 {
+	if n.n == 0 {
 		return 0
 	}
-	return min(n.learntLost/n.learntAll, noiseMax/100.0)
+	least := noiseMax / 100.0
+	for _, share := range n.stretches[:min(n.n, noiseStretches)] {
+		least = min(least, share)
+	}
+	return least
 }
 
 // expected is how much of so many bytes the path may lose anyway.
@@ -98,16 +109,26 @@ func (n *noise) judge(b *BBR) {
 		}
 		n.startupFull = n.events >= bbrStartupFullLosses && n.lost > limit
 	}
-	// Without a queue so much more is no congestion; with one, anything that the path does not lose anyway is.
-	limit := n.expected(all, b)
+	limit := max(n.expected(all, b), min(noiseFew*b.maxDatagram, all/100))
+	n.probeFull = b.state == bbrUp && n.lost > limit
 	if quiet {
-		limit = max(n.allowed(all, b), all*noiseMax/100)
+		limit = n.allowed(all, b)
 	}
 	if n.lost > limit {
 		b.model.lossInRound = true
 	}
-	if quiet && !n.probed && !n.wasProbe && all > 0 {
-		n.learntLost += float64(n.lost) - n.learntLost/noiseMemory
-		n.learntAll += float64(all) - n.learntAll/noiseMemory
+	if quiet && !n.probed && !n.wasProbe {
+		n.learn(all, b.maxDatagram)
+	}
+}
+
+// learn takes in a round without a queue.
+func (n *noise) learn(all, maxDatagram int) {
+	n.learntLost += n.lost
+	n.learntAll += all
+	if n.learntAll >= noiseStretch*maxDatagram {
+		n.stretches[n.n%noiseStretches] = float64(n.learntLost) / float64(n.learntAll)
+		n.n++
+		n.learntLost, n.learntAll = 0, 0
 	}
 }
