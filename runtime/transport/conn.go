@@ -115,7 +115,7 @@ func (c *Conn) LocalAddr() net.Addr { return c.link.localAddr() }
 func (c *Conn) RemoteAddr() net.Addr { return c.link.remoteAddr() }
 
 func (l *link) localAddr() net.Addr  { return net.UDPAddrFromAddrPort(l.shard.sock.LocalAddr()) }
-func (l *link) remoteAddr() net.Addr { return net.UDPAddrFromAddrPort(l.peer) }
+func (l *link) remoteAddr() net.Addr { return net.UDPAddrFromAddrPort(l.who().Addr) }
 
 // Stats returns a picture of the connection. It stays what it was at the end.
 func (c *Conn) Stats() Stats {

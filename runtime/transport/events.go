@@ -3,6 +3,7 @@ package transport
 import (
 	"bytes"
 	"errors"
+	"log/slog"
 
 	"github.com/sessgen/sessgen/runtime/internal/conn"
 	"github.com/sessgen/sessgen/runtime/session"
@@ -30,6 +31,9 @@ func (l *link) settle() {
 				l.machine.OfferToken(now(), l.shard.table.established(now(), l))
 				l.wantWrite()
 			}
+		case conn.EventMoved:
+			l.journal().log(slog.LevelDebug, "moved", slog.String("peer", l.peer.String()), slog.String("to", e.Addr.String()))
+			l.peer = e.Addr
 		case conn.EventToken:
 			tokens.put(tokenKey{l.peer, l.version()}, addressToken{
 				bytes: bytes.Clone(e.Data), got: now(), rtt: l.machine.Stats().SmoothedRTT,

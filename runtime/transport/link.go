@@ -22,15 +22,15 @@ import (
 type link struct {
 	shard *shard
 	id    endpoint.ID
-	peer  netip.AddrPort
 	inbox inbox
 	// values is the parent of the contexts of sessions that the peer opens; nil at the dialing end.
 	values context.Context
 
 	mu      sync.Mutex
 	machine *conn.Conn
-	tls     *tls.Config // nil in plaintext
-	shaking *shaking    // nil once the handshake is over
+	peer    netip.AddrPort // of a listening end's, it may change
+	tls     *tls.Config    // nil in plaintext
+	shaking *shaking       // nil once the handshake is over
 	state   *tls.ConnectionState
 	streams map[conn.StreamID]*stream
 	waiters []*waiter // for the connection to come up, or to be gone

@@ -58,6 +58,8 @@ type ServerStats struct {
 	PacketsSent, PacketsReceived, PacketsLost, PacketsRepeated uint64
 	// PacketsDropped came for a connection and were not taken in; DatagramsDropped were no connection's: damaged, made up, or too late.
 	PacketsDropped, DatagramsDropped uint64
+	// Moves are how often a client's address changed, and was validated.
+	Moves uint64
 	// Resets told peers of connections from before a restart that nothing is known of them.
 	Resets                   uint64
 	BytesSent, BytesReceived uint64
@@ -71,6 +73,7 @@ func (s *ServerStats) add(c conn.Stats) {
 	s.PacketsDropped += c.PacketsDropped
 	s.BytesSent += c.BytesSent
 	s.BytesReceived += c.BytesReceived
+	s.Moves += c.Moves
 }
 
 // Stats returns a picture of the server. It looks at each connection in turn.

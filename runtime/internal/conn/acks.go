@@ -24,6 +24,7 @@ const (
 	refClose
 	refFinRead
 	refGoAway
+	refPath     // a challenge, or its answer: neither is sent again as it was (RFC 9000 §13.3)
 	refMTUProbe // Length is its size
 )
 

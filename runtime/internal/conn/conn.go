@@ -18,6 +18,8 @@
 package conn
 
 import (
+	"net/netip"
+
 	"github.com/sessgen/sessgen/runtime/internal/flow"
 	"github.com/sessgen/sessgen/runtime/internal/handshake"
 	"github.com/sessgen/sessgen/runtime/internal/mono"
@@ -60,6 +62,8 @@ const (
 	EventFinished
 	// EventAborted: the peer, or a fault of the peer's, ended Stream; Err is an *AbortError. The stream is gone.
 	EventAborted
+	// EventMoved: the peer's address is Addr from now on. At the listening end only.
+	EventMoved
 	// EventClosed: the connection is over; Err says why, nil after a Close that drained. It is the last event.
 	EventClosed
 )
@@ -70,6 +74,7 @@ type Event struct {
 	Stream StreamID
 	Level  handshake.Level
 	Data   []byte
+	Addr   netip.AddrPort
 	Err    error
 }
 
@@ -79,6 +84,8 @@ type Conn struct {
 	client bool
 	phase  phase
 	path   path
+	moving moving
+	answer answer
 	ids    ids
 	peer   peer
 	// resetToken is the listening end's: what a stateless reset of the connection ends with.
@@ -122,9 +129,11 @@ type Conn struct {
 	repeating bool
 	// settledAt is when this end last asked for an answer only so that the peer hears which acknowledgements arrived.
 	settledAt mono.Time
-	mark      Mark   // of the datagram at hand
-	ect       bool   // the datagram that PollTransmit returned last is to be marked
-	opened    []byte // the payload of the packet at hand
+	from      netip.AddrPort // of the datagram at hand
+	size      int            // the same
+	mark      Mark           // of the datagram at hand
+	ect       bool           // the datagram that PollTransmit returned last is to be marked
+	opened    []byte         // the payload of the packet at hand
 	unmasked  [packet.MaxMaskedHeader]byte
 	scratch   [16]byte
 

@@ -96,6 +96,10 @@ func (c *Conn) handleFrame(now mono.Time, level handshake.Level, f *packet.Frame
 		c.heardClose()
 	case packet.CloseOK:
 		c.answered = c.answered || c.closeBegan != mono.Never
+	case packet.PathChallenge:
+		c.heardChallenge(f.Data)
+	case packet.PathResponse:
+		c.heardResponse(f.Data)
 	case packet.GoAway:
 		return c.heardGoAway(StreamID(f.Value))
 	case packet.ConnectionAbort:

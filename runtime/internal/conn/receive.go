@@ -16,9 +16,8 @@ import (
 // HandleDatagram takes in one datagram that arrived from the address at time
 // now. The machine copies what it keeps.
 //
-// Whose datagram it is, its packets' protection says, and not where it comes from:
-// one from another address than the connection's is taken in like any other, and what is sent
-// still goes to the address that the handshake came from.
+// Whose datagram it is, its packets' protection says, and not where it comes from: one from another address than
+// the connection's is taken in like any other. What is sent goes there once the address has been validated: see migrate.go.
 func (c *Conn) HandleDatagram(now mono.Time, from netip.AddrPort, datagram []byte) {
 	c.HandleMarked(now, from, datagram, NotECT)
 }
@@ -36,15 +35,18 @@ const (
 
 // HandleMarked is HandleDatagram for a driver that sees which mark a datagram came with.
 func (c *Conn) HandleMarked(now mono.Time, from netip.AddrPort, datagram []byte, mark Mark) {
-	c.mark = mark
+	c.mark, c.from, c.size = mark, from, len(datagram)
 	c.stats.BytesReceived += uint64(len(datagram))
 	if c.over() {
 		// The peer goes on: it is told once more.
 		c.wordsDue = c.words != nothing
 		return
 	}
-	if from == c.path.addr {
+	switch from {
+	case c.path.addr:
 		c.path.received += len(datagram)
+	case c.moving.addr:
+		c.moving.received += len(datagram)
 	}
 	taken := false
 	for rest := datagram; len(rest) > 0 && !c.over(); {
@@ -118,6 +120,10 @@ func (c *Conn) handlePacket(now mono.Time, h *packet.Header, raw []byte) bool {
 		c.tracer.Received(now, Traced{Type: h.Type, Number: number, Size: len(raw), Frames: payload})
 	}
 	c.authenticated(now, level)
+	if level == handshake.Application {
+		largest, any := c.received[level].Largest()
+		c.arrived(now, number, !any || number > largest)
+	}
 	arrival := recovery.Arrival{Size: len(raw), Immediate: level != handshake.Application || c.mark == CE, Delay: c.ackDelay()}
 	switch err := c.handleFrames(now, level, payload, &arrival); {
 	case errors.Is(err, errNotNow):

@@ -17,6 +17,9 @@ type Stats struct {
 	// are packets that were taken for lost and had arrived.
 	PacketsRepeated, SpuriousLosses uint64
 
+	// Moves are how often the peer's address changed, and was validated.
+	Moves uint64
+
 	BytesInFlight, CongestionWindow, PTOCount int
 	// PacingRate is in bytes a second, zero where nothing is paced; MaxDatagram is how large datagrams are that the path is known to carry.
 	PacingRate, MaxDatagram int
@@ -51,4 +54,5 @@ func (s *Stats) Add(o Stats) {
 	s.PacketsForged += o.PacketsForged
 	s.BytesSent += o.BytesSent
 	s.BytesReceived += o.BytesReceived
+	s.Moves += o.Moves
 }

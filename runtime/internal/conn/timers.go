@@ -40,6 +40,9 @@ func (c *Conn) HandleTimeout(now mono.Time) {
 	if now >= c.keepAliveAt() {
 		c.pingDue = true
 	}
+	if now >= c.movingAt() {
+		c.pathTimeout()
+	}
 	if now >= c.driverEnd {
 		c.endDriver()
 	}
@@ -51,7 +54,7 @@ func (c *Conn) NextTimeout() mono.Time {
 	if c.over() {
 		return mono.Never
 	}
-	at := min(c.loss.Deadline(), c.initAt, c.proofAt, c.closeExpiry(), c.deathAt(), c.idleAt(), c.keepAliveAt(), c.driverEnd,
+	at := min(c.loss.Deadline(), c.initAt, c.proofAt, c.closeExpiry(), c.deathAt(), c.idleAt(), c.keepAliveAt(), c.driverEnd, c.movingAt(),
 		c.pacedUntil, c.loss.RepeatAt())
 	if c.phase < connected {
 		at = min(at, c.handshakeEnd)

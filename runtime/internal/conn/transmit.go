@@ -38,6 +38,12 @@ func (c *Conn) PollTransmit(now mono.Time, buf []byte) (datagram []byte, to neti
 	c.pressing = false
 	c.watchLimit(now)
 	c.pacedUntil, c.ect = mono.Never, false
+	if !c.over() && c.keys[handshake.Application].sealer != nil {
+		if buf, to = c.appendPath(now, buf); len(buf) > begin {
+			c.stats.BytesSent += uint64(len(buf) - begin)
+			return buf, to, true
+		}
+	}
 	limit := c.path.allowance(c.mtu.size)
 	switch {
 	case c.over():

@@ -1,0 +1,176 @@
+package conn
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/binary"
+	"net/netip"
+	"slices"
+
+	"github.com/sessgen/sessgen/runtime/internal/congestion"
+	"github.com/sessgen/sessgen/runtime/internal/handshake"
+	"github.com/sessgen/sessgen/runtime/internal/mono"
+	"github.com/sessgen/sessgen/runtime/internal/packet"
+	"github.com/sessgen/sessgen/runtime/internal/recovery"
+)
+
+// moving is what the listening end knows of an address that the peer seems to have moved to. Everything still
+// goes to the old address until the new one has answered a challenge; so who sends on a copy of a packet from
+// elsewhere, or lies about where it comes from, moves nothing, and draws no traffic there.
+type moving struct {
+	path // not validated; its address is not valid if the peer is where it was
+	// number is the largest packet number that came from there.
+	number uint64
+	// sent are the challenges that wait for an answer, as many as challenges.
+	sent       [pathTries][8]byte
+	challenges int
+	due        bool      // one more is to be sent
+	at         mono.Time // when one more is due, or the address is given up
+}
+
+// pathTries is how many challenges go to an address before it is given up.
+const pathTries = 3
+
+// answer is a PATH_RESPONSE that is owed. There is one: a peer that asks again before it is sent gets the answer to the
+// last question, so a flood of questions costs nothing (RFC 9000 §8.2.2 asks for an answer to each, §21.9 for a bound).
+type answer struct {
+	data [8]byte
+	to   netip.AddrPort
+	room int // in bytes: three times what came, if nobody knows who is there
+}
+
+// arrived notes from where an authentic packet of the Application level came. RFC 9000 §9.3: "An endpoint only changes the
+// address to which it sends packets in response to the highest-numbered non-probing packet." Only the
+// dialing end moves (RFC 9000 §9: "a client is responsible for initiating all migrations").
+func (c *Conn) arrived(now mono.Time, number uint64, highest bool) {
+	m := &c.moving
+	switch {
+	case c.client || !c.confirmed || !c.from.IsValid():
+	case c.from == c.path.addr:
+		if m.addr.IsValid() && number > m.number {
+			*m = moving{} // it is where it was
+		}
+	case c.from == m.addr:
+		m.number = max(m.number, number)
+	case highest:
+		*m = moving{path: path{addr: c.from, received: c.size}, number: number, due: true, at: mono.Never}
+	}
+}
+
+// pathTimeout sends one more challenge, or gives the address up.
+func (c *Conn) pathTimeout() {
+	m := &c.moving
+	if m.challenges == pathTries {
+		*m = moving{}
+		return
+	}
+	m.due, m.at = true, mono.Never
+}
+
+// movingAt is when pathTimeout is due.
+func (c *Conn) movingAt() mono.Time {
+	if !c.moving.addr.IsValid() {
+		return mono.Never
+	}
+	return c.moving.at
+}
+
+// appendPath appends a datagram for an address that is not the connection's yet: an answer that is owed, or a challenge.
+func (c *Conn) appendPath(now mono.Time, b []byte) ([]byte, netip.AddrPort) {
+	if a := c.answer; a.to.IsValid() {
+		c.answer = answer{}
+		if a.to == c.path.addr {
+			a.room = c.path.allowance(baseDatagram)
+		}
+		if datagram := c.appendProbe(now, b, packet.PathResponse, a.data, a.room); len(datagram) > len(b) {
+			if a.to == c.moving.addr {
+				c.moving.path.sent += len(datagram) - len(b)
+			}
+			return datagram, a.to
+		}
+	}
+	m := &c.moving
+	if !m.due || !m.addr.IsValid() {
+		return b, netip.AddrPort{}
+	}
+	data := c.challenge()
+	datagram := c.appendProbe(now, b, packet.PathChallenge, data, m.allowance(baseDatagram))
+	if len(datagram) == len(b) {
+		return b, netip.AddrPort{} // until more has come from there
+	}
+	m.due = false
+	m.sent[m.challenges] = data
+	m.challenges++
+	m.path.sent += len(datagram) - len(b)
+	// RFC 9000 §8.2.4 recommends three times the larger of both paths' PTO to give up: a third of that is for each try.
+	m.at = now.Add(max(c.probePeriod(), 3*c.config.InitialRTT))
+	return datagram, m.addr
+}
+
+// probeLen is the least that a packet with a path's frame takes.
+const probeLen = 1 + packet.IDLen + 4 + 9 + 16
+
+// appendProbe appends a packet with a path's frame, of at most room bytes. RFC 9000 §8.2.1: "An endpoint MUST expand datagrams
+// that contain a PATH_CHALLENGE frame to at least the smallest allowed maximum datagram size of 1200 bytes, unless
+// the anti-amplification limit for the path does not permit sending a datagram of this size."
+func (c *Conn) appendProbe(now mono.Time, b []byte, t packet.FrameType, data [8]byte, room int) []byte {
+	room = min(room, baseDatagram)
+	if room < probeLen {
+		return b
+	}
+	b = slices.Grow(b, room)
+	p := c.newPacket(b, len(b)+room, handshake.Application)
+	p.b = packet.AppendPath(p.b, t, data)
+	for p.room() > 0 {
+		p.b = append(p.b, byte(packet.Padding))
+	}
+	c.carry(&p, recovery.Ref{Kind: refPath})
+	return c.seal(now, &p)
+}
+
+// challenge is eight bytes that nobody can guess.
+func (c *Conn) challenge() (data [8]byte) {
+	var in [16]byte
+	binary.BigEndian.PutUint64(in[:], c.config.Seed)
+	binary.BigEndian.PutUint64(in[8:], c.loss.NextNumber(handshake.Application))
+	sum := sha256.Sum256(append(in[:], "path"...))
+	copy(data[:], sum[:])
+	return data
+}
+
+// heardChallenge notes what is to be answered, where it came from (RFC 9000 §8.2.2).
+func (c *Conn) heardChallenge(data []byte) {
+	c.answer = answer{to: c.from, room: 3 * c.size}
+	if c.client {
+		c.answer.to = c.path.addr // RFC 9000 §9: a server does not move
+	}
+	copy(c.answer.data[:], data)
+}
+
+// heardResponse moves the connection, if the address that it seems to have moved to is the peer's. RFC 9000 §8.2.3: "A PATH_RESPONSE frame received on
+// any network path validates the path on which the PATH_CHALLENGE was sent."
+func (c *Conn) heardResponse(data []byte) {
+	m := &c.moving
+	for i := range m.challenges {
+		if subtle.ConstantTimeCompare(m.sent[i][:], data) == 1 {
+			c.move()
+			return
+		}
+	}
+}
+
+// move goes on at the new address. RFC 9000 §9.4: "Because port-only changes are commonly the result of NAT rebinding or
+// other middlebox activity, the endpoint MAY instead retain its congestion control state and round-trip estimate in those cases".
+func (c *Conn) move() {
+	to := c.moving.path
+	to.validated = true
+	old := c.path.addr
+	c.path, c.moving = to, moving{}
+	c.stats.Moves++
+	c.events.push(Event{Kind: EventMoved, Addr: to.addr})
+	if old.Addr() == to.addr.Addr() {
+		return
+	}
+	c.mtu = newMTU(c.mtu.limit)
+	c.loss.Move(congestion.New(c.config.Congestion, baseDatagram, c.config.Seed), baseDatagram, c.config.InitialRTT, (*fates)(c))
+}
