@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"errors"
 
 	"github.com/sessgen/sessgen/runtime/session"
 )
@@ -32,17 +33,18 @@ func (c *Call) Attempts() int { return c.attempts }
 // doing it twice is like doing it once.
 func (c *Call) Repeatable(err error) bool {
 	var e *Error
-	if c.given || !asError(err, &e) {
+	if c.given || !errors.As(err, &e) {
 		return false
 	}
-	return e.processed == ProcessedNo && e.Code == Unavailable || e.Code == Unavailable && c.method.Idempotent
+	return e.Code == Unavailable && (e.processed == ProcessedNo || c.method.Idempotent)
 }
 
 // Next goes on with a call: the next interceptor, and behind the last one the call itself.
 type Next func(ctx context.Context) error
 
-// Interceptor stands around calls, at the client or at the server, of one message or of runs of them alike: from before the
-// first message until the call is over. What it returns is what the call returns. It may change the context, and
+// Interceptor stands around calls, at the client or at the server, of one message or of runs of them alike. At the client that
+// is from before anything is sent until the call is over; at the server around the method of the implementation, and what is
+// decoded and encoded for it. What it returns is what the call returns. It may change the context, and
 // a client's may call next several times where Call.Repeatable says so.
 type Interceptor func(ctx context.Context, call *Call, next Next) error
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/sessgen/sessgen/runtime/session"
@@ -29,17 +30,35 @@ type ClientCall struct {
 	Call
 	out    session.Encoder
 	in     session.Decoder
-	stream session.Stream
+	stream session.Stream // nil unless an attempt is under way
 	client *Client
+	own    bool // the deadline is the method's own
 }
 
 // Begin begins a call of m.
 func (c *Client) Begin(m *Method, opts []CallOption) *ClientCall {
-	call := &ClientCall{client: c, Call: Call{method: m, client: true}}
+	call := calls.Get().(*ClientCall)
+	call.client = c
+	call.Call = Call{method: m, client: true}
 	for _, o := range opts {
 		o.applyCall(&call.Call)
 	}
 	return call
+}
+
+// calls has calls that are over, and that nobody can have kept.
+var calls = sync.Pool{New: func() any { return new(ClientCall) }}
+
+// keepMax is the size of the longest request whose memory is kept for the next call.
+const keepMax = 16 << 10
+
+// release ends the use of the call by generated code. Interceptors may have kept theirs.
+func (c *ClientCall) release(request []byte) {
+	if len(c.client.config.interceptors) > 0 || len(request) > keepMax {
+		return
+	}
+	c.Call, c.client, c.own = Call{}, nil, false
+	calls.Put(c)
 }
 
 // Request begins the request, or an item of it.
@@ -56,7 +75,7 @@ func (c *ClientCall) Sent() (*session.Decoder, error) {
 	return &c.in, nil
 }
 
-// Refuse is the error of a request that breaks its contract. Nothing has been sent.
+// Refuse is the error of a request, or an item of it, that breaks its contract. It has not been sent.
 func (c *ClientCall) Refuse(values ...any) error {
 	p, m := c.method.Protocol, c.method.request()
 	return c.wrong(&session.ContractError{
@@ -66,7 +85,16 @@ func (c *ClientCall) Refuse(values ...any) error {
 
 // wrong is the error of a request that this end will not send.
 func (c *ClientCall) wrong(err error) error {
-	return &Error{Code: InvalidArgument, cause: err, processed: ProcessedNo}
+	return &Error{Code: InvalidArgument, cause: err, processed: c.unseen()}
+}
+
+// unseen is what is known of a call whose message was not taken: that the handler has not run, unless it runs
+// while the messages of the request come.
+func (c *ClientCall) unseen() Processed {
+	if c.stream != nil && c.method.StreamRequest {
+		return ProcessedMaybe
+	}
+	return ProcessedNo
 }
 
 // Violated is the error of a reply, or an item of one, that is malformed or breaks its contract.
@@ -77,18 +105,64 @@ func (c *ClientCall) Violated(values ...any) error {
 // Accept takes in a reply, or an item of one, that has been decoded.
 func (c *ClientCall) Accept() error { return malformed(c.method, c.method.reply(), 1, &c.in) }
 
-// Unary makes a call with one request, which has been encoded, and one reply, which decode takes in.
-func (c *ClientCall) Unary(ctx context.Context, decode func(*session.Decoder) error) error {
+// Decode takes a reply in, and tests its contract. It is nil if there is nothing in it.
+type Decode[R any] func(call *ClientCall, reply *session.Decoder) (R, error)
+
+// Unary makes a call with one request, which has been encoded, and one reply.
+func Unary[R any](ctx context.Context, c *ClientCall, decode Decode[R]) (reply R, err error) {
 	request, err := c.out.Message(c.method.request())
 	if err != nil {
-		return c.wrong(err)
+		return reply, c.wrong(err)
 	}
-	return c.run(ctx, func(ctx context.Context) error {
-		if err := c.stream.Send(ctx, request, true); err != nil {
+	ctx, cancel := c.within(ctx)
+	if cancel != nil {
+		defer cancel()
+	}
+	if len(c.client.config.interceptors) > 0 {
+		return unaryThrough(ctx, c, request, decode)
+	}
+	reply, err = unary(ctx, c, request, decode)
+	c.release(request)
+	return reply, err
+}
+
+func unaryThrough[R any](ctx context.Context, c *ClientCall, request []byte, decode Decode[R]) (reply R, err error) {
+	err = c.through(ctx, func(ctx context.Context) (err error) {
+		reply, err = unary(ctx, c, request, decode)
+		return err
+	})
+	return reply, err
+}
+
+// unary makes the call once.
+func unary[R any](ctx context.Context, c *ClientCall, request []byte, decode Decode[R]) (reply R, err error) {
+	if err := c.open(ctx); err != nil {
+		return reply, err
+	}
+	defer c.panicked()
+	if err := c.stream.Send(ctx, request, true); err != nil {
+		return reply, c.end(ctx, err)
+	}
+	got, err := receiveReply(ctx, c, decode)
+	if err == nil {
+		reply = got
+	}
+	return reply, c.end(ctx, err)
+}
+
+// Requests makes a call with a run of requests, which body sends, and one reply.
+func Requests[R any](ctx context.Context, c *ClientCall, body func(context.Context) error, decode Decode[R]) (reply R, err error) {
+	err = c.run(ctx, func(ctx context.Context) error {
+		if err := c.upload(ctx, body); err != nil {
 			return err
 		}
-		return c.reply(ctx, decode)
+		got, err := receiveReply(ctx, c, decode)
+		if err == nil {
+			reply = got
+		}
+		return err
 	})
+	return reply, err
 }
 
 // Replies makes a call with one request, which has been encoded, and a run of replies, each of which decode takes
@@ -103,16 +177,6 @@ func (c *ClientCall) Replies(ctx context.Context, decode func(*session.Decoder) 
 			return err
 		}
 		return c.replies(ctx, decode)
-	})
-}
-
-// Requests makes a call with a run of requests, which body sends, and one reply.
-func (c *ClientCall) Requests(ctx context.Context, body func(context.Context) error, decode func(*session.Decoder) error) error {
-	return c.run(ctx, func(ctx context.Context) error {
-		if err := c.upload(ctx, body); err != nil {
-			return err
-		}
-		return c.reply(ctx, decode)
 	})
 }
 
@@ -133,83 +197,116 @@ func (c *ClientCall) Send(ctx context.Context) error {
 		return c.wrong(err)
 	}
 	if err := c.stream.Send(ctx, item, false); err != nil {
-		return errorOf(ctx, c.method, err)
+		return c.errorOf(ctx, err)
 	}
 	return nil
 }
 
-// run makes the call in the interceptors, each time on a stream of its own.
-func (c *ClientCall) run(ctx context.Context, attempt Next) error {
-	if c.method.Within > 0 {
-		if _, limited := ctx.Deadline(); !limited {
-			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeout(ctx, c.method.Within)
-			defer cancel()
-		}
+// within gives a call that has no deadline the method's.
+func (c *ClientCall) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	if c.method.Within == 0 {
+		return ctx, nil
 	}
-	if len(c.client.config.interceptors) == 0 {
-		return c.try(ctx, attempt)
+	if _, limited := ctx.Deadline(); limited {
+		return ctx, nil
 	}
-	err := through(ctx, &c.Call, c.client.config.interceptors, func(ctx context.Context) error { return c.try(ctx, attempt) })
-	return asCallError(ctx, c.method, err)
+	c.own = true
+	return context.WithTimeout(ctx, c.method.Within)
 }
 
-// try makes the call once.
-func (c *ClientCall) try(ctx context.Context, attempt Next) (err error) {
-	c.attempts++
-	var space [64]byte
-	note := appendNote(space[:0], c.limit(ctx), c.metadata)
-	if len(note) > session.NoteMax {
-		return Errorf(ResourceExhausted, "the call's metadata takes %d bytes, and the limit is %d", len(note), session.NoteMax)
+// run makes the call in the interceptors, each time on a stream of its own.
+func (c *ClientCall) run(ctx context.Context, attempt Next) error {
+	ctx, cancel := c.within(ctx)
+	if cancel != nil {
+		defer cancel()
 	}
+	return c.through(ctx, func(ctx context.Context) error {
+		if err := c.open(ctx); err != nil {
+			return err
+		}
+		defer c.panicked()
+		return c.end(ctx, attempt(ctx))
+	})
+}
+
+func (c *ClientCall) through(ctx context.Context, last Next) error {
+	err := through(ctx, &c.Call, c.client.config.interceptors, last)
+	var e *Error
+	if err == nil || errors.As(err, &e) {
+		return err
+	}
+	return c.errorOf(ctx, err)
+}
+
+// open begins an attempt. Its error is an *Error, and nothing of the call has left this end.
+func (c *ClientCall) open(ctx context.Context) error {
+	c.attempts++
 	if err := ctx.Err(); err != nil {
 		return &Error{Code: CodeOf(err), cause: err, processed: ProcessedNo}
 	}
-	c.stream, err = c.client.conn.OpenStream(ctx, c.method.Protocol, note)
-	if err != nil {
-		e := errorOf(ctx, c.method, err)
+	if !c.metadata.valid() {
+		return &Error{Code: InvalidArgument, Message: "the call's metadata is not UTF-8", processed: ProcessedNo}
+	}
+	var space [64]byte
+	note := appendNote(space[:0], c.limit(ctx), c.metadata)
+	if len(note) > session.NoteMax {
+		e := Errorf(ResourceExhausted, "the call's metadata takes %d bytes, and the limit is %d", len(note), session.NoteMax)
 		e.processed = ProcessedNo
 		return e
 	}
-	finished := false
-	defer func() {
-		if !finished { // a panic goes on from here
-			c.stream.Abort(session.Abort{Code: session.AbortPanicked})
-		}
-	}()
-	err = attempt(ctx)
-	finished = true
+	stream, err := c.client.conn.OpenStream(ctx, c.method.Protocol, note)
 	if err != nil {
-		return c.fail(ctx, err)
+		e := *c.errorOf(ctx, err)
+		if e.Code == Unknown {
+			e.Code = Unavailable
+		}
+		e.processed = ProcessedNo
+		return &e
 	}
+	c.stream = stream
 	return nil
 }
 
 // limit is how much time the call has, zero if the handler's end knows.
 func (c *ClientCall) limit(ctx context.Context) time.Duration {
 	end, limited := ctx.Deadline()
-	if !limited {
+	if !limited || c.own && c.attempts == 1 {
 		return 0
 	}
 	return max(time.Until(end), time.Microsecond)
 }
 
-// fail gives the stream up because of err.
-func (c *ClientCall) fail(ctx context.Context, err error) error {
-	if errors.Is(err, errEnough) {
-		c.stream.Abort(session.Abort{Code: session.AbortCanceled})
+// end ends an attempt: because of err, or in good order.
+func (c *ClientCall) end(ctx context.Context, err error) error {
+	if err == nil {
+		c.stream = nil
 		return nil
 	}
 	abort := session.AbortFor(err)
 	var fault *session.PeerError
-	if errors.As(err, &fault) && !fault.Remote {
+	switch {
+	case err == errEnough:
+		abort = session.Abort{Code: session.AbortCanceled}
+	case errors.As(err, &fault) && !fault.Remote:
 		abort = session.Abort{Code: session.AbortCode(fault.Rule), Reason: fault.Label}
-	}
-	if ctx.Err() != nil {
+	case ctx.Err() != nil:
 		abort.Code = session.AbortCanceled
 	}
 	c.stream.Abort(abort)
-	return errorOf(ctx, c.method, err)
+	if err == errEnough {
+		err = nil
+	} else {
+		err = c.errorOf(ctx, err)
+	}
+	c.stream = nil
+	return err
+}
+
+// panicked ends an attempt that a panic of the program has left.
+func (c *ClientCall) panicked() {
+	if c.stream != nil {
+		c.stream.Abort(session.Abort{Code: session.AbortPanicked})
+	}
 }
 
 // errEnough ends a run of replies that the caller wants no more of.
@@ -229,21 +326,24 @@ func (c *ClientCall) upload(ctx context.Context, body func(context.Context) erro
 	return c.stream.Send(ctx, sent, true)
 }
 
-// reply receives the one reply.
-func (c *ClientCall) reply(ctx context.Context, decode func(*session.Decoder) error) error {
+// receiveReply receives the one reply.
+func receiveReply[R any](ctx context.Context, c *ClientCall, decode Decode[R]) (reply R, err error) {
 	number, err := c.receive(ctx)
 	if err != nil {
-		return err
+		return reply, err
 	}
 	if number != c.method.reply().Number {
-		return c.refused(number)
+		return reply, c.refused(number)
 	}
-	if decode != nil { // there is something in it
-		if err := decode(&c.in); err != nil {
-			return err
+	if decode != nil {
+		if reply, err = decode(c, &c.in); err != nil {
+			return reply, err
 		}
 	}
-	return c.Accept()
+	if err := c.Accept(); err != nil {
+		return reply, err
+	}
+	return reply, c.last(ctx)
 }
 
 // replies receives the run of replies.
@@ -254,7 +354,10 @@ func (c *ClientCall) replies(ctx context.Context, decode func(*session.Decoder) 
 		case err != nil:
 			return err
 		case number == c.method.done().Number:
-			return malformed(c.method, c.method.done(), 1, &c.in)
+			if err := malformed(c.method, c.method.done(), 1, &c.in); err != nil {
+				return err
+			}
+			return c.last(ctx)
 		case number != c.method.reply().Number:
 			return c.refused(number)
 		}
@@ -280,6 +383,18 @@ func (c *ClientCall) receive(ctx context.Context) (number uint64, err error) {
 		return 0, unexpected(c.method, 1)
 	}
 	return number, nil
+}
+
+// last makes sure that nothing more comes. The stream's end travels with the last message.
+func (c *ClientCall) last(ctx context.Context) error {
+	switch _, _, err := c.stream.Recv(ctx); err {
+	case io.EOF:
+		return nil
+	case nil:
+		return unexpected(c.method, 1)
+	default:
+		return err
+	}
 }
 
 // refused is the error of a call that the server answered with one, or with what is no answer.

@@ -95,12 +95,12 @@ func (e *Error) Processed() Processed { return e.processed }
 // Abort codes of calls begin here: such an abort is an Error with the rest as its code. See docs/wire.md.
 const abortStatus session.AbortCode = 0x100
 
-// errorOf makes the Error of a call of m out of what its stream returned.
-func errorOf(ctx context.Context, m *Method, err error) *Error {
+// errorOf makes the Error of a call out of what its stream returned.
+func (c *ClientCall) errorOf(ctx context.Context, err error) *Error {
 	if ctx.Err() != nil && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx))) {
 		return &Error{Code: CodeOf(ctx.Err()), cause: err}
 	}
-	err = session.Explain(m.Protocol, 0, err)
+	err = session.Explain(c.method.Protocol, 0, err)
 	e := &Error{cause: err}
 	var (
 		rpcError *Error
@@ -118,21 +118,23 @@ func errorOf(ctx context.Context, m *Method, err error) *Error {
 	case errors.As(err, &fault):
 		e.Code = Internal
 		if fault.Remote {
-			e.Code, e.processed = InvalidArgument, ProcessedNo
+			e.Code, e.processed = InvalidArgument, c.unseen()
 		}
-	case errors.As(err, &large), errors.As(err, &encoding):
-		e.Code, e.processed = InvalidArgument, ProcessedNo
-		if large != nil {
-			e.Code = ResourceExhausted
-		}
+	case errors.As(err, &large):
+		e.Code, e.processed = ResourceExhausted, c.unseen()
+	case errors.As(err, &encoding):
+		e.Code, e.processed = InvalidArgument, c.unseen()
 	case errors.Is(err, session.ErrRefused):
 		e.Code, e.processed = Unavailable, ProcessedNo
-	case errors.As(err, &aborted) && aborted.Remote && aborted.Code > abortStatus:
-		return &Error{Code: known(int64(aborted.Code - abortStatus)), Message: aborted.Reason, processed: ProcessedYes}
-	case errors.As(err, &aborted) && aborted.Code == session.AbortCanceled:
-		e.Code = Canceled
-	case errors.As(err, &aborted) && aborted.Code == session.AbortPanicked:
+	case errors.As(err, &aborted):
+		if aborted.Remote && aborted.Code > abortStatus {
+			return &Error{Code: known(int64(aborted.Code - abortStatus)), Message: aborted.Reason, processed: ProcessedYes}
+		}
+		// The call alone was given up, and the connection is as it was.
 		e.Code = Internal
+		if aborted.Code == session.AbortCanceled {
+			e.Code = Canceled
+		}
 	case errors.Is(err, net.ErrClosed):
 		e.Code = Unavailable
 	default:
@@ -151,19 +153,12 @@ func statusOf(ctx context.Context, err error) *Error {
 		return e
 	}
 	status := &Error{Code: CodeOf(err), Message: session.AbortFor(err).Reason, cause: err}
+	var large *session.TooLargeError
+	if errors.As(err, &large) {
+		status.Code, status.Message = ResourceExhausted, fmt.Sprintf("the reply has %d bytes, and the caller takes %d", large.Size, large.Limit)
+	}
 	if status.Code == Unknown && ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
 		status.Code = CodeOf(ctx.Err())
 	}
 	return status
-}
-
-func asError(err error, e **Error) bool { return errors.As(err, e) }
-
-// asCallError makes an Error of what an interceptor returned.
-func asCallError(ctx context.Context, m *Method, err error) error {
-	var e *Error
-	if err == nil || errors.As(err, &e) {
-		return err
-	}
-	return errorOf(ctx, m, err)
 }

@@ -3,6 +3,7 @@ package rpc
 import (
 	"iter"
 	"strings"
+	"unicode/utf8"
 )
 
 // Metadata is what a caller tells a handler beside the request: keys, each with any number of values, both any UTF-8.
@@ -68,3 +69,13 @@ func (m Metadata) All() iter.Seq2[string, string] {
 
 // Len is how many values there are.
 func (m Metadata) Len() int { return len(m.pairs) }
+
+// valid reports whether it can be sent.
+func (m Metadata) valid() bool {
+	for _, p := range m.pairs {
+		if !utf8.ValidString(p.key) || !utf8.ValidString(p.value) {
+			return false
+		}
+	}
+	return true
+}

@@ -3,6 +3,7 @@ package rpc
 import (
 	"errors"
 	"time"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -101,5 +102,5 @@ func parseEntry(entry []byte) (p pair, ok bool) {
 		}
 		entry = entry[n:]
 	}
-	return p, true
+	return p, utf8.ValidString(p.key) && utf8.ValidString(p.value)
 }

@@ -17,7 +17,10 @@ type CallOption interface{ applyCall(*Call) }
 
 type clientConfig struct{ interceptors []Interceptor }
 
-type handlerConfig struct{ interceptors []Interceptor }
+type handlerConfig struct {
+	interceptors []Interceptor
+	only         []string
+}
 
 type interceptorsOption []Interceptor
 
@@ -38,3 +41,11 @@ func (o metadataOption) applyCall(c *Call) { c.metadata.Add(o.key, o.value) }
 
 // WithMetadata adds a value to the call's metadata.
 func WithMetadata(key, value string) CallOption { return metadataOption{key, value} }
+
+type onlyOption []string
+
+func (o onlyOption) applyHandler(c *handlerConfig) { c.only = append(c.only, o...) }
+
+// Only serves no rpcs of the service but those with these names: where two versions of it are served side by side, the older
+// one needs to serve what has changed since, and no rpc can be served twice.
+func Only(rpcs ...string) HandlerOption { return onlyOption(rpcs) }

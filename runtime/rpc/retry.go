@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// RetryPolicy says how calls are made again. Zero fields have the values that are given with them.
+// RetryPolicy says how calls are made again. Fields that are not positive have the values that are given with them.
 type RetryPolicy struct {
 	// Attempts is how often a call is made at most, the first time counted. 4.
 	Attempts int
@@ -22,16 +22,16 @@ type RetryPolicy struct {
 // Retry makes calls again that no handler has seen, and idempotent ones that may have been done, when the connection or
 // the server was not there: see Call.Repeatable. It stands in a client's interceptors.
 func Retry(policy RetryPolicy) Interceptor {
-	if policy.Attempts == 0 {
+	if policy.Attempts <= 0 {
 		policy.Attempts = 4
 	}
-	if policy.Backoff == 0 {
+	if policy.Backoff <= 0 {
 		policy.Backoff = 50 * time.Millisecond
 	}
-	if policy.BackoffMax == 0 {
+	if policy.BackoffMax <= 0 {
 		policy.BackoffMax = 2 * time.Second
 	}
-	if policy.Budget == 0 {
+	if policy.Budget <= 0 {
 		policy.Budget = 0.1
 	}
 	budget := &retryBudget{per: policy.Budget, left: retriesSaved}
@@ -46,7 +46,7 @@ func Retry(policy RetryPolicy) Interceptor {
 			if attempt >= policy.Attempts || !call.Repeatable(err) || !budget.spend() {
 				return err
 			}
-			if sleep(ctx, rand.N(wait)) != nil {
+			if !sleep(ctx, rand.N(wait)) {
 				return err
 			}
 			wait = min(2*wait, policy.BackoffMax)
@@ -81,14 +81,17 @@ func (b *retryBudget) spend() bool {
 	return true
 }
 
-// sleep waits for d, or until ctx ends, which is an error.
-func sleep(ctx context.Context, d time.Duration) error {
+// sleep waits for d. It returns false when ctx ends before, at once if it is known to.
+func sleep(ctx context.Context, d time.Duration) bool {
+	if end, limited := ctx.Deadline(); limited && time.Until(end) <= d {
+		return false
+	}
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
-		return nil
+		return true
 	case <-ctx.Done():
-		return ctx.Err()
+		return false
 	}
 }

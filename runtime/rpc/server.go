@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 
 	"github.com/sessgen/sessgen/runtime/session"
 )
@@ -18,21 +19,27 @@ func Handle(srv session.Registrar, m *Method, serve func(ctx context.Context, ca
 	for _, o := range opts {
 		o.applyHandler(&config)
 	}
+	if config.only != nil && !slices.Contains(config.only, m.Name) {
+		return
+	}
 	srv.Handle(m.Protocol, func(ctx context.Context, stream session.Stream) {
-		call := &ServerCall{Call: Call{method: m}, stream: stream, parent: ctx}
-		call.serve(&config, serve)
+		call := &ServerCall{Call: Call{method: m}, stream: stream}
+		call.ctx.call = &call.Call
+		call.serve(ctx, &config, serve)
 	})
 }
 
 // ServerCall is one call at the serving end, for generated code.
 type ServerCall struct {
 	Call
-	parent  context.Context
+	ctx     callContext // the handler's
 	stream  session.Stream
 	in      session.Decoder
 	out     session.Encoder
-	readAll bool  // the run of requests has come to its end
-	fault   error // what the caller broke in it, or why it cannot be read
+	reading bool  // the handler stands in the run of requests
+	readAll bool  // the run has come to its end
+	over    bool  // the caller has been told how the call ended
+	fault   error // what the caller broke in the run, or why it cannot be read
 }
 
 // CallOf is the call that a handler's context belongs to; nil if it is no handler's.
@@ -57,38 +64,67 @@ func (c *callContext) Value(key any) any {
 }
 
 // serve brings the call from its first message to its end.
-func (c *ServerCall) serve(config *handlerConfig, serve func(context.Context, *ServerCall) error) {
+func (c *ServerCall) serve(ctx context.Context, config *handlerConfig, serve func(context.Context, *ServerCall) error) {
+	defer c.left()
 	timeout, md, err := parseNote(c.stream.Note())
 	if err != nil {
-		c.stream.Abort(session.Abort{Code: abortStatus + session.AbortCode(InvalidArgument), Reason: err.Error()})
+		c.abort(session.Abort{Code: abortStatus + session.AbortCode(InvalidArgument), Reason: err.Error()})
 		return
 	}
 	c.metadata = md
 	if timeout == 0 {
 		timeout = c.method.Within
 	}
-	ctx := c.parent
 	if timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, timeout)
 		defer cancel()
 	}
-	ctx = &callContext{ctx, &c.Call}
+	c.ctx.Context = ctx
+	ctx = &c.ctx
 	if !c.method.StreamRequest {
-		number, err := c.receive(ctx)
-		if err == nil && number != c.method.request().Number {
-			err = unexpected(c.method, 0)
-		}
-		if err != nil {
+		if err := c.request(ctx); err != nil {
 			c.end(ctx, err)
 			return
 		}
 	}
 	err = c.guarded(ctx, config, serve)
-	if err == nil && c.method.StreamRequest { // what the handler did not want to read
-		err = c.Requests(ctx, func(*session.Decoder) (bool, error) { return true, nil })
+	if err == nil && c.method.StreamRequest {
+		err = c.skip(ctx)
 	}
 	c.end(ctx, err)
+}
+
+// left ends a call whose goroutine the handler has ended.
+func (c *ServerCall) left() {
+	if !c.over {
+		c.stream.Abort(session.Abort{Code: session.AbortPanicked})
+	}
+}
+
+func (c *ServerCall) abort(a session.Abort) {
+	c.over = true
+	c.stream.Abort(a)
+}
+
+// request receives the one request.
+func (c *ServerCall) request(ctx context.Context) error {
+	number, err := c.receive(ctx)
+	if err != nil {
+		return err
+	}
+	if number != c.method.request().Number {
+		return unexpected(c.method, 0)
+	}
+	return nil
+}
+
+// last makes sure that nothing has come behind the caller's last message, which has been decoded.
+func (c *ServerCall) last() error {
+	if _, _, ok, _ := c.stream.TryRecv(); ok {
+		return unexpected(c.method, 0)
+	}
+	return nil
 }
 
 // guarded runs the handler inside the interceptors. A panic is an internal error, and logged.
@@ -108,42 +144,46 @@ func (c *ServerCall) guarded(ctx context.Context, config *handlerConfig, serve f
 // end sends the reply, the end of the run of them, or the error; a peer that broke the protocol is told which rule.
 func (c *ServerCall) end(ctx context.Context, err error) {
 	if c.stream.Context().Err() != nil {
+		c.over = true
 		return
 	}
 	var fault *session.PeerError
 	if errors.As(err, &fault) && !fault.Remote {
-		c.stream.Abort(session.Abort{Code: session.AbortCode(fault.Rule), Reason: fault.Label})
+		c.abort(session.Abort{Code: session.AbortCode(fault.Rule), Reason: fault.Label})
 		return
 	}
+	var message []byte
+	if err == nil {
+		message, err = c.answer()
+	}
+	if err != nil {
+		message = c.status(statusOf(ctx, err))
+	}
+	if !c.over {
+		c.unsent(ctx, c.stream.Send(ctx, message, true))
+	}
+}
+
+// answer is the reply, which the handler has left encoded, or the end of the run of them.
+func (c *ServerCall) answer() ([]byte, error) {
 	m := c.method.reply()
 	if c.method.StreamReply {
 		m = c.method.done()
 		c.out.Start(m)
 	}
-	var message []byte
-	if err == nil {
-		if message, err = c.out.Message(m); err != nil {
-			c.broken(ctx, err)
-			err = &Error{Code: Internal, Message: "the reply cannot be encoded"}
-		}
-	}
+	message, err := c.out.Message(m)
 	if err != nil {
-		message = c.status(ctx, err)
-		if message == nil {
-			return
-		}
+		return nil, c.internal(err)
 	}
-	if err := c.stream.Send(ctx, message, true); err != nil {
-		c.unsent(ctx, err)
-	}
+	return message, nil
 }
 
-// status is the message that tells the error of the handler. It is nil if the stream has been aborted with it instead,
-// since the caller is still sending.
-func (c *ServerCall) status(ctx context.Context, err error) []byte {
-	status := statusOf(ctx, err)
+// status is the message that tells an error. If the caller is still sending, the stream is aborted with it instead.
+func (c *ServerCall) status(status *Error) []byte {
 	if c.method.StreamRequest && !c.readAll {
-		c.stream.Abort(session.Abort{Code: abortStatus + session.AbortCode(status.Code), Reason: session.AbortFor(session.Reason(status.Message)).Reason})
+		c.abort(session.Abort{
+			Code: abortStatus + session.AbortCode(status.Code), Reason: session.AbortFor(session.Reason(status.Message)).Reason,
+		})
 		return nil
 	}
 	m := c.method.failed()
@@ -158,21 +198,23 @@ func (c *ServerCall) status(ctx context.Context, err error) []byte {
 	return message
 }
 
-// unsent deals with an answer that could not be sent.
+// unsent deals with err, if the answer could not be sent.
 func (c *ServerCall) unsent(ctx context.Context, err error) {
+	c.over = true
 	var large *session.TooLargeError
-	switch {
-	case errors.As(err, &large):
-		status := Errorf(ResourceExhausted, "the reply has %d bytes, and the caller takes %d", large.Size, large.Limit)
-		if c.stream.Send(c.parent, c.status(ctx, status), true) == nil {
-			return
+	if errors.As(err, &large) {
+		status := statusOf(ctx, err)
+		if err = c.stream.Send(ctx, c.status(status), true); errors.As(err, &large) { // its details are
+			c.stream.Abort(session.Abort{Code: abortStatus + session.AbortCode(status.Code)})
 		}
-	case ctx.Err() != nil:
-		// The caller's time is over, or it has gone.
-		c.stream.Abort(session.Abort{Code: abortStatus + session.AbortCode(CodeOf(ctx.Err()))})
-		return
 	}
-	c.stream.Abort(session.Abort{Code: session.AbortFailed})
+	switch {
+	case err == nil:
+	case ctx.Err() != nil: // the caller's time is over, or it has gone
+		c.stream.Abort(session.Abort{Code: abortStatus + session.AbortCode(CodeOf(ctx.Err()))})
+	default:
+		c.stream.Abort(session.Abort{Code: session.AbortFailed})
+	}
 }
 
 // receive waits for the next message and begins to take it apart.
@@ -193,15 +235,19 @@ func (c *ServerCall) receive(ctx context.Context) (number uint64, err error) {
 // Request is a decoder of the one request.
 func (c *ServerCall) Request() *session.Decoder { return &c.in }
 
-// Requests receives the run of requests, each of which item takes in; false ends it early.
+// Requests receives the run of requests, each of which item takes in; false ends it early. It goes on where it was left.
 func (c *ServerCall) Requests(ctx context.Context, item func(*session.Decoder) (more bool, err error)) error {
+	c.reading = true
+	defer func() { c.reading = false }()
 	for !c.readAll && c.fault == nil {
 		number, err := c.receive(ctx)
 		switch {
 		case err != nil:
 			c.fault = err
 		case number == c.method.sent().Number:
-			c.fault = malformed(c.method, c.method.sent(), 0, &c.in)
+			if c.fault = malformed(c.method, c.method.sent(), 0, &c.in); c.fault == nil {
+				c.fault = c.last()
+			}
 			c.readAll = c.fault == nil
 		case number != c.method.request().Number:
 			c.fault = unexpected(c.method, 0)
@@ -215,13 +261,23 @@ func (c *ServerCall) Requests(ctx context.Context, item func(*session.Decoder) (
 	return c.fault
 }
 
+// skip receives what the handler did not want of the run of requests: the answer comes behind the last of them.
+func (c *ServerCall) skip(ctx context.Context) error {
+	return c.Requests(ctx, func(*session.Decoder) (bool, error) { return true, nil })
+}
+
 // Violated is the error of a request, or an item of one, that is malformed or breaks its contract.
 func (c *ServerCall) Violated(values ...any) error {
 	return violated(c.method, c.method.request(), 0, &c.in, values)
 }
 
 // Accept takes in a request, or an item of one, that has been decoded.
-func (c *ServerCall) Accept() error { return malformed(c.method, c.method.request(), 0, &c.in) }
+func (c *ServerCall) Accept() error {
+	if err := malformed(c.method, c.method.request(), 0, &c.in); err != nil || c.method.StreamRequest {
+		return err
+	}
+	return c.last()
+}
 
 // Reply begins the reply, or an item of it.
 func (c *ServerCall) Reply() *session.Encoder {
@@ -245,8 +301,17 @@ func (c *ServerCall) Broken(values ...any) error {
 	})
 }
 
-// Send sends an item of the reply, which has been encoded.
+// Send sends an item of the reply, which has been encoded. A run of replies comes behind the run of requests: what the
+// handler has left of that is skipped.
 func (c *ServerCall) Send(ctx context.Context) error {
+	if c.method.StreamRequest {
+		if c.reading {
+			return c.internal(errInterleaved)
+		}
+		if err := c.skip(ctx); err != nil {
+			return err
+		}
+	}
 	item, err := c.out.Message(c.method.reply())
 	if err != nil {
 		return c.internal(err)
@@ -254,12 +319,10 @@ func (c *ServerCall) Send(ctx context.Context) error {
 	return c.stream.Send(ctx, item, false)
 }
 
+var errInterleaved = errors.New("a reply was sent from within the run of requests: it comes behind the last of them")
+
 // internal is the error of a reply that is wrong. Its text stays here.
 func (c *ServerCall) internal(err error) error {
-	c.broken(context.Background(), err)
+	slog.Error("rpc: broken reply", "method", c.method.String(), "err", err)
 	return &Error{Code: Internal, Message: "the reply breaks the method's contract", cause: err}
-}
-
-func (c *ServerCall) broken(ctx context.Context, err error) {
-	slog.ErrorContext(ctx, "rpc: broken reply", "method", c.method.String(), "err", err)
 }

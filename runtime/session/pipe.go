@@ -224,6 +224,7 @@ func (e *end) tryRecv(willWait bool) (message []byte, arrived time.Time, ok bool
 		return message, e.link.opened.Add(age), true, nil
 	}
 	if e.peer.finished {
+		e.link.settle()
 		return nil, time.Time{}, false, io.EOF
 	}
 	e.readWaits = willWait
@@ -276,6 +277,18 @@ func (e *end) tryClose() (done bool, err error) {
 	}
 	e.readWaits = true
 	return false, nil
+}
+
+// settle ends the contexts of a session in which everything was said and received. l.mu is held.
+func (l *link) settle() {
+	for i := range l.ends {
+		if e := &l.ends[i]; !e.finished || !e.in.empty() {
+			return
+		}
+	}
+	for i := range l.ends {
+		l.ends[i].cancel(net.ErrClosed)
+	}
 }
 
 // Abort implements Stream.

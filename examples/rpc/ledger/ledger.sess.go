@@ -188,11 +188,10 @@ func (c *LedgerClient) Get(ctx context.Context, account string, opts ...rpc.Call
 	}
 	request := call.Request()
 	request.Text(1, account)
-	err = call.Unary(ctx, func(reply *session.Decoder) error {
-		cents = decodeLedgerGetAfterGetGetReply(reply)
-		return nil
+	return rpc.Unary(ctx, call, func(call *rpc.ClientCall, reply *session.Decoder) (int64, error) {
+		cents := decodeLedgerGetAfterGetGetReply(reply)
+		return cents, nil
 	})
-	return cents, err
 }
 
 // Move calls rpc Move. If ctx has no deadline, the call has 500ms.
@@ -215,14 +214,13 @@ func (c *LedgerClient) Move(ctx context.Context, from, to string, cents int64, o
 	request.Text(1, from)
 	request.Text(2, to)
 	request.Int64(3, cents)
-	err = call.Unary(ctx, func(reply *session.Decoder) error {
-		id = decodeLedgerMoveAfterMoveMoveReply(reply)
+	return rpc.Unary(ctx, call, func(call *rpc.ClientCall, reply *session.Decoder) (uint64, error) {
+		id := decodeLedgerMoveAfterMoveMoveReply(reply)
 		if !ledgerMoveAfterMoveMoveReplyWhere(id) {
-			return call.Violated("id", id)
+			return id, call.Violated("id", id)
 		}
-		return nil
+		return id, nil
 	})
-	return id, err
 }
 
 // History calls rpc History. The call is made, with a new one each time, when
@@ -270,7 +268,7 @@ func (c *LedgerClient) History(ctx context.Context, account string, opts ...rpc.
 //	count >= 0
 func (c *LedgerClient) Import(ctx context.Context, body func(send func(line Line) error) error, opts ...rpc.CallOption) (count int, err error) {
 	call := c.rpc.Begin(&ledgerImport, opts)
-	err = call.Requests(ctx, func(ctx context.Context) error {
+	return rpc.Requests(ctx, call, func(ctx context.Context) error {
 		return body(func(line Line) error {
 			if !ledgerImportRequestsImportItemWhere(line) {
 				return call.Refuse("line", line)
@@ -281,14 +279,13 @@ func (c *LedgerClient) Import(ctx context.Context, body func(send func(line Line
 			request.EndField(begin)
 			return call.Send(ctx)
 		})
-	}, func(reply *session.Decoder) error {
-		count = decodeLedgerImportBeforeImportReplyImportReply(reply)
+	}, func(call *rpc.ClientCall, reply *session.Decoder) (int, error) {
+		count := decodeLedgerImportBeforeImportReplyImportReply(reply)
 		if !ledgerImportBeforeImportReplyImportReplyWhere(count) {
-			return call.Violated("count", count)
+			return count, call.Violated("count", count)
 		}
-		return nil
+		return count, nil
 	})
-	return count, err
 }
 
 // Audit calls rpc Audit. The requests are what body sends; what body returns as

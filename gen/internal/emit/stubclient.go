@@ -66,19 +66,32 @@ func (st *stub) replyBody(env *environment, begin jen.Code, ctx, call, requests,
 	}
 	code := one(begin)
 	made := "Unary"
-	args := []jen.Code{jen.Id(ctx)}
+	args := []jen.Code{jen.Id(ctx), jen.Id(call)}
 	if st.rpc.StreamRequest {
 		made = "Requests"
 		args = append(args, st.upload(env, ctx, call, err, requests))
 	} else {
 		code = append(code, st.asked(env, call, err, give)...)
 	}
-	args = append(args, st.takeReply(env, call))
-	done := jen.Id(call).Dot(made).Call(args...)
-	if len(st.rpc.Reply) == 0 {
+	function := jen.Qual(rpcPath, made)
+	if st.takesNothing() {
+		function.Types(jen.Struct())
+	}
+	done := function.Call(append(args, st.takeReply(env, call))...)
+	switch len(st.rpc.Reply) {
+	case 0:
+		return append(code, jen.List(jen.Id("_"), jen.Id(err)).Op(":=").Add(done), jen.Return(jen.Id(err)))
+	case 1:
 		return append(code, jen.Return(done))
 	}
-	return append(code, jen.Id(err).Op("=").Add(done), give(jen.Id(err)))
+	got := env.scope.Pick("got")
+	var fields []jen.Code
+	for i := range st.rpc.Reply {
+		fields = append(fields, jen.Id(got).Dot(st.field(i)))
+	}
+	return append(code,
+		jen.List(jen.Id(got), jen.Id(err)).Op(":=").Add(done),
+		jen.Return(append(fields, jen.Id(err))...))
 }
 
 // asked is the statements that encode the request.
@@ -92,17 +105,50 @@ func (st *stub) asked(env *environment, call, err string, give func(jen.Code) je
 	})
 }
 
-// takeReply is the function that takes in the one reply; nil if there is nothing in it.
+// takesNothing reports whether there is nothing in the one reply that has to be looked at.
+func (st *stub) takesNothing() bool { return len(st.rpc.Reply) == 0 && st.rpc.Ensures == nil }
+
+// field is the name of the i-th of several replies, in the struct that holds them.
+func (st *stub) field(i int) string { return st.rpc.Reply[i].Name }
+
+// takeReply is the function that takes in the one reply; nil if there is nothing in it. It returns the one value of the
+// reply, or a struct.
 func (st *stub) takeReply(env *environment, call string) jen.Code {
-	if len(st.rpc.Reply) == 0 && st.rpc.Ensures == nil {
+	if st.takesNothing() {
 		return jen.Nil()
 	}
-	reply := env.scope.Pick("reply")
-	body := st.decoded(st.reply, "=", jen.Id(reply), all)
-	body = append(body, st.test(env, st.reply, func(values []jen.Code) jen.Code {
-		return jen.Return(jen.Id(call).Dot("Violated").Call(values...))
-	})...)
-	return jen.Func().Params(jen.Id(reply).Op("*").Qual(sessionPath, "Decoder")).Error().Block(append(body, jen.Return(jen.Nil()))...)
+	inner := &environment{scope: cloneScope(env.scope), of: env.of}
+	reply := inner.scope.Pick("reply")
+	got := jen.Struct()
+	var result jen.Code = jen.Struct().Values()
+	var body []jen.Code
+	switch len(st.rpc.Reply) {
+	case 0:
+		body = st.test(inner, st.reply, func(values []jen.Code) jen.Code {
+			return jen.Return(jen.Struct().Values(), jen.Id(call).Dot("Violated").Call(values...))
+		})
+	case 1:
+		v := st.rpc.Reply[0]
+		got, result = st.goType(v.Type), jen.Id(v.Name)
+	default:
+		var fields, values []jen.Code
+		for i, v := range st.rpc.Reply {
+			fields = append(fields, jen.Id(st.field(i)).Add(st.goType(v.Type)))
+			values = append(values, jen.Id(v.Name))
+		}
+		got = jen.Struct(fields...)
+		result = jen.Add(got.Clone()).Values(values...)
+	}
+	if len(st.rpc.Reply) > 0 {
+		body = st.decoded(st.reply, ":=", jen.Id(reply), all)
+		body = append(body, st.test(inner, st.reply, func(values []jen.Code) jen.Code {
+			return jen.Return(result, jen.Id(call).Dot("Violated").Call(values...))
+		})...)
+	}
+	body = append(body, jen.Return(result, jen.Nil()))
+	return jen.Func().Params(
+		jen.Id(call).Op("*").Qual(rpcPath, "ClientCall"), jen.Id(reply).Op("*").Qual(sessionPath, "Decoder"),
+	).Params(got, jen.Error()).Block(body...)
 }
 
 // repliesBody is the statement of a method with a run of replies.

@@ -1,0 +1,3 @@
+package services
+
+//go:generate go tool sessgen

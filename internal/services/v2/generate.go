@@ -1,0 +1,3 @@
+package shop
+
+//go:generate go tool sessgen
