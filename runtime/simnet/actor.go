@@ -57,6 +57,7 @@ func (n *Net) serve(s *stream) {
 	n.mu.Unlock()
 	n.running.Go(func() {
 		defer n.served()
+		defer func() { _ = n.do(context.Background(), &call{verb: verbRelease, stream: s}) }()
 		defer n.caught()
 		s.service.serve(ctx, s)
 	})

@@ -25,6 +25,7 @@ const (
 	verbRecv
 	verbTryRecv
 	verbClose
+	verbRelease
 	verbConnAbort // of a connection
 	verbConnClose
 	verbCancel // of another call
@@ -33,7 +34,7 @@ const (
 
 var verbs = [...]string{
 	verbScript: "script", verbDial: "Dial", verbOpen: "OpenStream", verbAbort: "Abort", verbSend: "Send", verbCloseSend: "CloseSend",
-	verbRecv: "Recv", verbTryRecv: "TryRecv", verbClose: "Close", verbConnAbort: "Abort", verbConnClose: "Close",
+	verbRecv: "Recv", verbTryRecv: "TryRecv", verbClose: "Close", verbRelease: "the end of its program", verbConnAbort: "Abort", verbConnClose: "Close",
 	verbCancel: "cancel", verbEnd: "the end of the test",
 }
 

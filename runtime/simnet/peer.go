@@ -129,6 +129,7 @@ func (n *Net) accept(p *peer, id conn.StreamID, header []byte) {
 	service, note, refusal, found := p.accepted.Find(&p.host.site.serves.served, header)
 	if !found {
 		p.core.AbortStream(n.now, id, uint64(session.AbortMismatch), refusal)
+		p.core.Release(n.now, id)
 		return
 	}
 	s := n.newStream(p, id, n.historyAt(p, id, service.protocol, header), 1)

@@ -25,6 +25,10 @@ func (n *Net) perform(c *call) {
 		n.recv(c)
 	case verbClose:
 		n.closeStream(c)
+	case verbRelease:
+		c.stream.peer.core.Release(n.now, c.stream.id)
+		c.stream.peer.dirty = true
+		n.answer(c, nil)
 	case verbConnAbort:
 		n.abortConn(c.peer, c.err)
 		n.answer(c, nil)

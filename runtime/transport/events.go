@@ -82,6 +82,7 @@ func (l *link) accept(id conn.StreamID, header []byte) {
 	serve, note, refusal := l.shard.serving.find(&l.accepted, header)
 	if serve == nil {
 		l.machine.AbortStream(now(), id, uint64(refusal.Code), refusal.Reason)
+		l.machine.Release(now(), id)
 		l.wantWrite()
 		return
 	}

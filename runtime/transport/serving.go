@@ -111,5 +111,15 @@ func (sv *serving) find(known *registry.Accepted[handler], header []byte) (handl
 
 // run lets serve run a session.
 func (sv *serving) run(serve handler, s *stream) {
-	sv.handlers.Go(func() { serve(s.ctx, s) })
+	sv.handlers.Go(func() {
+		defer s.release()
+		serve(s.ctx, s)
+	})
+}
+
+// release tells the machine that nothing runs for the session any more.
+func (s *stream) release() {
+	s.link.mu.Lock()
+	s.link.machine.Release(now(), s.id)
+	s.link.transmit()
 }

@@ -51,6 +51,7 @@ const (
 	// until the next input. At the dialing end only.
 	EventToken
 	// EventAccepted: the peer opened Stream; Data is the header that it gave to OpenStream. At the listening end only.
+	// Release follows when nothing runs for it any more.
 	EventAccepted
 	// EventReadable: Recv on Stream has something to return, where it last returned ErrBlocked.
 	EventReadable

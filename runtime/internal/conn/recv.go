@@ -209,7 +209,7 @@ func (c *Conn) granted() {
 // accept tells the application of a stream whose header has come.
 func (c *Conn) accept(s *stream, begin, end uint64) {
 	r := &s.recv
-	r.header, s.accepted = false, true
+	r.header, s.accepted, s.served = false, true, true
 	header := append([]byte(nil), r.Peek(begin, end)...)
 	r.read = end
 	r.Assembler.Consume(&c.buffers, end)

@@ -18,6 +18,8 @@ type stream struct {
 	recv  receiving
 	// accepted: the application knows of it. At the dialing end it opened it itself.
 	accepted bool
+	// served: it was accepted, and its program has not returned.
+	served bool
 	// confirm: it is a channel's, whose ends tell each other when they have read everything; see Confirm.
 	confirm bool
 	// aborted is why it ended early at this end. What is left of it waits until the peer has heard.
@@ -152,7 +154,7 @@ func (c *Conn) dropStream(s *stream) {
 		c.lists[i].remove(s)
 	}
 	delete(c.streams, s.id)
-	if !c.client {
+	if !c.client && !s.served {
 		c.peerStreams.End()
 	}
 	outgoing, assembler, marks := s.send.outgoing, s.recv.Assembler, s.recv.arrivals.marks[:0]
@@ -161,6 +163,17 @@ func (c *Conn) dropStream(s *stream) {
 	if len(c.spare) < spareStreams {
 		c.spare = append(c.spare, s)
 	}
+}
+
+// Release says that nothing runs any more for the stream of an EventAccepted; it is called once for each. Until then
+// the peer may not open another in its place, whatever became of the stream: who opens streams and
+// aborts them at once starts no more programs than it may have streams.
+func (c *Conn) Release(now mono.Time, id StreamID) {
+	if s := c.streams[id]; s != nil {
+		s.served = false
+		return
+	}
+	c.peerStreams.End()
 }
 
 // spareStreams is how many records of streams are kept for the next ones.

@@ -58,6 +58,7 @@ type side struct {
 	started int // handshakes
 	events  []Event
 	closed  *Event // the last event
+	keeps   bool   // it does not say that its programs have returned
 	buried  bool   // the last datagram was sent, and the endpoint keeps the tombstone
 	buf     []byte
 }
@@ -175,6 +176,8 @@ func (s *side) hear() {
 			e.Data = bytes.Clone(e.Data)
 			s.events = append(s.events, e)
 			switch {
+			case e.Kind == EventAccepted && !s.keeps:
+				s.core.Release(s.w.now, e.Stream) // no program runs for it
 			case e.Kind == EventClosed:
 				s.closed = &e
 			case e.Kind == EventConnected && s != s.w.client:

@@ -3,6 +3,7 @@ package sim
 import (
 	"flag"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"testing"
 	"time"
@@ -127,6 +128,9 @@ func (x *explorer) explore(s *scene, path []move) error {
 		return nil
 	}
 	x.seen[state] = true
+	if len(x.seen)%100_000 == 0 {
+		fmt.Printf("%d states, %d of them ends, %d steps\n", len(x.seen), x.ends, x.steps)
+	}
 	moves := s.moves()
 	if len(moves) == 0 {
 		x.ends++
@@ -184,6 +188,7 @@ func TestExplore(t *testing.T) {
 			o.Handshake = 6 * time.Second // more than what may be lost takes, and no longer than an abandoned end need be walked with
 			x := &explorer{o: o, script: row.script, budget: b, seen: map[uint64]bool{}}
 			begun := time.Now()
+			defer debug.SetGCPercent(debug.SetGCPercent(400))
 			require.NoError(t, x.explore(x.play(nil), nil))
 			t.Logf("%d losses, %d duplicates, %d delays: %d states, %d of them ends, at most %d steps deep; %d steps in %v",
 				b.losses, b.duplicates, b.delays, len(x.seen), x.ends, x.deepest, x.steps, time.Since(begun).Round(time.Millisecond))

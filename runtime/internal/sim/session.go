@@ -275,5 +275,8 @@ func (e *end) end(f fate) {
 	}
 	e.fate, e.endedAt, e.wakeAt = f, w.now, mono.Never
 	delete(e.peer.byID, e.id)
+	if e.role == 1 && f != died {
+		e.peer.core.Release(e.peer.host.clock(), e.id)
+	}
 	w.logf("%s: %s", e, f)
 }

@@ -1,0 +1,151 @@
+package conn
+
+import (
+	"errors"
+	"math/bits"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sessgen/sessgen/runtime/internal/packet"
+)
+
+// The attacks on one machine, under their numbers in docs/verification.md.
+
+// Attack 17: a peer that sends crumbs with gaps between them up to the limit makes an end
+// hold no more than it may hold anyway, and a bounded list of gaps.
+func TestAttack17ReassemblyMemory(t *testing.T) {
+	w := connectedWorld(t)
+	id := w.open(true)
+	w.run(time.Second)
+	heap := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := heap()
+	number := uint64(1000)
+	for offset := uint64(10); offset < 16<<10-1; offset += 2 { // every second byte of the window
+		w.server.core.HandleDatagram(w.now, clientAddr, w.client.forge(number, append(packet.AppendStreamHead(nil, uint64(id), offset, 1, false), 'x')))
+		number++
+	}
+	s := w.server.core.streams[id]
+	require.NotNil(t, s, "the connection stands")
+	require.LessOrEqual(t, s.recv.Gaps(), 1024)
+	require.Less(t, heap()-min(before, heap()), uint64(4*16<<10), "window, list of gaps, and what remembers the packets")
+	require.NoError(t, w.server.core.CheckInvariants())
+	runtime.KeepAlive(w)
+}
+
+// Attack 20: a reader that stops costs its writer a bounded buffer, and Send says so.
+func TestAttack20SlowReader(t *testing.T) {
+	w := connectedWorld(t)
+	id := w.open(true)
+	var err error
+	taken := 0
+	for ; err == nil && taken < 100_000; taken++ {
+		err = w.client.core.Send(w.now, id, []byte(strings.Repeat("x", 1000)), false)
+		w.client.after()
+		w.run(time.Millisecond)
+	}
+	require.ErrorIs(t, err, ErrBlocked)
+	require.LessOrEqual(t, w.client.core.Stats().Buffered, streamBudget+17<<10)
+	require.LessOrEqual(t, w.server.core.streams[id].recv.Ready(), uint64(16<<10+1010), "the floor, and the message that is under way")
+}
+
+// Attack 21: who is up and says nothing is gone when the idle timeout is over, to the tick; and nobody can ask for
+// one that is shorter than three probe timeouts.
+func TestAttack21IdleHog(t *testing.T) {
+	w := connectedWorld(t, func(client, server *Config) { client.KeepAlive, server.IdleTimeout = -1, 20*time.Second })
+	last := w.server.core.activeAt
+	w.until(func() bool { return w.server.closed != nil })
+	require.Equal(t, 20*time.Second, w.now.Sub(last))
+	var closed *CloseError
+	require.ErrorAs(t, w.server.closed.Err, &closed)
+	require.Equal(t, Idle, closed.Cause)
+
+	w = newWorld(t, func(client, server *Config) { client.KeepAlive, client.IdleTimeout = -1, time.Millisecond })
+	w.dial()
+	w.until(func() bool { return w.server.closed != nil })
+	require.ErrorAs(t, w.server.closed.Err, &closed)
+	require.Equal(t, Idle, closed.Cause)
+	require.Equal(t, 3*w.server.core.probePeriod(), w.now.Sub(w.server.core.activeAt))
+}
+
+// Attack 22: who opens streams and aborts them at once starts no more programs than it may have streams, as long
+// as the programs have not returned.
+func TestAttack22RapidReset(t *testing.T) {
+	w := connectedWorld(t, func(_, server *Config) { server.MaxStreams = 100 })
+	running := 0
+	var ended error
+	number := uint64(1000)
+	for id := uint64(0); ended == nil && id < 100_000; id++ {
+		frames := append(packet.AppendStreamHead(nil, id, 0, 2, false), "\x01h"...)
+		frames = packet.AppendStreamAbort(frames, id, 0, "")
+		w.server.core.HandleDatagram(w.now, clientAddr, w.client.forge(number, frames))
+		number++
+		for {
+			e, ok := w.server.core.PollEvent()
+			if !ok {
+				break
+			}
+			switch e.Kind {
+			case EventAccepted:
+				running++
+			case EventClosed:
+				ended = e.Err
+			}
+		}
+		for ok := true; ok; { // what it sends may tell of new streams
+			_, _, ok = w.server.core.PollTransmit(w.now, nil)
+		}
+	}
+	require.Equal(t, 100, running)
+	var closed *CloseError
+	require.ErrorAs(t, ended, &closed)
+	require.Equal(t, packet.StreamLimitError, packet.Code(closed.Code))
+}
+
+// Programs that return make room for others.
+func TestReleaseGivesStreamsBack(t *testing.T) {
+	w := connectedWorld(t, func(_, server *Config) { server.MaxStreams = 2 })
+	w.server.keeps = true
+	for range 10 {
+		id := w.open(true)
+		w.run(time.Second)
+		w.client.core.AbortStream(w.now, id, 1, "")
+		w.client.after()
+		w.run(time.Second)
+		w.server.core.Release(w.now, id)
+		w.server.after()
+		w.run(time.Second)
+	}
+	require.Nil(t, w.server.closed)
+}
+
+// Attack 26: what storms into a connection that has been closed is answered ever more rarely.
+func TestAttack26CloseLoop(t *testing.T) {
+	w := connectedWorld(t)
+	w.server.core.Abort(w.now, 1, "")
+	w.server.after()
+	w.run(time.Second)
+	sent := w.sent
+	const storm = 4096
+	for i := range storm {
+		w.server.arrive(clientAddr, packet.AppendShort(nil, w.server.id, false, uint64(i), 4)[:13])
+	}
+	require.LessOrEqual(t, w.sent-sent, bits.Len(storm)+1)
+}
+
+// Attack 10: an acknowledgement of what was never sent ends the connection, and of numbers that were left out too.
+func TestAttack10OptimisticAck(t *testing.T) {
+	w := connectedWorld(t)
+	w.client.arrive(serverAddr, w.server.forge(500, packet.AppendAckHead(nil, w.client.core.loss.NextNumber(2)+10, 0, 0, 3)))
+	var closed *CloseError
+	require.True(t, errors.As(w.client.closed.Err, &closed))
+	require.Equal(t, packet.ProtocolViolation, packet.Code(closed.Code))
+}
