@@ -4,8 +4,9 @@
 //	echo call ADDRESS [WORD ...]   send words, print the answers
 //	echo demo                      both, in one process
 //
-// It speaks in the clear, for a laptop: the transport still has its handshake,
-// retransmission and integrity checks, but anyone on the path can read along.
+// demo encrypts, under certificates that it makes for itself. serve and call are two processes, which would need
+// certificates of yours: they speak in the clear. The transport still has its handshake, retransmission and
+// integrity checks then, but anyone on the path can read along.
 package main
 
 import (
@@ -45,9 +46,9 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 	case len(args) == 2 && args[0] == "serve":
 		return serve(ctx, out, args[1])
 	case len(args) == 2 && args[0] == "call":
-		return call(ctx, out, args[1], words)
+		return call(ctx, out, args[1], transport.WithPlaintext(), words)
 	case len(args) > 2 && args[0] == "call":
-		return call(ctx, out, args[1], args[2:])
+		return call(ctx, out, args[1], transport.WithPlaintext(), args[2:])
 	case len(args) == 1 && args[0] == "demo":
 		return demo(ctx, out)
 	}
@@ -77,10 +78,10 @@ func answer(ctx context.Context, ln *transport.Listener) error {
 }
 
 // call opens a session with the server at address and asks for the length of each word.
-func call(ctx context.Context, out io.Writer, address string, words []string) error {
+func call(ctx context.Context, out io.Writer, address string, mode transport.Option, words []string) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	conn, err := transport.Dial(ctx, address, transport.WithPlaintext())
+	conn, err := transport.Dial(ctx, address, mode)
 	if err != nil {
 		return err
 	}
@@ -128,13 +129,17 @@ func server(ctx context.Context, ready echo.EchoServerStart) (echo.EchoServerEnd
 func demo(ctx context.Context, out io.Writer) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	ln, err := transport.Listen("127.0.0.1:0", transport.WithPlaintext())
+	serverTLS, clientTLS, err := transport.DevTLS()
+	if err != nil {
+		return err
+	}
+	ln, err := transport.Listen("127.0.0.1:0", transport.WithTLS(serverTLS))
 	if err != nil {
 		return err
 	}
 	served := make(chan error, 1)
 	go func() { served <- answer(ctx, ln) }()
-	called := call(ctx, out, ln.Addr().String(), words)
+	called := call(ctx, out, ln.Addr().String(), transport.WithTLS(clientTLS), words)
 	stop()
 	return errors.Join(called, <-served)
 }

@@ -19,7 +19,7 @@ const (
 )
 
 // tombstoneSize is the most that the endpoint keeps of a connection that is over.
-const tombstoneSize = 32
+const tombstoneSize = 34
 
 // Close ends the connection once every stream is finished and everything is
 // acknowledged; EventClosed follows. New streams are refused from now on; the listening
@@ -180,7 +180,7 @@ func (c *Conn) finish(err *CloseError, words farewell) {
 func (c *Conn) closeExpiry() mono.Time { return c.closeBegan.Add(c.deathTimeout()) }
 
 // Tombstone is what the endpoint keeps for the connection's id after EventClosed and the last PollTransmit:
-// a datagram of at most 32 bytes that answers what still comes, until the given time. It is nil if no answer is needed.
+// a datagram of at most 34 bytes that answers what still comes, until the given time. It is nil if no answer is needed.
 func (c *Conn) Tombstone(now mono.Time) (datagram []byte, until mono.Time) {
 	keys := &c.keys[handshake.Application]
 	if c.words == nothing || keys.sealer == nil {

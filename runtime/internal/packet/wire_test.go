@@ -2,7 +2,9 @@ package packet_test
 
 import (
 	"bytes"
+	"crypto/hkdf"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/binary"
 	"fmt"
 	"os"
@@ -45,6 +47,34 @@ var (
 func sealed(header, payload []byte, number uint64) []byte {
 	client, _ := handshake.InitialKeys(serverID, cookie)
 	return client.Seal(header, header, payload, number)
+}
+
+// tlsSecret is one that TLS_AES_128_GCM_SHA256 gives for a level.
+var tlsSecret = []byte("a secret of 32 bytes, from TLS..")
+
+// masked appends the payload to the header under tlsSecret, and hides the header, whose number has numberLen bytes.
+func masked(t *testing.T, header, payload []byte, number uint64, numberLen int) []byte {
+	keys, ok := handshake.NewProtection(tls.TLS_AES_128_GCM_SHA256, tlsSecret)
+	require.True(t, ok)
+	numberAt := len(header) - numberLen
+	b := keys.Seal(header, header, payload, number)
+	packet.ApplyMask(b, numberAt, numberLen, keys.Mask(packet.SampleOf(b, numberAt)))
+	return b
+}
+
+// tlsKeys is what follows from tlsSecret, made without the code that makes it in production.
+func tlsKeys(t *testing.T) []byte {
+	b := bytes.Clone(tlsSecret)
+	for _, of := range []struct {
+		label  string
+		length int
+	}{{"quic key", 16}, {"quic iv", 12}, {"quic hp", 16}, {"quic ku", 32}} {
+		info := append([]byte{0, byte(of.length), byte(6 + len(of.label))}, "tls13 "+of.label+"\x00"...)
+		key, err := hkdf.Expand(sha256.New, tlsSecret, string(info), of.length)
+		require.NoError(t, err)
+		b = append(b, key...)
+	}
+	return b
 }
 
 func examples(t *testing.T) []example {
@@ -90,6 +120,11 @@ func examples(t *testing.T) []example {
 		{"ACCEPT", sealed(long(packet.Accept, clientID, serverID, 7, len(ping)), ping, 7), []field{first, version, dst, src, length, number, frames, tag}},
 		{"HANDSHAKE", sealed(long(packet.Handshake, serverID, clientID, 1, len(ping)), ping, 1), []field{first, version, dst, src, length, number, frames, tag}},
 		{"SHORT", sealed(packet.AppendShort(nil, serverID, false, 0x1234, 2), ping, 0x1234), []field{first, dst, {2, "packet number"}, frames, tag}},
+		{"TLS-KEYS", tlsKeys(t), []field{{32, "secret of TLS_AES_128_GCM_SHA256"}, {16, "key"}, {12, "IV"}, {16, "key of header protection"}, {32, "secret of the next key phase"}}},
+		{"TLS-HANDSHAKE", masked(t, packet.AppendLong(nil, packet.Long{Type: packet.Handshake, Version: packet.V1, Dst: serverID, Src: clientID, Number: 1, NumberLen: 1}, 3+16), []byte{1, 0, 0}, 1, 1),
+			[]field{{1, "first byte, masked: was d0"}, version, dst, src, length, {1, "packet number, masked: was 01"}, {3, "frames: PING, two of PADDING"}, {16, "tag"}}},
+		{"TLS-SHORT", masked(t, packet.AppendShort(nil, serverID, true, 0x1234, 2), []byte{1, 0}, 0x1234, 2),
+			[]field{{1, "first byte, masked: was 61"}, dst, {2, "packet number, masked: was 1234"}, {2, "frames: PING, PADDING"}, {16, "tag"}}},
 		{"RESET", packet.AppendReset(nil, serverID, token, bytes.Repeat([]byte{0x77}, packet.MaxReset), packet.MaxReset), []field{first, {8, "id that the answered packet went to"}, {18, "random"}, {16, "token"}}},
 
 		{"PADDING", []byte{0, 0, 0}, []field{{3, "three of them"}}},
