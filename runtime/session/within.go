@@ -12,7 +12,7 @@ import (
 
 // since is when the time limits begin to run of a place that was entered then.
 func (s *Session) since(entered time.Time) time.Time {
-	if s.arrived.After(entered) {
+	if s.table.timed && s.arrived.After(entered) {
 		return s.arrived
 	}
 	return entered
