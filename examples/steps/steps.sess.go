@@ -4,6 +4,7 @@ package steps
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/sessgen/sessgen/runtime/session"
@@ -3529,6 +3530,2048 @@ func decodeTimelyAfterTwoThird(d *session.Decoder) (z int64) {
 		}
 	}
 	return z
+}
+
+// GreetingProtocol is the protocol Greeting: its identity and its steps.
+//
+// Greeting is what Visit does at the door.
+//
+//	Start:
+//	    Host -> Guest: Welcome(name string), then AfterWelcome
+//	        where name != ""
+//	AfterWelcome:
+//	    Guest -> Host: Thanks(), then Greeted
+//	Greeted:
+//	    Host -> Guest: Come(), then End
+var GreetingProtocol = session.Protocol{
+	Name:        "steps.Greeting",
+	Fingerprint: "f235c56b396077e444edab12891d80d948658e03689d5dac4191c7d26b2f4ae9",
+	Roles:       [2]string{"Host", "Guest"},
+	States: []session.State{
+		greetingStart:        {Name: "Start"},
+		greetingAfterWelcome: {Name: "AfterWelcome"},
+		greetingGreeted:      {Name: "Greeted"},
+		greetingEnd:          {Name: "End"},
+	},
+	Messages: []session.Message{
+		greetingStartWelcome: {
+			Label: "Welcome", Number: 0, Sender: 0, State: greetingStart, Next: greetingAfterWelcome,
+			Params: []string{"name string"},
+			Where:  "name != \"\"",
+			Pos:    "steps.sess:71:5",
+		},
+		greetingAfterWelcomeThanks: {
+			Label: "Thanks", Number: 1, Sender: 1, State: greetingAfterWelcome, Next: greetingGreeted,
+			Pos: "steps.sess:72:5",
+		},
+		greetingGreetedCome: {
+			Label: "Come", Number: 2, Sender: 0, State: greetingGreeted, Next: greetingEnd,
+			Pos: "steps.sess:73:5",
+		},
+	},
+}
+
+// The places of Greeting.
+const (
+	greetingStart = iota
+	greetingAfterWelcome
+	greetingGreeted
+	greetingEnd
+)
+
+// The messages of Greeting, each named for the place that it leaves.
+const (
+	greetingStartWelcome = iota
+	greetingAfterWelcomeThanks
+	greetingGreetedCome
+)
+
+// RunGreetingHost runs the role Host of Greeting in a session of its own on
+// conn. The body can return a GreetingHostEnd only by finishing the protocol;
+// its context ends with the session. RunGreetingHost returns nil when both
+// roles have finished, else what ended the session: the body's error, a
+// *session.PeerError, or the connection's.
+func RunGreetingHost(ctx context.Context, conn session.Conn, body func(ctx context.Context, start GreetingHostStart) (GreetingHostEnd, error)) error {
+	return session.Run(ctx, conn, &GreetingProtocol, func(ctx context.Context, first session.Step) (session.Step, error) {
+		end, err := body(ctx, GreetingHostStart{step: first})
+		return end.step, err
+	})
+}
+
+// OpenGreetingHost opens a session of Greeting on conn for callers who hold its
+// states themselves. They finish with Close on GreetingHostEnd, or with Abort
+// on any state.
+func OpenGreetingHost(ctx context.Context, conn session.Conn) (GreetingHostStart, error) {
+	first, err := session.Open(ctx, conn, &GreetingProtocol)
+	return GreetingHostStart{step: first}, err
+}
+
+// RegisterGreetingGuest makes srv run body as the role Guest of Greeting, once
+// for each session that a peer opens, each in a goroutine of its own. The body
+// can return a GreetingGuestEnd only by finishing the protocol; its context
+// ends with the session.
+func RegisterGreetingGuest(srv session.Registrar, body func(ctx context.Context, start GreetingGuestStart) (GreetingGuestEnd, error)) {
+	session.Register(srv, &GreetingProtocol, func(ctx context.Context, first session.Step) (session.Step, error) {
+		end, err := body(ctx, GreetingGuestStart{step: first})
+		return end.step, err
+	})
+}
+
+// GreetingHostStart is where the role Host of Greeting begins
+// (steps.sess:71:5). Send Welcome to reach GreetingHostAfterWelcome.
+type GreetingHostStart struct {
+	step session.Step
+}
+
+// SendWelcome sends Welcome. It is refused with a *session.ContractError, and
+// the step not consumed, unless
+//
+//	name != ""
+func (s GreetingHostStart) SendWelcome(ctx context.Context, name string) (GreetingHostAfterWelcome, error) {
+	out, err := s.step.BeginSend(greetingStartWelcome)
+	if err != nil {
+		return GreetingHostAfterWelcome{}, err
+	}
+	if !greetingStartWelcomeWhere(name) {
+		return GreetingHostAfterWelcome{}, out.Refuse("name", name)
+	}
+	out.Text(1, name)
+	next, err := out.Send(ctx)
+	if err != nil {
+		return GreetingHostAfterWelcome{}, err
+	}
+	return GreetingHostAfterWelcome{step: next}, nil
+}
+
+// Abort ends the session at both ends, unfinished.
+func (s GreetingHostStart) Abort(err error) { s.step.Abort(err) }
+
+// String describes the state, for people.
+func (s GreetingHostStart) String() string { return s.step.Describe("GreetingHostStart") }
+
+// GreetingHostAfterWelcome is where the role Host of Greeting stands behind
+// Welcome (steps.sess:72:5). Receive Thanks to reach GreetingHostGreeted, or
+// put it off with DeferThanks and go on there at once.
+type GreetingHostAfterWelcome struct {
+	step session.Step
+}
+
+// RecvThanks receives Thanks.
+func (s GreetingHostAfterWelcome) RecvThanks(ctx context.Context) (next GreetingHostGreeted, err error) {
+	in, err := s.step.Recv(ctx, greetingAfterWelcome)
+	if err != nil {
+		return next, err
+	}
+	return s.acceptThanks(in)
+}
+
+// TryRecvThanks is RecvThanks without the wait: ok is false, and the step not
+// consumed, if nothing has arrived yet.
+func (s GreetingHostAfterWelcome) TryRecvThanks() (next GreetingHostGreeted, ok bool, err error) {
+	in, ok, err := s.step.TryRecv(greetingAfterWelcome)
+	if !ok {
+		return next, false, err
+	}
+	next, err = s.acceptThanks(in)
+	return next, err == nil, err
+}
+
+func (s GreetingHostAfterWelcome) acceptThanks(in *session.Inbound) (next GreetingHostGreeted, err error) {
+	ahead, err := in.Accept()
+	if err != nil {
+		return next, err
+	}
+	return GreetingHostGreeted{step: ahead}, nil
+}
+
+// DeferThanks puts Thanks off: the next state is there at once, and what it
+// sends overtakes the Thanks, which the pending value receives later. Whatever
+// is received next takes it in first, and checks it then. At most 64 are put
+// off at a time: session.ErrTooManyPending.
+func (s GreetingHostAfterWelcome) DeferThanks() (*GreetingHostAfterWelcomePending, GreetingHostGreeted, error) {
+	pending := &GreetingHostAfterWelcomePending{at: s}
+	next, err := s.step.Defer(greetingAfterWelcomeThanks, &pending.pending, (*greetingHostAfterWelcomeTaker)(pending))
+	if err != nil {
+		return pending, GreetingHostGreeted{}, err
+	}
+	return pending, GreetingHostGreeted{step: next}, nil
+}
+
+// GreetingHostAfterWelcomePending is the Thanks that DeferThanks put off:
+// receive it with Recv or TryRecv, once, before or after others that were put
+// off.
+type GreetingHostAfterWelcomePending struct {
+	pending session.Pending
+	at      GreetingHostAfterWelcome
+}
+
+// Recv receives the Thanks that was put off, and takes in first what was put
+// off before it.
+func (p *GreetingHostAfterWelcomePending) Recv(ctx context.Context) (err error) {
+	if err := p.pending.Recv(ctx); err != nil {
+		return err
+	}
+	return nil
+}
+
+// TryRecv is Recv without the wait: ok is false, and nothing used, if it has
+// not arrived yet.
+func (p *GreetingHostAfterWelcomePending) TryRecv() (ok bool, err error) {
+	if ok, err := p.pending.TryRecv(); !ok {
+		return false, err
+	}
+	return true, nil
+}
+
+// greetingHostAfterWelcomeTaker takes in what was put off.
+type greetingHostAfterWelcomeTaker GreetingHostAfterWelcomePending
+
+// TakeIn implements session.Taker.
+func (p *greetingHostAfterWelcomeTaker) TakeIn(in *session.Inbound) (err error) {
+	_, err = p.at.acceptThanks(in)
+	return err
+}
+
+// Abort ends the session at both ends, unfinished.
+func (s GreetingHostAfterWelcome) Abort(err error) { s.step.Abort(err) }
+
+// String describes the state, for people.
+func (s GreetingHostAfterWelcome) String() string { return s.step.Describe("GreetingHostAfterWelcome") }
+
+// GreetingHostGreeted is where the role Host of Greeting stands behind Thanks
+// (steps.sess:73:5). Send Come to reach GreetingHostEnd.
+type GreetingHostGreeted struct {
+	step session.Step
+}
+
+// SendCome sends Come.
+func (s GreetingHostGreeted) SendCome(ctx context.Context) (GreetingHostEnd, error) {
+	out, err := s.step.BeginSend(greetingGreetedCome)
+	if err != nil {
+		return GreetingHostEnd{}, err
+	}
+	next, err := out.Send(ctx)
+	if err != nil {
+		return GreetingHostEnd{}, err
+	}
+	return GreetingHostEnd{step: next}, nil
+}
+
+// Abort ends the session at both ends, unfinished.
+func (s GreetingHostGreeted) Abort(err error) { s.step.Abort(err) }
+
+// String describes the state, for people.
+func (s GreetingHostGreeted) String() string { return s.step.Describe("GreetingHostGreeted") }
+
+// GreetingHostEnd is where the role Host of Greeting has finished.
+type GreetingHostEnd struct {
+	step session.Step
+}
+
+// Close waits until the other role has finished too. RunGreetingHost calls it
+// by itself.
+func (s GreetingHostEnd) Close(ctx context.Context) error { return s.step.Close(ctx) }
+
+// Abort ends the session at both ends, unless both have finished.
+func (s GreetingHostEnd) Abort(err error) { s.step.Abort(err) }
+
+// String describes the state, for people.
+func (s GreetingHostEnd) String() string { return s.step.Describe("GreetingHostEnd") }
+
+// GreetingGuestStart is where the role Guest of Greeting begins
+// (steps.sess:71:5). Receive Welcome to reach GreetingGuestAfterWelcome, or
+// put it off with DeferWelcome and go on there at once.
+type GreetingGuestStart struct {
+	step session.Step
+}
+
+// RecvWelcome receives Welcome. It is a *session.PeerError, and the session
+// over, unless
+//
+//	name != ""
+func (s GreetingGuestStart) RecvWelcome(ctx context.Context) (name string, next GreetingGuestAfterWelcome, err error) {
+	in, err := s.step.Recv(ctx, greetingStart)
+	if err != nil {
+		return name, next, err
+	}
+	return s.acceptWelcome(in)
+}
+
+// TryRecvWelcome is RecvWelcome without the wait: ok is false, and the step not
+// consumed, if nothing has arrived yet.
+func (s GreetingGuestStart) TryRecvWelcome() (name string, next GreetingGuestAfterWelcome, ok bool, err error) {
+	in, ok, err := s.step.TryRecv(greetingStart)
+	if !ok {
+		return name, next, false, err
+	}
+	name, next, err = s.acceptWelcome(in)
+	return name, next, err == nil, err
+}
+
+func (s GreetingGuestStart) acceptWelcome(in *session.Inbound) (name string, next GreetingGuestAfterWelcome, err error) {
+	name = decodeGreetingStartWelcome(&in.Decoder)
+	if !greetingStartWelcomeWhere(name) {
+		return name, next, in.Violated("name", name)
+	}
+	ahead, err := in.Accept()
+	if err != nil {
+		return name, next, err
+	}
+	return name, GreetingGuestAfterWelcome{step: ahead}, nil
+}
+
+// DeferWelcome puts Welcome off: the next state is there at once, and what it
+// sends overtakes the Welcome, which the pending value receives later. Whatever
+// is received next takes it in first, and checks it then. At most 64 are put
+// off at a time: session.ErrTooManyPending.
+func (s GreetingGuestStart) DeferWelcome() (*GreetingGuestStartPending, GreetingGuestAfterWelcome, error) {
+	pending := &GreetingGuestStartPending{at: s}
+	next, err := s.step.Defer(greetingStartWelcome, &pending.pending, (*greetingGuestStartTaker)(pending))
+	if err != nil {
+		return pending, GreetingGuestAfterWelcome{}, err
+	}
+	return pending, GreetingGuestAfterWelcome{step: next}, nil
+}
+
+// GreetingGuestStartPending is the Welcome that DeferWelcome put off: receive
+// it with Recv or TryRecv, once, before or after others that were put off.
+type GreetingGuestStartPending struct {
+	pending session.Pending
+	at      GreetingGuestStart
+	name    string
+}
+
+// Recv receives the Welcome that was put off, and takes in first what was put
+// off before it. It is a *session.PeerError, and the session over, unless
+//
+//	name != ""
+func (p *GreetingGuestStartPending) Recv(ctx context.Context) (name string, err error) {
+	if err := p.pending.Recv(ctx); err != nil {
+		return name, err
+	}
+	return p.name, nil
+}
+
+// TryRecv is Recv without the wait: ok is false, and nothing used, if it has
+// not arrived yet.
+func (p *GreetingGuestStartPending) TryRecv() (name string, ok bool, err error) {
+	if ok, err := p.pending.TryRecv(); !ok {
+		return name, false, err
+	}
+	return p.name, true, nil
+}
+
+// greetingGuestStartTaker takes in what was put off.
+type greetingGuestStartTaker GreetingGuestStartPending
+
+// TakeIn implements session.Taker.
+func (p *greetingGuestStartTaker) TakeIn(in *session.Inbound) (err error) {
+	p.name, _, err = p.at.acceptWelcome(in)
+	return err
+}
+
+// Abort ends the session at both ends, unfinished.
+func (s GreetingGuestStart) Abort(err error) { s.step.Abort(err) }
+
+// String describes the state, for people.
+func (s GreetingGuestStart) String() string { return s.step.Describe("GreetingGuestStart") }
+
+// GreetingGuestAfterWelcome is where the role Guest of Greeting stands behind
+// Welcome (steps.sess:72:5). Send Thanks to reach GreetingGuestGreeted.
+type GreetingGuestAfterWelcome struct {
+	step session.Step
+}
+
+// SendThanks sends Thanks.
+func (s GreetingGuestAfterWelcome) SendThanks(ctx context.Context) (GreetingGuestGreeted, error) {
+	out, err := s.step.BeginSend(greetingAfterWelcomeThanks)
+	if err != nil {
+		return GreetingGuestGreeted{}, err
+	}
+	next, err := out.Send(ctx)
+	if err != nil {
+		return GreetingGuestGreeted{}, err
+	}
+	return GreetingGuestGreeted{step: next}, nil
+}
+
+// Abort ends the session at both ends, unfinished.
+func (s GreetingGuestAfterWelcome) Abort(err error) { s.step.Abort(err) }
+
+// String describes the state, for people.
+func (s GreetingGuestAfterWelcome) String() string {
+	return s.step.Describe("GreetingGuestAfterWelcome")
+}
+
+// GreetingGuestGreeted is where the role Guest of Greeting stands behind Thanks
+// (steps.sess:73:5). Receive Come to reach GreetingGuestEnd.
+type GreetingGuestGreeted struct {
+	step session.Step
+}
+
+// RecvCome receives Come.
+func (s GreetingGuestGreeted) RecvCome(ctx context.Context) (next GreetingGuestEnd, err error) {
+	in, err := s.step.Recv(ctx, greetingGreeted)
+	if err != nil {
+		return next, err
+	}
+	return s.acceptCome(in)
+}
+
+// TryRecvCome is RecvCome without the wait: ok is false, and the step not
+// consumed, if nothing has arrived yet.
+func (s GreetingGuestGreeted) TryRecvCome() (next GreetingGuestEnd, ok bool, err error) {
+	in, ok, err := s.step.TryRecv(greetingGreeted)
+	if !ok {
+		return next, false, err
+	}
+	next, err = s.acceptCome(in)
+	return next, err == nil, err
+}
+
+func (s GreetingGuestGreeted) acceptCome(in *session.Inbound) (next GreetingGuestEnd, err error) {
+	ahead, err := in.Accept()
+	if err != nil {
+		return next, err
+	}
+	return GreetingGuestEnd{step: ahead}, nil
+}
+
+// Abort ends the session at both ends, unfinished.
+func (s GreetingGuestGreeted) Abort(err error) { s.step.Abort(err) }
+
+// String describes the state, for people.
+func (s GreetingGuestGreeted) String() string { return s.step.Describe("GreetingGuestGreeted") }
+
+// GreetingGuestEnd is where the role Guest of Greeting has finished.
+type GreetingGuestEnd struct {
+	step session.Step
+}
+
+// Close waits until the other role has finished too.
+func (s GreetingGuestEnd) Close(ctx context.Context) error { return s.step.Close(ctx) }
+
+// Abort ends the session at both ends, unless both have finished.
+func (s GreetingGuestEnd) Abort(err error) { s.step.Abort(err) }
+
+// String describes the state, for people.
+func (s GreetingGuestEnd) String() string { return s.step.Describe("GreetingGuestEnd") }
+
+// greetingStartWelcomeWhere is the predicate of Welcome (steps.sess:71:5).
+func greetingStartWelcomeWhere(name string) bool {
+	return name != ""
+}
+
+func decodeGreetingStartWelcome(d *session.Decoder) (name string) {
+	for d.Next() {
+		if d.Field() == 1 {
+			name = d.Text()
+		}
+	}
+	return name
+}
+
+// VisitProtocol is the protocol Visit: its identity and its steps.
+//
+// Visit does another protocol with its roles the other way round, and remembers
+// a list.
+//
+//	Start:
+//	    Visitor -> House: Knock(gifts []string), then Waiting
+//	        where len(gifts) > 0
+//	Waiting:
+//	    House -> Visitor: Welcome(name string), then DoorAfterWelcome
+//	        where name != ""
+//	DoorAfterWelcome:
+//	    Visitor -> House: Thanks(), then DoorGreeted
+//	DoorGreeted:
+//	    House -> Visitor: Come(), then BeforeCount
+//	BeforeCount:
+//	    House -> Visitor: Count(n int), then AfterCount
+//	        where n == len(gifts) && gifts[0] != ""
+//	AfterCount:
+//	    Visitor -> House: Goodbye(), then End
+var VisitProtocol = session.Protocol{
+	Name:        "steps.Visit",
+	Fingerprint: "78649b537a2bc22a421c7beea54545fb790d7f9bb1d69bd35576bf8844081e77",
+	Roles:       [2]string{"Visitor", "House"},
+	States: []session.State{
+		visitStart:            {Name: "Start"},
+		visitWaiting:          {Name: "Waiting"},
+		visitDoorAfterWelcome: {Name: "DoorAfterWelcome"},
+		visitDoorGreeted:      {Name: "DoorGreeted"},
+		visitBeforeCount:      {Name: "BeforeCount"},
+		visitAfterCount:       {Name: "AfterCount"},
+		visitEnd:              {Name: "End"},
+	},
+	Messages: []session.Message{
+		visitStartKnock: {
+			Label: "Knock", Number: 0, Sender: 0, State: visitStart, Next: visitWaiting,
+			Params: []string{"gifts []string"},
+			Where:  "len(gifts) > 0",
+			Pos:    "steps.sess:78:5",
+		},
+		visitWaitingWelcome: {
+			Label: "Welcome", Number: 1, Sender: 1, State: visitWaiting, Next: visitDoorAfterWelcome,
+			Params: []string{"name string"},
+			Where:  "name != \"\"",
+			Pos:    "steps.sess:71:5",
+		},
+		visitDoorAfterWelcomeThanks: {
+			Label: "Thanks", Number: 2, Sender: 0, State: visitDoorAfterWelcome, Next: visitDoorGreeted,
+			Pos: "steps.sess:72:5",
+		},
+		visitDoorGreetedCome: {
+			Label: "Come", Number: 3, Sender: 1, State: visitDoorGreeted, Next: visitBeforeCount,
+			Pos: "steps.sess:73:5",
+		},
+		visitBeforeCountCount: {
+			Label: "Count", Number: 4, Sender: 1, State: visitBeforeCount, Next: visitAfterCount,
+			Params: []string{"n int"},
+			Where:  "n == len(gifts) && gifts[0] != \"\"",
+			Pos:    "steps.sess:80:5",
+		},
+		visitAfterCountGoodbye: {
+			Label: "Goodbye", Number: 5, Sender: 0, State: visitAfterCount, Next: visitEnd,
+			Pos: "steps.sess:81:5",
+		},
+	},
+}
+
+// The places of Visit.
+const (
+	visitStart = iota
+	visitWaiting
+	visitDoorAfterWelcome
+	visitDoorGreeted
+	visitBeforeCount
+	visitAfterCount
+	visitEnd
+)
+
+// The messages of Visit, each named for the place that it leaves.
+const (
+	visitStartKnock = iota
+	visitWaitingWelcome
+	visitDoorAfterWelcomeThanks
+	visitDoorGreetedCome
+	visitBeforeCountCount
+	visitAfterCountGoodbye
+)
+
+// RunVisitVisitor runs the role Visitor of Visit in a session of its own on
+// conn. The body can return a VisitVisitorEnd only by finishing the protocol;
+// its context ends with the session. RunVisitVisitor returns nil when both
+// roles have finished, else what ended the session: the body's error, a
+// *session.PeerError, or the connection's.
+func RunVisitVisitor(ctx context.Context, conn session.Conn, body func(ctx context.Context, start VisitVisitorStart) (VisitVisitorEnd, error)) error {
+	return session.Run(ctx, conn, &VisitProtocol, func(ctx context.Context, first session.Step) (session.Step, error) {
+		end, err := body(ctx, VisitVisitorStart{step: first})
+		return end.step, err
+	})
+}
+
+// OpenVisitVisitor opens a session of Visit on conn for callers who hold its
+// states themselves. They finish with Close on VisitVisitorEnd, or with Abort
+// on any state.
+func OpenVisitVisitor(ctx context.Context, conn session.Conn) (VisitVisitorStart, error) {
+	first, err := session.Open(ctx, conn, &VisitProtocol)
+	return VisitVisitorStart{step: first}, err
+}
+
+// RegisterVisitHouse makes srv run body as the role House of Visit, once for
+// each session that a peer opens, each in a goroutine of its own. The body can
+// return a VisitHouseEnd only by finishing the protocol; its context ends with
+// the session.
+func RegisterVisitHouse(srv session.Registrar, body func(ctx context.Context, start VisitHouseStart) (VisitHouseEnd, error)) {
+	session.Register(srv, &VisitProtocol, func(ctx context.Context, first session.Step) (session.Step, error) {
+		end, err := body(ctx, VisitHouseStart{step: first})
+		return end.step, err
+	})
+}
+
+// VisitVisitorStart is where the role Visitor of Visit begins
+// (steps.sess:78:5). Send Knock to reach VisitVisitorWaiting.
+type VisitVisitorStart struct {
+	step session.Step
+}
+
+// SendKnock sends Knock. It is refused with a *session.ContractError, and the
+// step not consumed, unless
+//
+//	len(gifts) > 0
+func (s VisitVisitorStart) SendKnock(ctx context.Context, gifts []string) (VisitVisitorWaiting, error) {
+	out, err := s.step.BeginSend(visitStartKnock)
+	if err != nil {
+		return VisitVisitorWaiting{}, err
+	}
+	for _, element := range gifts {
+		out.Present().Text(1, element)
+	}
+	sent, err := out.Sent()
+	if err != nil {
+		return VisitVisitorWaiting{}, err
+	}
+	gifts = decodeVisitStartKnock(sent)
+	if !visitStartKnockWhere(gifts) {
+		return VisitVisitorWaiting{}, out.Refuse("gifts", gifts)
+	}
+	next, err := out.Send(ctx)
+	if err != nil {
+		return VisitVisitorWaiting{}, err
+	}
+	return VisitVisitorWaiting{step: next, gifts: gifts}, nil
+}
+
+// Abort ends the session at both ends, unfinished.
+func (s VisitVisitorStart) Abort(err error) { s.step.Abort(err) }
+
+// String describes the state, for people.
+func (s VisitVisitorStart) String() string { return s.step.Describe("VisitVisitorStart") }
+
+// VisitVisitorWaiting is where the role Visitor of Visit stands behind Knock
+// (steps.sess:71:5). Receive Welcome to reach VisitVisitorDoorAfterWelcome,
+// or put it off with DeferWelcome and go on there at once.
+type VisitVisitorWaiting struct {
+	step  session.Step
+	gifts []string
+}
+
+// RecvWelcome receives Welcome. It is a *session.PeerError, and the session
+// over, unless
+//
+//	name != ""
+func (s VisitVisitorWaiting) RecvWelcome(ctx context.Context) (name string, next VisitVisitorDoorAfterWelcome, err error) {
+	in, err := s.step.Recv(ctx, visitWaiting)
+	if err != nil {
+		return name, next, err
+	}
+	return s.acceptWelcome(in)
+}
+
+// TryRecvWelcome is RecvWelcome without the wait: ok is false, and the step not
+// consumed, if nothing has arrived yet.
+func (s VisitVisitorWaiting) TryRecvWelcome() (name string, next VisitVisitorDoorAfterWelcome, ok bool, err error) {
+	in, ok, err := s.step.TryRecv(visitWaiting)
+	if !ok {
+		return name, next, false, err
+	}
+	name, next, err = s.acceptWelcome(in)
+	return name, next, err == nil, err
+}
+
+func (s VisitVisitorWaiting) acceptWelcome(in *session.Inbound) (name string, next VisitVisitorDoorAfterWelcome, err error) {
+	name = decodeVisitWaitingWelcome(&in.Decoder)
+	gifts := s.gifts
+	if !visitWaitingWelcomeWhere(name) {
+		return name, next, in.Violated("name", name)
+	}
+	ahead, err := in.Accept()
+	if err != nil {
+		return name, next, err
+	}
+	return name, VisitVisitorDoorAfterWelcome{step: ahead, gifts: gifts}, nil
+}
+
+// DeferWelcome puts Welcome off: the next state is there at once, and what it
+// sends overtakes the Welcome, which the pending value receives later. Whatever
+// is received next takes it in first, and checks it then. At most 64 are put
+// off at a time: session.ErrTooManyPending.
+func (s VisitVisitorWaiting) DeferWelcome() (*VisitVisitorWaitingPending, VisitVisitorDoorAfterWelcome, error) {
+	pending := &VisitVisitorWaitingPending{at: s}
+	next, err := s.step.Defer(visitWaitingWelcome, &pending.pending, (*visitVisitorWaitingTaker)(pending))
+	if err != nil {
+		return pending, VisitVisitorDoorAfterWelcome{}, err
+	}
+	gifts := s.gifts
+	return pending, VisitVisitorDoorAfterWelcome{step: next, gifts: gifts}, nil
+}
+
+// VisitVisitorWaitingPending is the Welcome that DeferWelcome put off: receive
+// it with Recv or TryRecv, once, before or after others that were put off.
+type VisitVisitorWaitingPending struct {
+	pending session.Pending
+	at      VisitVisitorWaiting
+	name    string
+}
+
+// Recv receives the Welcome that was put off, and takes in first what was put
+// off before it. It is a *session.PeerError, and the session over, unless
+//
+//	name != ""
+func (p *VisitVisitorWaitingPending) Recv(ctx context.Context) (name string, err error) {
+	if err := p.pending.Recv(ctx); err != nil {
+		return name, err
+	}
+	return p.name, nil
+}
+
+// TryRecv is Recv without the wait: ok is false, and nothing used, if it has
+// not arrived yet.
+func (p *VisitVisitorWaitingPending) TryRecv() (name string, ok bool, err error) {
+	if ok, err := p.pending.TryRecv(); !ok {
+		return name, false, err
+	}
+	return p.name, true, nil
+}
+
+// visitVisitorWaitingTaker takes in what was put off.
+type visitVisitorWaitingTaker VisitVisitorWaitingPending
+
+// TakeIn implements session.Taker.
+func (p *visitVisitorWaitingTaker) TakeIn(in *session.Inbound) (err error) {
+	p.name, _, err = p.at.acceptWelcome(in)
+	return err
+}
+
+// Abort ends the session at both ends, unfinished.
+func (s VisitVisitorWaiting) Abort(err error) { s.step.Abort(err) }
+
+// String describes the state, for people.
+func (s VisitVisitorWaiting) String() string { return s.step.Describe("VisitVisitorWaiting") }
+
+// VisitVisitorDoorAfterWelcome is where the role Visitor of Visit stands behind
+// Welcome (steps.sess:72:5). Send Thanks to reach VisitVisitorDoorGreeted.
+type VisitVisitorDoorAfterWelcome struct {
+	step  session.Step
+	gifts []string
+}
+
+// SendThanks sends Thanks.
+func (s VisitVisitorDoorAfterWelcome) SendThanks(ctx context.Context) (VisitVisitorDoorGreeted, error) {
+	out, err := s.step.BeginSend(visitDoorAfterWelcomeThanks)
+	if err != nil {
+		return VisitVisitorDoorGreeted{}, err
+	}
+	gifts := s.gifts
+	next, err := out.Send(ctx)
+	if err != nil {
+		return VisitVisitorDoorGreeted{}, err
+	}
+	return VisitVisitorDoorGreeted{step: next, gifts: gifts}, nil
+}
+
+// Abort ends the session at both ends, unfinished.
+func (s VisitVisitorDoorAfterWelcome) Abort(err error) { s.step.Abort(err) }
+
+// String describes the state, for people.
+func (s VisitVisitorDoorAfterWelcome) String() string {
+	return s.step.Describe("VisitVisitorDoorAfterWelcome")
+}
+
+// VisitVisitorDoorGreeted is where the role Visitor of Visit stands behind
+// Thanks (steps.sess:73:5). Receive Come to reach VisitVisitorBeforeCount, or
+// put it off with DeferCome and go on there at once.
+type VisitVisitorDoorGreeted struct {
+	step  session.Step
+	gifts []string
+}
+
+// RecvCome receives Come.
+func (s VisitVisitorDoorGreeted) RecvCome(ctx context.Context) (next VisitVisitorBeforeCount, err error) {
+	in, err := s.step.Recv(ctx, visitDoorGreeted)
+	if err != nil {
+		return next, err
+	}
+	return s.acceptCome(in)
+}
+
+// TryRecvCome is RecvCome without the wait: ok is false, and the step not
+// consumed, if nothing has arrived yet.
+func (s VisitVisitorDoorGreeted) TryRecvCome() (next VisitVisitorBeforeCount, ok bool, err error) {
+	in, ok, err := s.step.TryRecv(visitDoorGreeted)
+	if !ok {
+		return next, false, err
+	}
+	next, err = s.acceptCome(in)
+	return next, err == nil, err
+}
+
+func (s VisitVisitorDoorGreeted) acceptCome(in *session.Inbound) (next VisitVisitorBeforeCount, err error) {
+	gifts := s.gifts
+	ahead, err := in.Accept()
+	if err != nil {
+		return next, err
+	}
+	return VisitVisitorBeforeCount{step: ahead, gifts: gifts}, nil
+}
+
+// DeferCome puts Come off: the next state is there at once, and what it sends
+// overtakes the Come, which the pending value receives later. Whatever is
+// received next takes it in first, and checks it then. At most 64 are put off
+// at a time: session.ErrTooManyPending.
+func (s VisitVisitorDoorGreeted) DeferCome() (*VisitVisitorDoorGreetedPending, VisitVisitorBeforeCount, error) {
+	pending := &VisitVisitorDoorGreetedPending{at: s}
+	next, err := s.step.Defer(visitDoorGreetedCome, &pending.pending, (*visitVisitorDoorGreetedTaker)(pending))
+	if err != nil {
+		return pending, VisitVisitorBeforeCount{}, err
+	}
+	gifts := s.gifts
+	return pending, VisitVisitorBeforeCount{step: next, gifts: gifts}, nil
+}
+
+// VisitVisitorDoorGreetedPending is the Come that DeferCome put off: receive it
+// with Recv or TryRecv, once, before or after others that were put off.
+type VisitVisitorDoorGreetedPending struct {
+	pending session.Pending
+	at      VisitVisitorDoorGreeted
+}
+
+// Recv receives the Come that was put off, and takes in first what was put off
+// before it.
+func (p *VisitVisitorDoorGreetedPending) Recv(ctx context.Context) (err error) {
+	if err := p.pending.Recv(ctx); err != nil {
+		return err
+	}
+	return nil
+}
+
+// TryRecv is Recv without the wait: ok is false, and nothing used, if it has
+// not arrived yet.
+func (p *VisitVisitorDoorGreetedPending) TryRecv() (ok bool, err error) {
+	if ok, err := p.pending.TryRecv(); !ok {
+		return false, err
+	}
+	return true, nil
+}
+
+// visitVisitorDoorGreetedTaker takes in what was put off.
+type visitVisitorDoorGreetedTaker VisitVisitorDoorGreetedPending
+
+// TakeIn implements session.Taker.
+func (p *visitVisitorDoorGreetedTaker) TakeIn(in *session.Inbound) (err error) {
+	_, err = p.at.acceptCome(in)
+	return err
+}
+
+// Abort ends the session at both ends, unfinished.
+func (s VisitVisitorDoorGreeted) Abort(err error) { s.step.Abort(err) }
+
+// String describes the state, for people.
+func (s VisitVisitorDoorGreeted) String() string { return s.step.Describe("VisitVisitorDoorGreeted") }
+
+// VisitVisitorBeforeCount is a place of the role Visitor of Visit
+// (steps.sess:80:5). Receive Count to reach VisitVisitorAfterCount, or put it
+// off with DeferCount and go on there at once.
+type VisitVisitorBeforeCount struct {
+	step  session.Step
+	gifts []string
+}
+
+// Gifts is the protocol's variable gifts here.
+func (s VisitVisitorBeforeCount) Gifts() []string {
+	value := s.gifts
+	value = slices.Clone(value)
+	return value
+}
+
+// RecvCount receives Count. It is a *session.PeerError, and the session over,
+// unless
+//
+//	n == len(gifts) && gifts[0] != ""
+func (s VisitVisitorBeforeCount) RecvCount(ctx context.Context) (n int, next VisitVisitorAfterCount, err error) {
+	in, err := s.step.Recv(ctx, visitBeforeCount)
+	if err != nil {
+		return n, next, err
+	}
+	return s.acceptCount(in)
+}
+
+// TryRecvCount is RecvCount without the wait: ok is false, and the step not
+// consumed, if nothing has arrived yet.
+func (s VisitVisitorBeforeCount) TryRecvCount() (n int, next VisitVisitorAfterCount, ok bool, err error) {
+	in, ok, err := s.step.TryRecv(visitBeforeCount)
+	if !ok {
+		return n, next, false, err
+	}
+	n, next, err = s.acceptCount(in)
+	return n, next, err == nil, err
+}
+
+func (s VisitVisitorBeforeCount) acceptCount(in *session.Inbound) (n int, next VisitVisitorAfterCount, err error) {
+	n = decodeVisitBeforeCountCount(&in.Decoder)
+	gifts := s.gifts
+	if !visitBeforeCountCountWhere(gifts, n) {
+		return n, next, in.Violated("gifts", gifts, "n", n)
+	}
+	ahead, err := in.Accept()
+	if err != nil {
+		return n, next, err
+	}
+	return n, VisitVisitorAfterCount{step: ahead}, nil
+}
+
+// DeferCount puts Count off: the next state is there at once, and what it sends
+// overtakes the Count, which the pending value receives later. Whatever is
+// received next takes it in first, and checks it then. At most 64 are put off
+// at a time: session.ErrTooManyPending.
+func (s VisitVisitorBeforeCount) DeferCount() (*VisitVisitorBeforeCountPending, VisitVisitorAfterCount, error) {
+	pending := &VisitVisitorBeforeCountPending{at: s}
+	next, err := s.step.Defer(visitBeforeCountCount, &pending.pending, (*visitVisitorBeforeCountTaker)(pending))
+	if err != nil {
+		return pending, VisitVisitorAfterCount{}, err
+	}
+	return pending, VisitVisitorAfterCount{step: next}, nil
+}
+
+// VisitVisitorBeforeCountPending is the Count that DeferCount put off: receive
+// it with Recv or TryRecv, once, before or after others that were put off.
+type VisitVisitorBeforeCountPending struct {
+	pending session.Pending
+	at      VisitVisitorBeforeCount
+	n       int
+}
+
+// Recv receives the Count that was put off, and takes in first what was put off
+// before it. It is a *session.PeerError, and the session over, unless
+//
+//	n == len(gifts) && gifts[0] != ""
+func (p *VisitVisitorBeforeCountPending) Recv(ctx context.Context) (n int, err error) {
+	if err := p.pending.Recv(ctx); err != nil {
+		return n, err
+	}
+	return p.n, nil
+}
+
+// TryRecv is Recv without the wait: ok is false, and nothing used, if it has
+// not arrived yet.
+func (p *VisitVisitorBeforeCountPending) TryRecv() (n int, ok bool, err error) {
+	if ok, err := p.pending.TryRecv(); !ok {
+		return n, false, err
+	}
+	return p.n, true, nil
+}
+
+// visitVisitorBeforeCountTaker takes in what was put off.
+type visitVisitorBeforeCountTaker VisitVisitorBeforeCountPending
+
+// TakeIn implements session.Taker.
+func (p *visitVisitorBeforeCountTaker) TakeIn(in *session.Inbound) (err error) {
+	p.n, _, err = p.at.acceptCount(in)
+	return err
+}
+
+// Abort ends the session at both ends, unfinished.
+func (s VisitVisitorBeforeCount) Abort(err error) { s.step.Abort(err) }
+
+// String describes the state, for people.
+func (s VisitVisitorBeforeCount) String() string { return s.step.Describe("VisitVisitorBeforeCount") }
+
+// VisitVisitorAfterCount is where the role Visitor of Visit stands behind Count
+// (steps.sess:81:5). Send Goodbye to reach VisitVisitorEnd.
+type VisitVisitorAfterCount struct {
+	step session.Step
+}
+
+// SendGoodbye sends Goodbye.
+func (s VisitVisitorAfterCount) SendGoodbye(ctx context.Context) (VisitVisitorEnd, error) {
+	out, err := s.step.BeginSend(visitAfterCountGoodbye)
+	if err != nil {
+		return VisitVisitorEnd{}, err
+	}
+	next, err := out.Send(ctx)
+	if err != nil {
+		return VisitVisitorEnd{}, err
+	}
+	return VisitVisitorEnd{step: next}, nil
+}
+
+// Abort ends the session at both ends, unfinished.
+func (s VisitVisitorAfterCount) Abort(err error) { s.step.Abort(err) }
+
+// String describes the state, for people.
+func (s VisitVisitorAfterCount) String() string { return s.step.Describe("VisitVisitorAfterCount") }
+
+// VisitVisitorEnd is where the role Visitor of Visit has finished.
+type VisitVisitorEnd struct {
+	step session.Step
+}
+
+// Close waits until the other role has finished too. RunVisitVisitor calls it
+// by itself.
+func (s VisitVisitorEnd) Close(ctx context.Context) error { return s.step.Close(ctx) }
+
+// Abort ends the session at both ends, unless both have finished.
+func (s VisitVisitorEnd) Abort(err error) { s.step.Abort(err) }
+
+// String describes the state, for people.
+func (s VisitVisitorEnd) String() string { return s.step.Describe("VisitVisitorEnd") }
+
+// VisitHouseStart is where the role House of Visit begins (steps.sess:78:5).
+// Receive Knock to reach VisitHouseWaiting, or put it off with DeferKnock and
+// go on there at once.
+type VisitHouseStart struct {
+	step session.Step
+}
+
+// RecvKnock receives Knock. It is a *session.PeerError, and the session over,
+// unless
+//
+//	len(gifts) > 0
+func (s VisitHouseStart) RecvKnock(ctx context.Context) (gifts []string, next VisitHouseWaiting, err error) {
+	in, err := s.step.Recv(ctx, visitStart)
+	if err != nil {
+		return gifts, next, err
+	}
+	return s.acceptKnock(in)
+}
+
+// TryRecvKnock is RecvKnock without the wait: ok is false, and the step not
+// consumed, if nothing has arrived yet.
+func (s VisitHouseStart) TryRecvKnock() (gifts []string, next VisitHouseWaiting, ok bool, err error) {
+	in, ok, err := s.step.TryRecv(visitStart)
+	if !ok {
+		return gifts, next, false, err
+	}
+	gifts, next, err = s.acceptKnock(in)
+	return gifts, next, err == nil, err
+}
+
+func (s VisitHouseStart) acceptKnock(in *session.Inbound) (gifts []string, next VisitHouseWaiting, err error) {
+	gifts = decodeVisitStartKnock(&in.Decoder)
+	if !visitStartKnockWhere(gifts) {
+		return gifts, next, in.Violated("gifts", gifts)
+	}
+	keptGifts := gifts
+	keptGifts = slices.Clone(keptGifts)
+	ahead, err := in.Accept()
+	if err != nil {
+		return gifts, next, err
+	}
+	return gifts, VisitHouseWaiting{step: ahead, gifts: session.Known(keptGifts)}, nil
+}
+
+// DeferKnock puts Knock off: the next state is there at once, and what it sends
+// overtakes the Knock, which the pending value receives later. Whatever is
+// received next takes it in first, and checks it then. At most 64 are put off
+// at a time: session.ErrTooManyPending.
+func (s VisitHouseStart) DeferKnock() (*VisitHouseStartPending, VisitHouseWaiting, error) {
+	pending := &VisitHouseStartPending{at: s}
+	next, err := s.step.Defer(visitStartKnock, &pending.pending, (*visitHouseStartTaker)(pending))
+	if err != nil {
+		return pending, VisitHouseWaiting{}, err
+	}
+	return pending, VisitHouseWaiting{step: next, gifts: session.Awaited(&pending.pending, &pending.gifts)}, nil
+}
+
+// VisitHouseStartPending is the Knock that DeferKnock put off: receive it with
+// Recv or TryRecv, once, before or after others that were put off.
+type VisitHouseStartPending struct {
+	pending session.Pending
+	at      VisitHouseStart
+	gifts   []string
+}
+
+// Recv receives the Knock that was put off, and takes in first what was put off
+// before it. It is a *session.PeerError, and the session over, unless
+//
+//	len(gifts) > 0
+func (p *VisitHouseStartPending) Recv(ctx context.Context) (gifts []string, err error) {
+	if err := p.pending.Recv(ctx); err != nil {
+		return gifts, err
+	}
+	gifts = p.gifts
+	gifts = slices.Clone(gifts)
+	return gifts, nil
+}
+
+// TryRecv is Recv without the wait: ok is false, and nothing used, if it has
+// not arrived yet.
+func (p *VisitHouseStartPending) TryRecv() (gifts []string, ok bool, err error) {
+	if ok, err := p.pending.TryRecv(); !ok {
+		return gifts, false, err
+	}
+	gifts = p.gifts
+	gifts = slices.Clone(gifts)
+	return gifts, true, nil
+}
+
+// visitHouseStartTaker takes in what was put off.
+type visitHouseStartTaker VisitHouseStartPending
+
+// TakeIn implements session.Taker.
+func (p *visitHouseStartTaker) TakeIn(in *session.Inbound) (err error) {
+	p.gifts, _, err = p.at.acceptKnock(in)
+	return err
+}
+
+// Abort ends the session at both ends, unfinished.
+func (s VisitHouseStart) Abort(err error) { s.step.Abort(err) }
+
+// String describes the state, for people.
+func (s VisitHouseStart) String() string { return s.step.Describe("VisitHouseStart") }
+
+// VisitHouseWaiting is where the role House of Visit stands behind Knock
+// (steps.sess:71:5). Send Welcome to reach VisitHouseDoorAfterWelcome.
+type VisitHouseWaiting struct {
+	step  session.Step
+	gifts session.Late[[]string]
+}
+
+// SendWelcome sends Welcome. It is refused with a *session.ContractError, and
+// the step not consumed, unless
+//
+//	name != ""
+func (s VisitHouseWaiting) SendWelcome(ctx context.Context, name string) (VisitHouseDoorAfterWelcome, error) {
+	out, err := s.step.BeginSend(visitWaitingWelcome)
+	if err != nil {
+		return VisitHouseDoorAfterWelcome{}, err
+	}
+	if !visitWaitingWelcomeWhere(name) {
+		return VisitHouseDoorAfterWelcome{}, out.Refuse("name", name)
+	}
+	out.Text(1, name)
+	next, err := out.Send(ctx)
+	if err != nil {
+		return VisitHouseDoorAfterWelcome{}, err
+	}
+	return VisitHouseDoorAfterWelcome{step: next, gifts: s.gifts}, nil
+}
+
+// Abort ends the session at both ends, unfinished.
+func (s VisitHouseWaiting) Abort(err error) { s.step.Abort(err) }
+
+// String describes the state, for people.
+func (s VisitHouseWaiting) String() string { return s.step.Describe("VisitHouseWaiting") }
+
+// VisitHouseDoorAfterWelcome is where the role House of Visit stands behind
+// Welcome (steps.sess:72:5). Receive Thanks to reach VisitHouseDoorGreeted,
+// or put it off with DeferThanks and go on there at once.
+type VisitHouseDoorAfterWelcome struct {
+	step  session.Step
+	gifts session.Late[[]string]
+}
+
+// RecvThanks receives Thanks.
+func (s VisitHouseDoorAfterWelcome) RecvThanks(ctx context.Context) (next VisitHouseDoorGreeted, err error) {
+	in, err := s.step.Recv(ctx, visitDoorAfterWelcome)
+	if err != nil {
+		return next, err
+	}
+	return s.acceptThanks(in)
+}
+
+// TryRecvThanks is RecvThanks without the wait: ok is false, and the step not
+// consumed, if nothing has arrived yet.
+func (s VisitHouseDoorAfterWelcome) TryRecvThanks() (next VisitHouseDoorGreeted, ok bool, err error) {
+	in, ok, err := s.step.TryRecv(visitDoorAfterWelcome)
+	if !ok {
+		return next, false, err
+	}
+	next, err = s.acceptThanks(in)
+	return next, err == nil, err
+}
+
+func (s VisitHouseDoorAfterWelcome) acceptThanks(in *session.Inbound) (next VisitHouseDoorGreeted, err error) {
+	gifts, _ := s.gifts.Get()
+	ahead, err := in.Accept()
+	if err != nil {
+		return next, err
+	}
+	return VisitHouseDoorGreeted{step: ahead, gifts: session.Known(gifts)}, nil
+}
+
+// DeferThanks puts Thanks off: the next state is there at once, and what it
+// sends overtakes the Thanks, which the pending value receives later. Whatever
+// is received next takes it in first, and checks it then. At most 64 are put
+// off at a time: session.ErrTooManyPending.
+func (s VisitHouseDoorAfterWelcome) DeferThanks() (*VisitHouseDoorAfterWelcomePending, VisitHouseDoorGreeted, error) {
+	pending := &VisitHouseDoorAfterWelcomePending{at: s}
+	next, err := s.step.Defer(visitDoorAfterWelcomeThanks, &pending.pending, (*visitHouseDoorAfterWelcomeTaker)(pending))
+	if err != nil {
+		return pending, VisitHouseDoorGreeted{}, err
+	}
+	return pending, VisitHouseDoorGreeted{step: next, gifts: s.gifts}, nil
+}
+
+// VisitHouseDoorAfterWelcomePending is the Thanks that DeferThanks put off:
+// receive it with Recv or TryRecv, once, before or after others that were put
+// off.
+type VisitHouseDoorAfterWelcomePending struct {
+	pending session.Pending
+	at      VisitHouseDoorAfterWelcome
+}
+
+// Recv receives the Thanks that was put off, and takes in first what was put
+// off before it.
+func (p *VisitHouseDoorAfterWelcomePending) Recv(ctx context.Context) (err error) {
+	if err := p.pending.Recv(ctx); err != nil {
+		return err
+	}
+	return nil
+}
+
+// TryRecv is Recv without the wait: ok is false, and nothing used, if it has
+// not arrived yet.
+func (p *VisitHouseDoorAfterWelcomePending) TryRecv() (ok bool, err error) {
+	if ok, err := p.pending.TryRecv(); !ok {
+		return false, err
+	}
+	return true, nil
+}
+
+// visitHouseDoorAfterWelcomeTaker takes in what was put off.
+type visitHouseDoorAfterWelcomeTaker VisitHouseDoorAfterWelcomePending
+
+// TakeIn implements session.Taker.
+func (p *visitHouseDoorAfterWelcomeTaker) TakeIn(in *session.Inbound) (err error) {
+	_, err = p.at.acceptThanks(in)
+	return err
+}
+
+// Abort ends the session at both ends, unfinished.
+func (s VisitHouseDoorAfterWelcome) Abort(err error) { s.step.Abort(err) }
+
+// String describes the state, for people.
+func (s VisitHouseDoorAfterWelcome) String() string {
+	return s.step.Describe("VisitHouseDoorAfterWelcome")
+}
+
+// VisitHouseDoorGreeted is where the role House of Visit stands behind Thanks
+// (steps.sess:73:5). Send Come to reach VisitHouseBeforeCount.
+type VisitHouseDoorGreeted struct {
+	step  session.Step
+	gifts session.Late[[]string]
+}
+
+// SendCome sends Come.
+func (s VisitHouseDoorGreeted) SendCome(ctx context.Context) (VisitHouseBeforeCount, error) {
+	out, err := s.step.BeginSend(visitDoorGreetedCome)
+	if err != nil {
+		return VisitHouseBeforeCount{}, err
+	}
+	next, err := out.Send(ctx)
+	if err != nil {
+		return VisitHouseBeforeCount{}, err
+	}
+	return VisitHouseBeforeCount{step: next, gifts: s.gifts}, nil
+}
+
+// Abort ends the session at both ends, unfinished.
+func (s VisitHouseDoorGreeted) Abort(err error) { s.step.Abort(err) }
+
+// String describes the state, for people.
+func (s VisitHouseDoorGreeted) String() string { return s.step.Describe("VisitHouseDoorGreeted") }
+
+// VisitHouseBeforeCount is a place of the role House of Visit
+// (steps.sess:80:5). Send Count to reach VisitHouseAfterCount.
+type VisitHouseBeforeCount struct {
+	step  session.Step
+	gifts session.Late[[]string]
+}
+
+// Gifts is the protocol's variable gifts here. It is the zero value as long as
+// the message that brings it is put off.
+func (s VisitHouseBeforeCount) Gifts() []string {
+	value, _ := s.gifts.Get()
+	value = slices.Clone(value)
+	return value
+}
+
+// SendCount sends Count. It is refused with a *session.ContractError, and the
+// step not consumed, unless
+//
+//	n == len(gifts) && gifts[0] != ""
+//
+// It is refused with session.ErrPending as long as a value of that is put off.
+func (s VisitHouseBeforeCount) SendCount(ctx context.Context, n int) (VisitHouseAfterCount, error) {
+	out, err := s.step.BeginSend(visitBeforeCountCount)
+	if err != nil {
+		return VisitHouseAfterCount{}, err
+	}
+	gifts, in := s.gifts.Get()
+	if !in {
+		return VisitHouseAfterCount{}, out.Pending()
+	}
+	if !visitBeforeCountCountWhere(gifts, n) {
+		return VisitHouseAfterCount{}, out.Refuse("gifts", gifts, "n", n)
+	}
+	out.Int(1, n)
+	next, err := out.Send(ctx)
+	if err != nil {
+		return VisitHouseAfterCount{}, err
+	}
+	return VisitHouseAfterCount{step: next}, nil
+}
+
+// Abort ends the session at both ends, unfinished.
+func (s VisitHouseBeforeCount) Abort(err error) { s.step.Abort(err) }
+
+// String describes the state, for people.
+func (s VisitHouseBeforeCount) String() string { return s.step.Describe("VisitHouseBeforeCount") }
+
+// VisitHouseAfterCount is where the role House of Visit stands behind Count
+// (steps.sess:81:5). Receive Goodbye to reach VisitHouseEnd.
+type VisitHouseAfterCount struct {
+	step session.Step
+}
+
+// RecvGoodbye receives Goodbye.
+func (s VisitHouseAfterCount) RecvGoodbye(ctx context.Context) (next VisitHouseEnd, err error) {
+	in, err := s.step.Recv(ctx, visitAfterCount)
+	if err != nil {
+		return next, err
+	}
+	return s.acceptGoodbye(in)
+}
+
+// TryRecvGoodbye is RecvGoodbye without the wait: ok is false, and the step not
+// consumed, if nothing has arrived yet.
+func (s VisitHouseAfterCount) TryRecvGoodbye() (next VisitHouseEnd, ok bool, err error) {
+	in, ok, err := s.step.TryRecv(visitAfterCount)
+	if !ok {
+		return next, false, err
+	}
+	next, err = s.acceptGoodbye(in)
+	return next, err == nil, err
+}
+
+func (s VisitHouseAfterCount) acceptGoodbye(in *session.Inbound) (next VisitHouseEnd, err error) {
+	ahead, err := in.Accept()
+	if err != nil {
+		return next, err
+	}
+	return VisitHouseEnd{step: ahead}, nil
+}
+
+// Abort ends the session at both ends, unfinished.
+func (s VisitHouseAfterCount) Abort(err error) { s.step.Abort(err) }
+
+// String describes the state, for people.
+func (s VisitHouseAfterCount) String() string { return s.step.Describe("VisitHouseAfterCount") }
+
+// VisitHouseEnd is where the role House of Visit has finished.
+type VisitHouseEnd struct {
+	step session.Step
+}
+
+// Close waits until the other role has finished too.
+func (s VisitHouseEnd) Close(ctx context.Context) error { return s.step.Close(ctx) }
+
+// Abort ends the session at both ends, unless both have finished.
+func (s VisitHouseEnd) Abort(err error) { s.step.Abort(err) }
+
+// String describes the state, for people.
+func (s VisitHouseEnd) String() string { return s.step.Describe("VisitHouseEnd") }
+
+// visitStartKnockWhere is the predicate of Knock (steps.sess:78:5).
+func visitStartKnockWhere(gifts []string) bool {
+	return len(gifts) > 0
+}
+
+// visitWaitingWelcomeWhere is the predicate of Welcome (steps.sess:71:5).
+func visitWaitingWelcomeWhere(name string) bool {
+	return name != ""
+}
+
+// visitBeforeCountCountWhere is the predicate of Count (steps.sess:80:5).
+func visitBeforeCountCountWhere(gifts []string, n int) (holds bool) {
+	defer session.FalseOnPanic(&holds)
+	return n == len(gifts) && gifts[0] != ""
+}
+
+func decodeVisitStartKnock(d *session.Decoder) (gifts []string) {
+	for d.Next() {
+		if d.Field() == 1 {
+			gifts = append(session.Room(d, gifts), d.Text())
+		}
+	}
+	return gifts
+}
+
+func decodeVisitWaitingWelcome(d *session.Decoder) (name string) {
+	for d.Next() {
+		if d.Field() == 1 {
+			name = d.Text()
+		}
+	}
+	return name
+}
+
+func decodeVisitBeforeCountCount(d *session.Decoder) (n int) {
+	for d.Next() {
+		if d.Field() == 1 {
+			n = d.Int()
+		}
+	}
+	return n
+}
+
+// ShareProtocol is the protocol Share: its identity and its steps.
+//
+// Share divides by what is sent: a sum among none leaves nobody anything to
+// take.
+//
+//	Start:
+//	    Giver -> Taker: Divide(sum, among int), then Portion
+//	    Giver -> Taker: Test(of, by int), then AfterTest
+//	Portion:
+//	    Taker -> Giver: Take(cents int), then End
+//	        where cents == each
+//	AfterTest:
+//	    if of%by == 0, then AfterTestIfTrue, else AfterTestIfFalse
+//	AfterTestIfTrue:
+//	    Taker -> Giver: Even(), then End
+//	AfterTestIfFalse:
+//	    Taker -> Giver: Odd(), then End
+var ShareProtocol = session.Protocol{
+	Name:        "steps.Share",
+	Fingerprint: "16b8eec9172995c5a7765b8952d176bad96d86522d115bbd260af7c62b785c22",
+	Roles:       [2]string{"Giver", "Taker"},
+	States: []session.State{
+		shareStart:            {Name: "Start"},
+		sharePortion:          {Name: "Portion"},
+		shareAfterTest:        {Name: "AfterTest", If: "of%by == 0", Then: shareAfterTestIfTrue, Else: shareAfterTestIfFalse, Pos: "steps.sess:93:9"},
+		shareAfterTestIfTrue:  {Name: "AfterTestIfTrue"},
+		shareAfterTestIfFalse: {Name: "AfterTestIfFalse"},
+		shareEnd:              {Name: "End"},
+	},
+	Messages: []session.Message{
+		shareStartDivide: {
+			Label: "Divide", Number: 0, Sender: 0, State: shareStart, Next: sharePortion,
+			Params: []string{"sum int", "among int"},
+			Pos:    "steps.sess:87:9",
+		},
+		shareStartTest: {
+			Label: "Test", Number: 2, Sender: 0, State: shareStart, Next: shareAfterTest,
+			Params: []string{"of int", "by int"},
+			Pos:    "steps.sess:92:9",
+		},
+		sharePortionTake: {
+			Label: "Take", Number: 1, Sender: 1, State: sharePortion, Next: shareEnd,
+			Params: []string{"cents int"},
+			Where:  "cents == each",
+			Pos:    "steps.sess:89:13",
+		},
+		shareAfterTestIfTrueEven: {
+			Label: "Even", Number: 3, Sender: 1, State: shareAfterTestIfTrue, Next: shareEnd,
+			Pos: "steps.sess:94:13",
+		},
+		shareAfterTestIfFalseOdd: {
+			Label: "Odd", Number: 4, Sender: 1, State: shareAfterTestIfFalse, Next: shareEnd,
+			Pos: "steps.sess:96:13",
+		},
+	},
+}
+
+// The places of Share.
+const (
+	shareStart = iota
+	sharePortion
+	shareAfterTest
+	shareAfterTestIfTrue
+	shareAfterTestIfFalse
+	shareEnd
+)
+
+// The messages of Share, each named for the place that it leaves.
+const (
+	shareStartDivide = iota
+	shareStartTest
+	sharePortionTake
+	shareAfterTestIfTrueEven
+	shareAfterTestIfFalseOdd
+)
+
+// RunShareGiver runs the role Giver of Share in a session of its own on conn.
+// The body can return a ShareGiverEnd only by finishing the protocol; its
+// context ends with the session. RunShareGiver returns nil when both roles have
+// finished, else what ended the session: the body's error, a
+// *session.PeerError, or the connection's.
+func RunShareGiver(ctx context.Context, conn session.Conn, body func(ctx context.Context, start ShareGiverStart) (ShareGiverEnd, error)) error {
+	return session.Run(ctx, conn, &ShareProtocol, func(ctx context.Context, first session.Step) (session.Step, error) {
+		end, err := body(ctx, ShareGiverStart{step: first})
+		return end.step, err
+	})
+}
+
+// OpenShareGiver opens a session of Share on conn for callers who hold its
+// states themselves. They finish with Close on ShareGiverEnd, or with Abort on
+// any state.
+func OpenShareGiver(ctx context.Context, conn session.Conn) (ShareGiverStart, error) {
+	first, err := session.Open(ctx, conn, &ShareProtocol)
+	return ShareGiverStart{step: first}, err
+}
+
+// RegisterShareTaker makes srv run body as the role Taker of Share, once for
+// each session that a peer opens, each in a goroutine of its own. The body can
+// return a ShareTakerEnd only by finishing the protocol; its context ends with
+// the session.
+func RegisterShareTaker(srv session.Registrar, body func(ctx context.Context, start ShareTakerStart) (ShareTakerEnd, error)) {
+	session.Register(srv, &ShareProtocol, func(ctx context.Context, first session.Step) (session.Step, error) {
+		end, err := body(ctx, ShareTakerStart{step: first})
+		return end.step, err
+	})
+}
+
+// ShareGiverStart is where the role Giver of Share begins (steps.sess:86:5).
+// Send Divide to reach ShareGiverPortion or Test to reach ShareGiverAfterTest.
+type ShareGiverStart struct {
+	step session.Step
+}
+
+// SendDivide sends Divide.
+func (s ShareGiverStart) SendDivide(ctx context.Context, sum, among int) (ShareGiverPortion, error) {
+	out, err := s.step.BeginSend(shareStartDivide)
+	if err != nil {
+		return ShareGiverPortion{}, err
+	}
+	out.Int(1, sum)
+	out.Int(2, among)
+	each, ok := sharePortionNext(sum, among)
+	if !ok {
+		return ShareGiverPortion{}, out.Refuse("sum", sum, "among", among)
+	}
+	next, err := out.Send(ctx)
+	if err != nil {
+		return ShareGiverPortion{}, err
+	}
+	return ShareGiverPortion{step: next, each: each}, nil
+}
+
+// SendTest sends Test.
+func (s ShareGiverStart) SendTest(ctx context.Context, of, by int) (ShareGiverAfterTest, error) {
+	out, err := s.step.BeginSend(shareStartTest)
+	if err != nil {
+		return ShareGiverAfterTest{}, err
+	}
+	out.Int(1, of)
+	out.Int(2, by)
+	if !shareAfterTestSound(of, by) {
+		return ShareGiverAfterTest{}, out.Refuse("of", of, "by", by)
+	}
+	next, err := out.Send(ctx)
+	if err != nil {
+		return ShareGiverAfterTest{}, err
+	}
+	return ShareGiverAfterTest{step: next, of: of, by: by}, nil
+}
+
+// Abort ends the session at both ends, unfinished.
+func (s ShareGiverStart) Abort(err error) { s.step.Abort(err) }
+
+// String describes the state, for people.
+func (s ShareGiverStart) String() string { return s.step.Describe("ShareGiverStart") }
+
+// ShareGiverPortion is the head of rec Portion for the role Giver of Share
+// (steps.sess:88:13). Receive Take to reach ShareGiverEnd.
+type ShareGiverPortion struct {
+	step session.Step
+	each int
+}
+
+// Each is the protocol's variable each here.
+func (s ShareGiverPortion) Each() int { return s.each }
+
+// RecvTake receives Take. It is a *session.PeerError, and the session over,
+// unless
+//
+//	cents == each
+func (s ShareGiverPortion) RecvTake(ctx context.Context) (cents int, next ShareGiverEnd, err error) {
+	in, err := s.step.Recv(ctx, sharePortion)
+	if err != nil {
+		return cents, next, err
+	}
+	return s.acceptTake(in)
+}
+
+// TryRecvTake is RecvTake without the wait: ok is false, and the step not
+// consumed, if nothing has arrived yet.
+func (s ShareGiverPortion) TryRecvTake() (cents int, next ShareGiverEnd, ok bool, err error) {
+	in, ok, err := s.step.TryRecv(sharePortion)
+	if !ok {
+		return cents, next, false, err
+	}
+	cents, next, err = s.acceptTake(in)
+	return cents, next, err == nil, err
+}
+
+func (s ShareGiverPortion) acceptTake(in *session.Inbound) (cents int, next ShareGiverEnd, err error) {
+	cents = decodeSharePortionTake(&in.Decoder)
+	each := s.each
+	if !sharePortionTakeWhere(each, cents) {
+		return cents, next, in.Violated("each", each, "cents", cents)
+	}
+	ahead, err := in.Accept()
+	if err != nil {
+		return cents, next, err
+	}
+	return cents, ShareGiverEnd{step: ahead}, nil
+}
+
+// Abort ends the session at both ends, unfinished.
+func (s ShareGiverPortion) Abort(err error) { s.step.Abort(err) }
+
+// String describes the state, for people.
+func (s ShareGiverPortion) String() string { return s.step.Describe("ShareGiverPortion") }
+
+// ShareGiverAfterTest is where the role Giver of Share stands behind Test
+// (steps.sess:93:9). Branch goes on to ShareGiverAfterTestIfTrue if of%by ==
+// 0, and else to ShareGiverAfterTestIfFalse, without a message.
+type ShareGiverAfterTest struct {
+	step session.Step
+	of   int
+	by   int
+}
+
+// Of is the protocol's variable of here.
+func (s ShareGiverAfterTest) Of() int { return s.of }
+
+// By is the protocol's variable by here.
+func (s ShareGiverAfterTest) By() int { return s.by }
+
+// Branch goes on without a message: to then, and ok is true, if of%by == 0;
+// else to otherwise. The side that is not taken is a zero state, and both are
+// if the state has been used. Branch itself uses nothing.
+func (s ShareGiverAfterTest) Branch() (then ShareGiverAfterTestIfTrue, otherwise ShareGiverAfterTestIfFalse, ok bool) {
+	if !s.step.Ready() {
+		return then, otherwise, false
+	}
+	if shareAfterTestIf(s.of, s.by) {
+		return ShareGiverAfterTestIfTrue{step: s.step}, otherwise, true
+	}
+	return then, ShareGiverAfterTestIfFalse{step: s.step}, false
+}
+
+// Abort ends the session at both ends, unfinished.
+func (s ShareGiverAfterTest) Abort(err error) { s.step.Abort(err) }
+
+// String describes the state, for people.
+func (s ShareGiverAfterTest) String() string { return s.step.Describe("ShareGiverAfterTest") }
+
+// ShareGiverAfterTestIfTrue is a place of the role Giver of Share
+// (steps.sess:94:13). Receive Even to reach ShareGiverEnd.
+type ShareGiverAfterTestIfTrue struct {
+	step session.Step
+}
+
+// RecvEven receives Even.
+func (s ShareGiverAfterTestIfTrue) RecvEven(ctx context.Context) (next ShareGiverEnd, err error) {
+	in, err := s.step.Recv(ctx, shareAfterTestIfTrue)
+	if err != nil {
+		return next, err
+	}
+	return s.acceptEven(in)
+}
+
+// TryRecvEven is RecvEven without the wait: ok is false, and the step not
+// consumed, if nothing has arrived yet.
+func (s ShareGiverAfterTestIfTrue) TryRecvEven() (next ShareGiverEnd, ok bool, err error) {
+	in, ok, err := s.step.TryRecv(shareAfterTestIfTrue)
+	if !ok {
+		return next, false, err
+	}
+	next, err = s.acceptEven(in)
+	return next, err == nil, err
+}
+
+func (s ShareGiverAfterTestIfTrue) acceptEven(in *session.Inbound) (next ShareGiverEnd, err error) {
+	ahead, err := in.Accept()
+	if err != nil {
+		return next, err
+	}
+	return ShareGiverEnd{step: ahead}, nil
+}
+
+// Abort ends the session at both ends, unfinished.
+func (s ShareGiverAfterTestIfTrue) Abort(err error) { s.step.Abort(err) }
+
+// String describes the state, for people.
+func (s ShareGiverAfterTestIfTrue) String() string {
+	return s.step.Describe("ShareGiverAfterTestIfTrue")
+}
+
+// ShareGiverAfterTestIfFalse is a place of the role Giver of Share
+// (steps.sess:96:13). Receive Odd to reach ShareGiverEnd.
+type ShareGiverAfterTestIfFalse struct {
+	step session.Step
+}
+
+// RecvOdd receives Odd.
+func (s ShareGiverAfterTestIfFalse) RecvOdd(ctx context.Context) (next ShareGiverEnd, err error) {
+	in, err := s.step.Recv(ctx, shareAfterTestIfFalse)
+	if err != nil {
+		return next, err
+	}
+	return s.acceptOdd(in)
+}
+
+// TryRecvOdd is RecvOdd without the wait: ok is false, and the step not
+// consumed, if nothing has arrived yet.
+func (s ShareGiverAfterTestIfFalse) TryRecvOdd() (next ShareGiverEnd, ok bool, err error) {
+	in, ok, err := s.step.TryRecv(shareAfterTestIfFalse)
+	if !ok {
+		return next, false, err
+	}
+	next, err = s.acceptOdd(in)
+	return next, err == nil, err
+}
+
+func (s ShareGiverAfterTestIfFalse) acceptOdd(in *session.Inbound) (next ShareGiverEnd, err error) {
+	ahead, err := in.Accept()
+	if err != nil {
+		return next, err
+	}
+	return ShareGiverEnd{step: ahead}, nil
+}
+
+// Abort ends the session at both ends, unfinished.
+func (s ShareGiverAfterTestIfFalse) Abort(err error) { s.step.Abort(err) }
+
+// String describes the state, for people.
+func (s ShareGiverAfterTestIfFalse) String() string {
+	return s.step.Describe("ShareGiverAfterTestIfFalse")
+}
+
+// ShareGiverEnd is where the role Giver of Share has finished.
+type ShareGiverEnd struct {
+	step session.Step
+}
+
+// Close waits until the other role has finished too. RunShareGiver calls it by
+// itself.
+func (s ShareGiverEnd) Close(ctx context.Context) error { return s.step.Close(ctx) }
+
+// Abort ends the session at both ends, unless both have finished.
+func (s ShareGiverEnd) Abort(err error) { s.step.Abort(err) }
+
+// String describes the state, for people.
+func (s ShareGiverEnd) String() string { return s.step.Describe("ShareGiverEnd") }
+
+// ShareTakerStart is where the role Taker of Share begins (steps.sess:86:5).
+// Receive one of Divide, which leads to ShareTakerPortion, and Test, which
+// leads to ShareTakerAfterTest: with Recv, or with MatchShareTakerStart.
+type ShareTakerStart struct {
+	step session.Step
+}
+
+// ShareTakerStartBranch is what ShareTakerStart receives: a
+// ShareTakerStartDivide or a ShareTakerStartTest.
+type ShareTakerStartBranch interface {
+	isShareTakerStartBranch()
+}
+
+// ShareTakerStartDivide is the branch Divide: its payload and the next step.
+type ShareTakerStartDivide struct {
+	Sum   int
+	Among int
+	Next  ShareTakerPortion
+}
+
+// ShareTakerStartTest is the branch Test: its payload and the next step.
+type ShareTakerStartTest struct {
+	Of   int
+	By   int
+	Next ShareTakerAfterTest
+}
+
+func (ShareTakerStartDivide) isShareTakerStartBranch() {}
+func (ShareTakerStartTest) isShareTakerStartBranch()   {}
+
+// Recv receives the branch that the role Giver chose.
+func (s ShareTakerStart) Recv(ctx context.Context) (ShareTakerStartBranch, error) {
+	in, err := s.step.Recv(ctx, shareStart)
+	if err != nil {
+		return nil, err
+	}
+	return s.accept(in)
+}
+
+// TryRecv is Recv without the wait: ok is false, and the step not consumed, if
+// nothing has arrived yet.
+func (s ShareTakerStart) TryRecv() (branch ShareTakerStartBranch, ok bool, err error) {
+	in, ok, err := s.step.TryRecv(shareStart)
+	if !ok {
+		return nil, false, err
+	}
+	branch, err = s.accept(in)
+	return branch, err == nil, err
+}
+
+func (s ShareTakerStart) accept(in *session.Inbound) (ShareTakerStartBranch, error) {
+	switch in.Message() {
+	case shareStartDivide:
+		branch, err := s.acceptDivide(in)
+		if err != nil {
+			return nil, err
+		}
+		return branch, nil
+	default:
+		// shareStartTest
+		branch, err := s.acceptTest(in)
+		if err != nil {
+			return nil, err
+		}
+		return branch, nil
+	}
+}
+
+// MatchShareTakerStart receives the branch that the role Giver chose and
+// returns what its function returns. It does not compile with a branch missing.
+func MatchShareTakerStart[R any](
+	ctx context.Context,
+	s ShareTakerStart,
+	onDivide func(ShareTakerStartDivide) (R, error),
+	onTest func(ShareTakerStartTest) (R, error),
+) (R, error) {
+	var zero R
+	in, err := s.step.Recv(ctx, shareStart)
+	if err != nil {
+		return zero, err
+	}
+	switch in.Message() {
+	case shareStartDivide:
+		branch, err := s.acceptDivide(in)
+		if err != nil {
+			return zero, err
+		}
+		return onDivide(branch)
+	default:
+		// shareStartTest
+		branch, err := s.acceptTest(in)
+		if err != nil {
+			return zero, err
+		}
+		return onTest(branch)
+	}
+}
+
+func (s ShareTakerStart) acceptDivide(in *session.Inbound) (ShareTakerStartDivide, error) {
+	sum, among := decodeShareStartDivide(&in.Decoder)
+	each, ok := sharePortionNext(sum, among)
+	if !ok {
+		return ShareTakerStartDivide{}, in.Violated("sum", sum, "among", among)
+	}
+	next, err := in.Accept()
+	if err != nil {
+		return ShareTakerStartDivide{}, err
+	}
+	return ShareTakerStartDivide{
+		Sum:   sum,
+		Among: among,
+		Next:  ShareTakerPortion{step: next, each: each},
+	}, nil
+}
+
+func (s ShareTakerStart) acceptTest(in *session.Inbound) (ShareTakerStartTest, error) {
+	of, by := decodeShareStartTest(&in.Decoder)
+	if !shareAfterTestSound(of, by) {
+		return ShareTakerStartTest{}, in.Violated("of", of, "by", by)
+	}
+	next, err := in.Accept()
+	if err != nil {
+		return ShareTakerStartTest{}, err
+	}
+	return ShareTakerStartTest{
+		Of:   of,
+		By:   by,
+		Next: ShareTakerAfterTest{step: next, of: of, by: by},
+	}, nil
+}
+
+// Abort ends the session at both ends, unfinished.
+func (s ShareTakerStart) Abort(err error) { s.step.Abort(err) }
+
+// String describes the state, for people.
+func (s ShareTakerStart) String() string { return s.step.Describe("ShareTakerStart") }
+
+// ShareTakerPortion is the head of rec Portion for the role Taker of Share
+// (steps.sess:88:13). Send Take to reach ShareTakerEnd.
+type ShareTakerPortion struct {
+	step session.Step
+	each int
+}
+
+// Each is the protocol's variable each here.
+func (s ShareTakerPortion) Each() int { return s.each }
+
+// SendTake sends Take. It is refused with a *session.ContractError, and the
+// step not consumed, unless
+//
+//	cents == each
+func (s ShareTakerPortion) SendTake(ctx context.Context, cents int) (ShareTakerEnd, error) {
+	out, err := s.step.BeginSend(sharePortionTake)
+	if err != nil {
+		return ShareTakerEnd{}, err
+	}
+	each := s.each
+	if !sharePortionTakeWhere(each, cents) {
+		return ShareTakerEnd{}, out.Refuse("each", each, "cents", cents)
+	}
+	out.Int(1, cents)
+	next, err := out.Send(ctx)
+	if err != nil {
+		return ShareTakerEnd{}, err
+	}
+	return ShareTakerEnd{step: next}, nil
+}
+
+// Abort ends the session at both ends, unfinished.
+func (s ShareTakerPortion) Abort(err error) { s.step.Abort(err) }
+
+// String describes the state, for people.
+func (s ShareTakerPortion) String() string { return s.step.Describe("ShareTakerPortion") }
+
+// ShareTakerAfterTest is where the role Taker of Share stands behind Test
+// (steps.sess:93:9). Branch goes on to ShareTakerAfterTestIfTrue if of%by ==
+// 0, and else to ShareTakerAfterTestIfFalse, without a message.
+type ShareTakerAfterTest struct {
+	step session.Step
+	of   int
+	by   int
+}
+
+// Of is the protocol's variable of here.
+func (s ShareTakerAfterTest) Of() int { return s.of }
+
+// By is the protocol's variable by here.
+func (s ShareTakerAfterTest) By() int { return s.by }
+
+// Branch goes on without a message: to then, and ok is true, if of%by == 0;
+// else to otherwise. The side that is not taken is a zero state, and both are
+// if the state has been used. Branch itself uses nothing.
+func (s ShareTakerAfterTest) Branch() (then ShareTakerAfterTestIfTrue, otherwise ShareTakerAfterTestIfFalse, ok bool) {
+	if !s.step.Ready() {
+		return then, otherwise, false
+	}
+	if shareAfterTestIf(s.of, s.by) {
+		return ShareTakerAfterTestIfTrue{step: s.step}, otherwise, true
+	}
+	return then, ShareTakerAfterTestIfFalse{step: s.step}, false
+}
+
+// Abort ends the session at both ends, unfinished.
+func (s ShareTakerAfterTest) Abort(err error) { s.step.Abort(err) }
+
+// String describes the state, for people.
+func (s ShareTakerAfterTest) String() string { return s.step.Describe("ShareTakerAfterTest") }
+
+// ShareTakerAfterTestIfTrue is a place of the role Taker of Share
+// (steps.sess:94:13). Send Even to reach ShareTakerEnd.
+type ShareTakerAfterTestIfTrue struct {
+	step session.Step
+}
+
+// SendEven sends Even.
+func (s ShareTakerAfterTestIfTrue) SendEven(ctx context.Context) (ShareTakerEnd, error) {
+	out, err := s.step.BeginSend(shareAfterTestIfTrueEven)
+	if err != nil {
+		return ShareTakerEnd{}, err
+	}
+	next, err := out.Send(ctx)
+	if err != nil {
+		return ShareTakerEnd{}, err
+	}
+	return ShareTakerEnd{step: next}, nil
+}
+
+// Abort ends the session at both ends, unfinished.
+func (s ShareTakerAfterTestIfTrue) Abort(err error) { s.step.Abort(err) }
+
+// String describes the state, for people.
+func (s ShareTakerAfterTestIfTrue) String() string {
+	return s.step.Describe("ShareTakerAfterTestIfTrue")
+}
+
+// ShareTakerAfterTestIfFalse is a place of the role Taker of Share
+// (steps.sess:96:13). Send Odd to reach ShareTakerEnd.
+type ShareTakerAfterTestIfFalse struct {
+	step session.Step
+}
+
+// SendOdd sends Odd.
+func (s ShareTakerAfterTestIfFalse) SendOdd(ctx context.Context) (ShareTakerEnd, error) {
+	out, err := s.step.BeginSend(shareAfterTestIfFalseOdd)
+	if err != nil {
+		return ShareTakerEnd{}, err
+	}
+	next, err := out.Send(ctx)
+	if err != nil {
+		return ShareTakerEnd{}, err
+	}
+	return ShareTakerEnd{step: next}, nil
+}
+
+// Abort ends the session at both ends, unfinished.
+func (s ShareTakerAfterTestIfFalse) Abort(err error) { s.step.Abort(err) }
+
+// String describes the state, for people.
+func (s ShareTakerAfterTestIfFalse) String() string {
+	return s.step.Describe("ShareTakerAfterTestIfFalse")
+}
+
+// ShareTakerEnd is where the role Taker of Share has finished.
+type ShareTakerEnd struct {
+	step session.Step
+}
+
+// Close waits until the other role has finished too.
+func (s ShareTakerEnd) Close(ctx context.Context) error { return s.step.Close(ctx) }
+
+// Abort ends the session at both ends, unless both have finished.
+func (s ShareTakerEnd) Abort(err error) { s.step.Abort(err) }
+
+// String describes the state, for people.
+func (s ShareTakerEnd) String() string { return s.step.Describe("ShareTakerEnd") }
+
+// sharePortionTakeWhere is the predicate of Take (steps.sess:89:13).
+func sharePortionTakeWhere(each, cents int) bool {
+	return cents == each
+}
+
+// shareAfterTestIf is the condition of the if at steps.sess:93:9.
+func shareAfterTestIf(of, by int) (holds bool) {
+	defer session.FalseOnPanic(&holds)
+	return of%by == 0
+}
+
+// shareAfterTestSound tells whether the if at steps.sess:93:9 can be decided
+// without a panic.
+func shareAfterTestSound(of int, by int) (holds bool) {
+	defer session.FalseOnPanic(&holds)
+	if of%by == 0 {
+		return true
+	}
+	return true
+}
+
+// sharePortionNext computes what Portion holds (steps.sess:88:32).
+func sharePortionNext(sum, among int) (each int, holds bool) {
+	defer session.FalseOnPanic(&holds)
+	return sum / among, true
+}
+
+func decodeShareStartDivide(d *session.Decoder) (sum, among int) {
+	for d.Next() {
+		switch d.Field() {
+		case 1:
+			sum = d.Int()
+		case 2:
+			among = d.Int()
+		}
+	}
+	return sum, among
+}
+
+func decodeShareStartTest(d *session.Decoder) (of, by int) {
+	for d.Next() {
+		switch d.Field() {
+		case 1:
+			of = d.Int()
+		case 2:
+			by = d.Int()
+		}
+	}
+	return of, by
+}
+
+func decodeSharePortionTake(d *session.Decoder) (cents int) {
+	for d.Next() {
+		if d.Field() == 1 {
+			cents = d.Int()
+		}
+	}
+	return cents
 }
 
 // Point is a payload type of the schema (steps.sess:3:8).

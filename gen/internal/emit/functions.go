@@ -190,7 +190,7 @@ func (p *protocol) sound(place *automaton.Place) {
 	p.f.Line().Add(doc(fmt.Sprintf("%s tells whether the if at %s can be decided without a panic.", name, at(place.Pos))))
 	p.f.Func().Id(name).Params(params...).Params(jen.Id(holds).Bool()).Block(append([]jen.Code{
 		jen.Defer().Qual(sessionPath, "FalseOnPanic").Call(jen.Op("&").Id(holds)),
-		jen.If(jen.Id(p.conditions[place]).Call(env.args(place.Cond.Vars)...)).Block(side(place.Then)...),
+		jen.If(p.raw(place.Cond)).Block(side(place.Then)...), // not its function, which takes a panic for false
 	}, side(place.Else)...)...)
 }
 
