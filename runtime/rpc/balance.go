@@ -1,0 +1,213 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/sessgen/sessgen/runtime/session"
+)
+
+// Balanced is a session.Conn over several servers: each call goes to the next one in turn that has a connection. One that
+// cannot be dialed, or whose connection ends, is left out until dialing it succeeds again, as a Redialed does. The
+// resolver is asked again at most every 30 seconds, when there are calls, and when no server is left. It may be used from any number of goroutines.
+type Balanced struct {
+	resolver Resolver
+	dial     func(ctx context.Context, addr string) (session.Conn, error)
+	ctx      context.Context
+	cancel   context.CancelFunc
+	force    context.Context // of servers that are left
+	abort    context.CancelFunc
+
+	mu        sync.Mutex
+	servers   []*target
+	next      int           // whose turn it is
+	changed   chan struct{} // closed and replaced when an attempt to dial, or to resolve, is over
+	resolving bool
+	resolved  time.Time
+	err       error // why the last resolving failed
+	closed    bool
+	windup    sync.WaitGroup
+}
+
+type target struct {
+	addr string
+	*Redialed
+}
+
+const (
+	// resolveEvery is how long what a resolver said is good.
+	resolveEvery = 30 * time.Second
+	// resolvePause is how long it is left alone when no server is left.
+	resolvePause = time.Second
+)
+
+// Balance makes a Balanced of the servers that resolver knows; dial connects to one of them.
+func Balance(resolver Resolver, dial func(ctx context.Context, addr string) (session.Conn, error)) *Balanced {
+	b := &Balanced{resolver: resolver, dial: dial, changed: make(chan struct{})}
+	b.ctx, b.cancel = context.WithCancel(context.Background())
+	b.force, b.abort = context.WithCancel(context.Background())
+	return b
+}
+
+var _ session.Conn = (*Balanced)(nil)
+
+// OpenStream implements session.Conn; generated code calls it. It waits while nobody is connected and somebody is dialed.
+func (b *Balanced) OpenStream(ctx context.Context, p *session.Protocol, note []byte) (session.Stream, error) {
+	for {
+		server, conn, err := b.get(ctx)
+		if err != nil {
+			return nil, err
+		}
+		s, err := conn.OpenStream(ctx, p, note)
+		if err == nil || ctx.Err() != nil || !errors.Is(err, net.ErrClosed) {
+			return s, err
+		}
+		server.drop(conn) // there are others, or it is dialed again
+	}
+}
+
+// WaitReady waits until there is a connection to one of the servers, and returns ctx's error if that ends before.
+func (b *Balanced) WaitReady(ctx context.Context) error {
+	for {
+		if _, _, err := b.get(ctx); err == nil || ctx.Err() != nil || errors.Is(err, errRedialClosed) {
+			return err
+		}
+		if err := pause(ctx, redialMin); err != nil {
+			return err
+		}
+	}
+}
+
+// Close closes every connection once its calls have finished; there are no new ones any more. It returns what went wrong with them.
+func (b *Balanced) Close(ctx context.Context) error {
+	b.cancel()
+	defer context.AfterFunc(ctx, b.abort)()
+	b.mu.Lock()
+	b.closed = true
+	servers := b.servers
+	b.servers = nil
+	b.tell()
+	b.mu.Unlock()
+	errs := make([]error, len(servers))
+	var all sync.WaitGroup
+	for i, t := range servers {
+		all.Go(func() { errs[i] = t.Close(ctx) })
+	}
+	all.Wait()
+	b.windup.Wait()
+	b.abort()
+	return errors.Join(errs...)
+}
+
+// get returns the next server that has a connection. It waits for one while there is hope.
+func (b *Balanced) get(ctx context.Context) (*target, session.Conn, error) {
+	for {
+		server, conn, changed, err := b.look()
+		if changed == nil {
+			return server, conn, err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, nil, ctx.Err()
+		}
+	}
+}
+
+// look is get without the wait: changed is closed when it is worth looking again.
+func (b *Balanced) look() (server *target, conn session.Conn, changed <-chan struct{}, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return nil, nil, nil, errRedialClosed
+	}
+	if time.Since(b.resolved) > resolveEvery {
+		b.resolve()
+	}
+	hope := b.resolving
+	err = b.err
+	for i := range b.servers {
+		t := b.servers[(b.next+i)%len(b.servers)]
+		conn, dialing, down := t.look()
+		if conn != nil {
+			b.next = (b.next + i + 1) % len(b.servers)
+			return t, conn, nil, nil
+		}
+		hope = hope || dialing != nil
+		if down != nil {
+			err = down
+		}
+	}
+	if hope {
+		return nil, nil, b.changed, nil
+	}
+	if time.Since(b.resolved) > resolvePause { // they may have moved
+		b.resolve()
+	}
+	if err == nil {
+		err = errors.New("the resolver knows no address")
+	}
+	var e *Error
+	if !errors.As(err, &e) {
+		err = &Error{Code: Unavailable, cause: err, processed: ProcessedNo}
+	}
+	return nil, nil, nil, err
+}
+
+// tell lets all look again who wait. b.mu is held.
+func (b *Balanced) tell() {
+	close(b.changed)
+	b.changed = make(chan struct{})
+}
+
+// resolve asks the resolver, unless it is being asked. b.mu is held.
+func (b *Balanced) resolve() {
+	if b.resolving {
+		return
+	}
+	b.resolving = true
+	b.windup.Go(func() {
+		addrs, err := b.resolver.Resolve(b.ctx)
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.resolving, b.resolved, b.err = false, time.Now(), err
+		if err == nil && !b.closed {
+			b.adopt(addrs)
+		}
+		b.tell()
+	})
+}
+
+// adopt makes the servers those at addrs. b.mu is held.
+func (b *Balanced) adopt(addrs []string) {
+	known := make(map[string]*target)
+	for _, t := range b.servers {
+		known[t.addr] = t
+	}
+	b.servers = nil
+	seen := make(map[string]bool)
+	for _, addr := range addrs {
+		if seen[addr] {
+			continue
+		}
+		seen[addr] = true
+		t := known[addr]
+		delete(known, addr)
+		if t == nil {
+			t = &target{addr, Redial(func(ctx context.Context) (session.Conn, error) { return b.dial(ctx, addr) })}
+			t.told = func() {
+				b.mu.Lock()
+				b.tell()
+				b.mu.Unlock()
+			}
+		}
+		b.servers = append(b.servers, t)
+	}
+	b.next = 0
+	for _, gone := range known {
+		b.windup.Go(func() { _ = gone.Close(b.force) })
+	}
+}

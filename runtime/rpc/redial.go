@@ -1,0 +1,222 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/sessgen/sessgen/runtime/session"
+)
+
+// Redialed is a session.Conn that dials when it is used and has no connection, or has one that ended or is about to. It
+// may be used from any number of goroutines, and has none of its own but while it dials or a connection winds up.
+//
+// A call on a connection that ends fails as it would without a Redialed, and the next call gets a new
+// connection: what may be done again, Retry does. Between attempts to dial that failed lies a back-off, drawn at random up to 100 ms,
+// then twice that and so on up to 10 s; calls fail at once meanwhile, as Unavailable and not processed. Who would rather wait calls WaitReady before.
+type Redialed struct {
+	dial   func(context.Context) (session.Conn, error)
+	ctx    context.Context // of dialing
+	cancel context.CancelFunc
+	force  context.Context // of connections that wind up
+	abort  context.CancelFunc
+	told   func() // after each attempt, if not nil
+
+	mu      sync.Mutex
+	conn    session.Conn  // nil if there is none
+	since   time.Time     // when it came up
+	dialing chan struct{} // closed when the attempt under way is over; nil if none is
+	err     error         // why the last attempt failed
+	wait    time.Duration // the longest back-off after the next failure
+	until   time.Time     // no attempt before this
+	closed  bool
+	windup  sync.WaitGroup // connections that are being closed
+}
+
+// The back-off between attempts to dial.
+const (
+	redialMin = 100 * time.Millisecond
+	redialMax = 10 * time.Second
+)
+
+// Redial makes a Redialed of what dial connects to:
+//
+//	conn := rpc.Redial(func(ctx context.Context) (session.Conn, error) {
+//		return transport.Dial(ctx, "ledger.example:4000", transport.WithTLS(config))
+//	})
+//	defer conn.Close(ctx)
+//	ledger := bank.NewLedgerClient(conn, rpc.WithInterceptors(rpc.Retry(rpc.RetryPolicy{})))
+//
+// dial's context ends with Close. Connections with a method Close(context.Context) error are closed by it.
+func Redial(dial func(context.Context) (session.Conn, error)) *Redialed {
+	r := &Redialed{dial: dial, wait: redialMin}
+	r.ctx, r.cancel = context.WithCancel(context.Background())
+	r.force, r.abort = context.WithCancel(context.Background())
+	return r
+}
+
+var _ session.Conn = (*Redialed)(nil)
+
+// OpenStream implements session.Conn; generated code calls it. It waits for an attempt to dial that is under way.
+func (r *Redialed) OpenStream(ctx context.Context, p *session.Protocol, note []byte) (session.Stream, error) {
+	for again := false; ; again = true {
+		conn, err := r.get(ctx)
+		if err != nil {
+			return nil, err
+		}
+		s, err := conn.OpenStream(ctx, p, note)
+		if err == nil || ctx.Err() != nil || !errors.Is(err, net.ErrClosed) {
+			return s, err
+		}
+		r.drop(conn)
+		if again {
+			return nil, err
+		}
+	}
+}
+
+// WaitReady waits until there is a connection, dialing as often as it takes, and returns ctx's error if that ends before.
+func (r *Redialed) WaitReady(ctx context.Context) error {
+	for {
+		if _, err := r.get(ctx); err == nil || ctx.Err() != nil || errors.Is(err, errRedialClosed) {
+			return err
+		}
+		r.mu.Lock()
+		left := time.Until(r.until)
+		r.mu.Unlock()
+		if err := pause(ctx, left); err != nil {
+			return err
+		}
+	}
+}
+
+// Close closes the connection once its calls have finished, and ends dialing; there is no new one any more. It returns
+// what the connection's Close does.
+func (r *Redialed) Close(ctx context.Context) error {
+	r.cancel()
+	defer context.AfterFunc(ctx, r.abort)()
+	r.mu.Lock()
+	conn, dialing := r.conn, r.dialing
+	r.conn, r.closed = nil, true
+	r.mu.Unlock()
+	if dialing != nil {
+		<-dialing
+	}
+	err := closeConn(ctx, conn)
+	r.windup.Wait()
+	r.abort()
+	return err
+}
+
+func closeConn(ctx context.Context, conn session.Conn) error {
+	if c, ok := conn.(interface{ Close(context.Context) error }); ok {
+		return c.Close(ctx)
+	}
+	return nil
+}
+
+var errRedialClosed = &Error{Code: Unavailable, Message: "the client was closed", cause: net.ErrClosed, processed: ProcessedNo}
+
+// get returns the connection, or that of the attempt that is under way or can be made now.
+func (r *Redialed) get(ctx context.Context) (session.Conn, error) {
+	conn, dialing, err := r.look()
+	if dialing == nil {
+		return conn, err
+	}
+	select {
+	case <-dialing:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.conn == nil {
+		return nil, r.down()
+	}
+	return r.conn, nil
+}
+
+// look returns the connection, or the attempt under way; it begins one if it may. Else it is the error why there is neither.
+func (r *Redialed) look() (conn session.Conn, dialing <-chan struct{}, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.closed:
+		return nil, nil, errRedialClosed
+	case r.conn != nil:
+		return r.conn, nil, nil
+	case r.dialing == nil && time.Now().Before(r.until):
+		return nil, nil, r.down()
+	case r.dialing == nil:
+		r.dialing = make(chan struct{})
+		go r.attempt(r.dialing)
+	}
+	return nil, r.dialing, nil
+}
+
+// down is why there is no connection. r.mu is held.
+func (r *Redialed) down() error {
+	if r.closed {
+		return errRedialClosed
+	}
+	return &Error{Code: Unavailable, cause: r.err, processed: ProcessedNo}
+}
+
+func (r *Redialed) attempt(done chan struct{}) {
+	conn, err := r.dial(r.ctx)
+	r.mu.Lock()
+	r.dialing = nil
+	late := r.closed && err == nil
+	switch {
+	case err != nil:
+		r.err = err
+		r.backOff()
+	case !r.closed:
+		r.conn, r.since, r.err = conn, time.Now(), nil
+	}
+	r.mu.Unlock()
+	if late {
+		_ = closeConn(r.ctx, conn)
+	}
+	close(done)
+	if r.told != nil {
+		r.told()
+	}
+}
+
+// backOff puts the next attempt off. r.mu is held.
+func (r *Redialed) backOff() {
+	r.until = time.Now().Add(r.wait/2 + rand.N(r.wait/2))
+	r.wait = min(2*r.wait, redialMax)
+}
+
+// drop forgets a connection that takes no more calls. Those that it has may finish.
+func (r *Redialed) drop(conn session.Conn) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.conn != conn {
+		return
+	}
+	r.conn, r.err = nil, net.ErrClosed
+	if time.Since(r.since) > r.wait {
+		r.wait = redialMin
+	} else { // it was hardly up
+		r.backOff()
+	}
+	r.windup.Go(func() { _ = closeConn(r.force, conn) })
+}
+
+// pause waits for d, or until ctx ends, which is an error.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
