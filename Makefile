@@ -7,9 +7,10 @@ MUTANTS  ?= *
 EXPLORE  ?= 3,2,0
 EXPLORED ?= plain,_handshake_and_close
 FUZZTIME ?= 10s
+CROSS    ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt lint generate generated race sim mutants explore fuzz attacks bench
+.PHONY: help demo test check fmt lint generate generated cross race sim mutants explore fuzz attacks bench
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +45,12 @@ generate: ## run sessgen on every schema of the tree
 
 generated: ## fail if a generated file is not what sessgen makes today
 	$(GO) run ./cmd/sessgen gen --check $$(git ls-files 'examples/*.sess' 'internal/*.sess' 'bench/*.sess' | xargs -n1 dirname | sort -u)
+
+cross: ## build everything for the systems that it runs on
+	@for on in $(CROSS); do \
+		echo $$on; \
+		CGO_ENABLED=0 GOOS=$${on%/*} GOARCH=$${on#*/} $(GO) build ./... || exit 1; \
+	done
 
 race: ## the tests under the race detector
 	$(GO) test -race ./...
