@@ -158,6 +158,8 @@ type Conn struct {
 	// askedThreshold is the byte threshold of acknowledgements that the peer was asked for; zero means none.
 	askedThreshold int
 
+	resting bool // see rest.go
+
 	// Timers: see timers.go.
 	activeAt     mono.Time // since when the connection may count as idle
 	unansweredAt mono.Time // when something was sent for which nothing has come since

@@ -43,6 +43,9 @@ func (c *Conn) HandleTimeout(now mono.Time) {
 	if now >= c.movingAt() {
 		c.pathTimeout()
 	}
+	if now >= c.restAt() {
+		c.rest(now)
+	}
 	if now >= c.driverEnd {
 		c.endDriver()
 	}
@@ -54,7 +57,7 @@ func (c *Conn) NextTimeout() mono.Time {
 	if c.over() {
 		return mono.Never
 	}
-	at := min(c.loss.Deadline(), c.initAt, c.proofAt, c.closeExpiry(), c.deathAt(), c.idleAt(), c.keepAliveAt(), c.driverEnd, c.movingAt(),
+	at := min(c.loss.Deadline(), c.initAt, c.proofAt, c.closeExpiry(), c.deathAt(), c.idleAt(), c.keepAliveAt(), c.driverEnd, c.restAt(), c.movingAt(),
 		c.pacedUntil, c.loss.RepeatAt())
 	if c.phase < connected {
 		at = min(at, c.handshakeEnd)
@@ -120,6 +123,7 @@ func (c *Conn) keepAliveAt() mono.Time {
 func (c *Conn) heard(now mono.Time) {
 	c.activeAt = now
 	c.unansweredAt = mono.Never
+	c.resting = false
 }
 
 // asked notes that a packet leaves that asks for an answer. RFC 9000 §10.1: "an
@@ -127,6 +131,7 @@ func (c *Conn) heard(now mono.Time) {
 // other ack-eliciting packets have been sent since last receiving and processing a packet."
 func (c *Conn) asked(now mono.Time) {
 	c.elicitedAt = now
+	c.resting = false
 	if c.unansweredAt == mono.Never {
 		c.activeAt = now
 		c.unansweredAt = now

@@ -21,6 +21,7 @@ const ALPN = "sessgen/1"
 type Driver struct {
 	quic   *tls.QUICConn
 	client bool
+	ticket bool // the client waits for a ticket after the handshake
 	asked  bool // the peer asked for this end's certificate
 	done   bool // the handshake is, and that was not said yet
 	over   bool // the same of handshake.Over
@@ -56,7 +57,7 @@ func Configure(config *tls.Config) (*tls.Config, error) {
 
 // NewClient makes the dialing end's driver. config is from Configure, and names the server.
 func NewClient(config *tls.Config) *Driver {
-	d := &Driver{client: true}
+	d := &Driver{client: true, ticket: config.ClientSessionCache != nil && !config.SessionTicketsDisabled}
 	config = config.Clone()
 	choose := config.GetClientCertificate
 	if choose == nil {
@@ -153,7 +154,7 @@ func (d *Driver) event(e tls.QUICEvent) error {
 	case tls.QUICErrorEvent:
 		return e.Err
 	case tls.QUICHandshakeDone:
-		d.done, d.over = true, !d.client
+		d.done, d.over = true, !d.ticket
 		if !d.client {
 			return d.quic.SendSessionTicket(tls.QUICSessionTicketOptions{})
 		}
