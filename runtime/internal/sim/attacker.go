@@ -9,10 +9,11 @@ import (
 // attacker sees every datagram and writes what it likes, from any address. It has no keys but those of
 // the Initial level, which everybody has who sees a COOKIE. What it does may delay, and must change nothing else.
 type attacker struct {
-	dice   dice
-	seen   [32][]byte // what went by, to be sent again
-	count  int
-	doubts bool // it answers INITs with VERSIONS
+	dice    dice
+	seen    [32][]byte // what went by, to be sent again
+	count   int
+	doubts  bool // it answers INITs with VERSIONS
+	version packet.Version
 }
 
 // nowhere is an address where nobody is.
@@ -78,14 +79,14 @@ func (a *attacker) make(b, data []byte) []byte {
 			id = h.Dst
 			copy(nonce[:], h.Nonce)
 		}
-		return packet.AppendInit(b, packet.V1Plain, id, nonce)
+		return packet.AppendInit(b, a.version, id, nonce)
 	case 5: // a COOKIE for an INIT that it saw
 		if h, _, err := packet.ParseHeader(old); err == nil && h.Type <= packet.Versions {
 			var id packet.ID
 			d.fill(id[:])
 			cookie := make([]byte, 1+d.intn(60))
 			d.fill(cookie)
-			return packet.AppendCookie(b, packet.V1Plain, h.Dst, h.Nonce, id, cookie)
+			return packet.AppendCookie(b, a.version, h.Dst, h.Nonce, id, cookie)
 		}
 	case 6: // VERSIONS: it is believed if no COOKIE comes, so only where datagrams are not lost does it end nothing
 		if h, _, err := packet.ParseHeader(old); err == nil && h.Type == packet.Cookie && a.doubts {
@@ -105,7 +106,7 @@ func (a *attacker) make(b, data []byte) []byte {
 		d.fill(token)
 		d.fill(id[:])
 		b = packet.AppendLong(b, packet.Long{
-			Type: packet.Connect, Version: packet.V1Plain, Dst: id, Src: id, Token: token, NumberLen: 1,
+			Type: packet.Connect, Version: a.version, Dst: id, Src: id, Token: token, NumberLen: 1,
 		}, 32)
 		return append(b, token[:32]...)
 	}

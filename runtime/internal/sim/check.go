@@ -109,6 +109,12 @@ type watched struct {
 
 // Seal implements handshake.Sealer.
 func (k *watched) Seal(dst, header, payload []byte, pn uint64) []byte {
+	k.look(payload, pn)
+	return k.Sealer.Seal(dst, header, payload, pn)
+}
+
+// look looks at a packet that is about to be protected.
+func (k *watched) look(payload []byte, pn uint64) {
 	p := k.peer
 	if pn < k.next && !p.closed { // a tombstone is made of a packet that is sent many times
 		p.w.fail("%s: packet number %d after %d", p, pn, k.next-1)
@@ -117,7 +123,30 @@ func (k *watched) Seal(dst, header, payload []byte, pn uint64) []byte {
 	if err := p.carries(payload); err != nil {
 		p.w.fail("%s: packet %d: %v", p, pn, err)
 	}
-	return k.Sealer.Seal(dst, header, payload, pn)
+}
+
+// watchedCipher is a watched Sealer whose keys are replaced by others.
+type watchedCipher struct {
+	handshake.Cipher
+	watch *watched
+}
+
+// Seal implements handshake.Sealer.
+func (k watchedCipher) Seal(dst, header, payload []byte, pn uint64) []byte {
+	k.watch.look(payload, pn)
+	return k.Cipher.Seal(dst, header, payload, pn)
+}
+
+// Next implements handshake.Cipher.
+func (k watchedCipher) Next() handshake.Cipher { return watchedCipher{k.Cipher.Next(), k.watch} }
+
+// watch has an eye on what a Sealer protects.
+func (p *peer) watch(s handshake.Sealer) handshake.Sealer {
+	k := &watched{Sealer: s, peer: p}
+	if c, ok := s.(handshake.Cipher); ok {
+		return watchedCipher{c, k}
+	}
+	return k
 }
 
 // carries looks at the frames of a packet that is about to be sent.

@@ -53,7 +53,7 @@ func (w *world) newHost(listening bool) {
 
 // boot starts the process: it knows nothing but the key of its resets.
 func (h *host) boot() {
-	config := endpoint.Config{Draw: h.w.random.fill, Version: packet.V1Plain, Listening: h.listening, ResetKey: h.resetKey}
+	config := endpoint.Config{Draw: h.w.random.fill, Version: h.w.version, Listening: h.listening, ResetKey: h.resetKey}
 	h.table = endpoint.New[*peer](h.clock(), config)
 }
 
@@ -176,6 +176,7 @@ func (w *world) take(h *host, f *flight) {
 // config is what connections are made with.
 func (w *world) config() conn.Config {
 	c := conn.Config{
+		Version:     w.version,
 		IdleTimeout: w.o.Idle, DeathTimeout: w.o.Death, HandshakeTimeout: w.o.Handshake,
 		MaxStreams: w.o.MaxStreams, Pool: w.o.Pool, MaxMessage: maxMessage, Congestion: w.o.Congestion,
 	}
@@ -190,6 +191,9 @@ const maxMessage = 1 << 20
 
 // driver makes one end's handshake.
 func (w *world) driver(dials bool) handshake.Driver {
+	if w.tls != nil {
+		return w.tls(dials)
+	}
 	if w.o.Lane == Stub {
 		return &stubDriver{client: dials, half: w.random.next()}
 	}

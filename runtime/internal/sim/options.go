@@ -88,6 +88,7 @@ const (
 const (
 	Stub  Protection = ""      // flights of TLS's sizes, keys that are numbers: the fast one
 	Plain Protection = "plain" // what WithPlaintext does
+	TLS   Protection = "tls"   // crypto/tls and the packet protection of RFC 9001
 )
 
 // lethal reports whether a session may end early in the run: because a program ends it, a

@@ -186,7 +186,7 @@ func (p *peer) say(messages []handshake.Message) {
 	for i, m := range messages {
 		if k, ok := m.(handshake.Keys); ok && k.Sealer != nil && k.Level == handshake.Application {
 			p.sealer = k.Sealer
-			k.Sealer = &watched{Sealer: k.Sealer, peer: p}
+			k.Sealer = p.watch(k.Sealer)
 			messages[i] = k
 		}
 	}

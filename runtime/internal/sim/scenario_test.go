@@ -224,7 +224,7 @@ func TestS06UnknownAddress(t *testing.T) {
 					w.random.fill(b)
 					b[0] = 0x40
 					if i%2 == 0 {
-						b = packet.AppendLong(nil, packet.Long{Type: packet.Connect, Version: packet.V1Plain, Dst: packet.ID(b), Token: b[:40], NumberLen: 1}, 20)
+						b = packet.AppendLong(nil, packet.Long{Type: packet.Connect, Version: w.version, Dst: packet.ID(b), Token: b[:40], NumberLen: 1}, 20)
 						b = append(b, make([]byte, 20)...)
 					}
 					w.deliver(nil, w.hosts[0], b)
@@ -524,7 +524,7 @@ func TestS24InitFloodBesideSessions(t *testing.T) {
 		calm := play(t, o, func(w *world) { w.script = says(20, 20, false) })
 		flooded := play(t, o, func(w *world) {
 			w.script = says(20, 20, false)
-			init := packet.AppendInit(nil, packet.V1Plain, packet.ID{}, [16]byte{})
+			init := packet.AppendInit(nil, w.version, packet.ID{}, [16]byte{})
 			for i := range 100 {
 				w.at(time.Duration(i)*4*time.Millisecond, func() {
 					for range 200 {

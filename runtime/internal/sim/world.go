@@ -7,7 +7,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sessgen/sessgen/runtime/internal/handshake"
 	"github.com/sessgen/sessgen/runtime/internal/mono"
+	"github.com/sessgen/sessgen/runtime/internal/packet"
 )
 
 // Outcome is what became of a run.
@@ -48,6 +50,8 @@ type world struct {
 	mtu      int
 	calm     mono.Time // from when on nothing bad happens
 	spared   map[int]bool
+	version  packet.Version
+	tls      func(dials bool) handshake.Driver // of the lane of that name
 	// A test may have a hand in a run: script changes what the programs of a session do, fate decides what becomes of a
 	// datagram, by its number in its direction: how many copies arrive, and how much later than others.
 	script  func(s *session)
@@ -73,6 +77,10 @@ type lent struct {
 	agenda        Queue[happening]
 	packet, reply []byte
 }
+
+// realTLS makes what makes the handshakes of the lane TLS. It is set by the tests of that lane, because crypto/tls draws from one
+// source of randomness for the whole process, which only a test can make predictable.
+var realTLS func(w *world) func(dials bool) handshake.Driver
 
 // eventsMax bounds a run: a machine that spins is found out.
 const eventsMax = 2_000_000
@@ -102,7 +110,11 @@ func newWorld(o Options) *world {
 		random: roll(o.Seed, 1), lent: memory.Get().(*lent),
 	}
 	w.Hash = 14695981039346656037
-	w.attacker = attacker{dice: roll(o.Seed, 2), doubts: o.Drop+o.Corrupt+o.Truncate == 0 && len(o.Faults) == 0}
+	w.version = packet.V1Plain
+	if o.Lane == TLS {
+		w.version, w.tls = packet.V1, realTLS(w)
+	}
+	w.attacker = attacker{version: w.version, dice: roll(o.Seed, 2), doubts: o.Drop+o.Corrupt+o.Truncate == 0 && len(o.Faults) == 0}
 	if len(o.Spared) > 0 {
 		w.spared = map[int]bool{}
 		for _, n := range o.Spared {
