@@ -10,7 +10,7 @@ FUZZTIME ?= 10s
 CROSS    ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt lint generate generated cross race sim mutants explore fuzz attacks bench
+.PHONY: help demo test check fmt lint generate generated cross race sim debug mutants explore fuzz attacks bench
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ race: ## the tests under the race detector
 sim: ## simulate SEEDS seeds of the transport, a tenth of that with programs above it, and ten thousand exchanges
 	$(GO) test ./runtime/internal/sim -run '^TestSwarm$$' -v -timeout 5h -sim.seeds=$(SEEDS)
 	SIM_LONG=1 $(GO) test ./runtime/simnet -run 'TestEcho' -timeout 1h -sim.seeds=$$(($(SEEDS) / 10 + 1))
+
+debug: ## the core's tests and simulations in a build that checks its own invariants
+	$(GO) test -tags sessgen_debug ./runtime/internal/conn ./runtime/internal/sim
 
 explore: ## walk through every interleaving of a connection's life, with EXPLORE=losses,duplicates,delays
 	$(GO) test ./runtime/internal/sim -run '^TestExplore/$(EXPLORED)' -v -timeout 10h -sim.explore=$(EXPLORE)

@@ -94,6 +94,17 @@ func (c *Conn) settle(now mono.Time) {
 		c.closeDue, c.closeBegan = true, now
 	}
 	c.readmitAll()
+	if watched {
+		c.watch()
+	}
+}
+
+// watch stops a program whose machine is wrong, before it does harm: its local half of the invariants does not
+// hold. It takes time in proportion to the open streams, so only debug builds do it.
+func (c *Conn) watch() {
+	if err := c.CheckInvariants(); err != nil {
+		panic("conn: a broken invariant: " + err.Error())
+	}
 }
 
 // lastWords is what the peer is told of the verdict: nothing where it has said it
