@@ -62,7 +62,7 @@ func (s *shard) dial(config config, to netip.AddrPort) *link {
 	c := config.conn
 	draw(c.ClientID[:])
 	draw(c.Nonce[:])
-	c.Seed = drawSeed()
+	c.Seed, c.ECN = drawSeed(), s.sock.ECN()
 	if t, ok := tokens.take(now(), tokenKey{to, c.Version}); ok {
 		c.Token, c.TokenPatience = t.bytes, t.patience()
 	}

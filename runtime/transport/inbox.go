@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"net/netip"
 	"sync"
 	"sync/atomic"
 
@@ -19,14 +18,14 @@ type inbox struct {
 }
 
 // put adds a copy of the datagram.
-func (in *inbox) put(spare *batches, from netip.AddrPort, datagram []byte) {
+func (in *inbox) put(spare *batches, d *udp.Datagram) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if in.batch == nil {
 		in.batch = spare.take()
 	}
 	if !in.batch.Full() {
-		in.batch.Add(append(in.batch.Next(), datagram...), from)
+		in.batch.AddMarked(append(in.batch.Next(), d.Data...), d.Addr, d.ECN)
 		in.waiting.Store(true)
 	}
 }

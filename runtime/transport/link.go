@@ -94,14 +94,14 @@ func (l *link) evict() {
 }
 
 // receive takes in a datagram. It waits for no lock.
-func (l *link) receive(at mono.Time, from netip.AddrPort, datagram []byte) {
+func (l *link) receive(at mono.Time, d *udp.Datagram) {
 	if l.mu.TryLock() {
 		l.takeIn()
-		l.machine.HandleDatagram(at, from, datagram)
+		l.machine.HandleMarked(at, d.Addr, d.Data, conn.Mark(d.ECN))
 		l.unlock()
 		return
 	}
-	l.inbox.put(&l.shard.spare, from, datagram)
+	l.inbox.put(&l.shard.spare, d)
 	if l.mu.TryLock() { // the holder may have gone without seeing it
 		l.unlock()
 	}
@@ -115,7 +115,7 @@ func (l *link) takeIn() {
 	}
 	at := now()
 	for _, d := range b.Datagrams {
-		l.machine.HandleDatagram(at, d.Addr, d.Data)
+		l.machine.HandleMarked(at, d.Addr, d.Data, conn.Mark(d.ECN))
 		l.settle()
 	}
 	l.shard.spare.put(b)
@@ -179,7 +179,7 @@ func (l *link) seal() *udp.Batch {
 		if !ok {
 			break
 		}
-		b.Add(datagram, to)
+		b.AddMarked(datagram, to, uint8(l.machine.Mark()))
 	}
 	if len(b.Datagrams) == 0 {
 		l.shard.spare.put(b)

@@ -50,7 +50,7 @@ func (s *shard) handleRead(err error) {
 		if l == nil {
 			continue
 		}
-		l.receive(at, d.Addr, d.Data)
+		l.receive(at, d)
 		if !slices.Contains(s.touched, l) {
 			s.touched = append(s.touched, l)
 		}

@@ -191,7 +191,7 @@ func TestInbox(t *testing.T) {
 	from := netip.MustParseAddrPort("127.0.0.1:1")
 	require.Nil(t, in.take())
 	for i := range batchMax + 5 {
-		in.put(&spare, from, []byte{byte(i)})
+		in.put(&spare, &udp.Datagram{Addr: from, Data: []byte{byte(i)}})
 	}
 	b := in.take()
 	require.Len(t, b.Datagrams, batchMax)
@@ -199,6 +199,6 @@ func TestInbox(t *testing.T) {
 	require.Equal(t, from, b.Datagrams[3].Addr)
 	require.Nil(t, in.take())
 	spare.put(b)
-	in.put(&spare, from, nil)
+	in.put(&spare, &udp.Datagram{Addr: from})
 	require.Same(t, b, in.take())
 }

@@ -71,7 +71,7 @@ func (s *shard) accept(at mono.Time, accepted endpoint.Accepted) *link {
 		return nil
 	}
 	config := s.serving.ln.config
-	config.conn.Seed = drawSeed()
+	config.conn.Seed, config.conn.ECN = drawSeed(), s.sock.ECN()
 	if config.conn.HandshakeTimeout == 0 {
 		config.conn.HandshakeTimeout = endpoint.HalfOpenLife
 	}

@@ -96,7 +96,7 @@ type Conn struct {
 	keys         [handshake.Levels]keys
 	phases       phases
 	crypto       [handshake.Levels]cryptoStream
-	parked       [][]byte // packets whose keys are not there yet
+	parked       []parked // packets whose keys are not there yet
 	peerParams   []byte
 	token        []byte   // the cookie, or an address token
 	tokened      bool     // the dialing end goes on with an address token; no COOKIE has come

@@ -238,22 +238,29 @@ func (c *Conn) forgetCrypto() {
 	}
 }
 
+// parked is a packet whose keys are not there yet, and the mark that it came with.
+type parked struct {
+	raw  []byte
+	mark Mark
+}
+
 // park keeps a packet whose keys are not there yet.
 func (c *Conn) park(raw []byte) {
 	if len(c.parked) == maxParked {
 		c.stats.PacketsDropped++
 		return
 	}
-	c.parked = append(c.parked, append([]byte(nil), raw...))
+	c.parked = append(c.parked, parked{append([]byte(nil), raw...), c.mark})
 }
 
 // replay takes in the packets that waited for their keys.
 func (c *Conn) replay(now mono.Time) {
 	waiting := c.parked
 	c.parked = nil
-	for _, raw := range waiting {
-		if h, _, err := c.parsePacket(raw); err == nil && !c.over() {
-			c.handlePacket(now, &h, raw)
+	for _, p := range waiting {
+		if h, _, err := c.parsePacket(p.raw); err == nil && !c.over() {
+			c.mark = p.mark
+			c.handlePacket(now, &h, p.raw)
 		}
 	}
 }

@@ -361,8 +361,8 @@ func TestAttack18CryptoMemory(t *testing.T) {
 	}
 	require.Len(t, server.core.parked, maxParked)
 	require.EqualValues(t, 100+100-maxParked, server.core.stats.PacketsDropped-dropped)
-	for _, raw := range server.core.parked {
-		require.Len(t, raw, len(own))
+	for _, p := range server.core.parked {
+		require.Len(t, p.raw, len(own))
 	}
 
 	frame := append(packet.AppendCryptoHead(nil, maxCryptoAhead+8000, 1), 1)

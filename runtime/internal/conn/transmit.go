@@ -73,9 +73,14 @@ func (c *Conn) PollTransmit(now mono.Time, buf []byte) (datagram []byte, to neti
 	return buf, c.path.addr, size > 0
 }
 
-// ECT reports whether the datagram that PollTransmit returned last is to leave marked as
-// ECN-capable, with ECT(0).
-func (c *Conn) ECT() bool { return c.ect }
+// Mark is the ECN codepoint that the datagram is to leave with that PollTransmit returned last: ECT0 where the path is, or may be, capable of
+// ECN. A driver that cannot set it leaves it, and does not set Config.ECN.
+func (c *Conn) Mark() Mark {
+	if c.ect {
+		return ECT0
+	}
+	return NotECT
+}
 
 // limited reports whether nothing is sent now because there is nothing.
 func (c *Conn) limited() bool {

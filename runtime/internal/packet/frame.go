@@ -282,7 +282,6 @@ func parseAck(f *Frame, r reader) ([]byte, error) {
 	f.left, f.smallest = count+1, MaxVarint+1
 	if f.Type == AckECN {
 		f.ECT0, f.ECT1, f.CE = r.varint(), r.varint(), r.varint()
-		f.Type = Ack
 		if r.bad {
 			return nil, errFrameShort
 		}

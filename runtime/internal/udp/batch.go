@@ -6,6 +6,9 @@ import "net/netip"
 type Datagram struct {
 	// Addr is where it came from, or where it goes.
 	Addr netip.AddrPort
+	// ECN is the codepoint of its IP header's ECN field (RFC 3168 §5), the two lowest bits: 2 is
+	// ECT(0), 3 is CE. Where the system does not tell or set it, it is 0 when read, and of no effect when written.
+	ECN uint8
 	// Data lies in the batch's slab, and is valid until the batch is used again.
 	Data []byte
 }
@@ -16,6 +19,7 @@ type Batch struct {
 	// Datagrams are what is in the batch, in order.
 	Datagrams []Datagram
 
+	control [controlMax]byte // of the datagram that is read
 	slab    []byte
 	used    int // bytes of slab
 	sizeMax int // of one datagram
@@ -53,6 +57,11 @@ func (b *Batch) Next() []byte {
 
 // Add puts in the datagram that was written to what Next returned.
 func (b *Batch) Add(data []byte, addr netip.AddrPort) {
-	b.Datagrams = append(b.Datagrams, Datagram{Addr: addr, Data: data})
+	b.AddMarked(data, addr, 0)
+}
+
+// AddMarked is Add for a datagram with an ECN codepoint.
+func (b *Batch) AddMarked(data []byte, addr netip.AddrPort, ecn uint8) {
+	b.Datagrams = append(b.Datagrams, Datagram{Addr: addr, Data: data, ECN: ecn})
 	b.used += min(len(data), b.sizeMax)
 }

@@ -9,6 +9,7 @@ package udp
 import (
 	"net"
 	"net/netip"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,6 +22,9 @@ const bufferBytes = 7 << 20
 type Socket struct {
 	conn packetConn
 	addr netip.AddrPort
+	ecn  bool
+	// unmarked: the system refused to mark a datagram, so none is marked any more.
+	unmarked atomic.Bool
 }
 
 // packetConn is what a Socket needs of a *net.UDPConn.
@@ -43,7 +47,7 @@ func Listen(network, address string) (*Socket, error) {
 		return nil, err
 	}
 	growBuffers(c)
-	return &Socket{conn: c, addr: plain(c.LocalAddr().(*net.UDPAddr).AddrPort())}, nil
+	return &Socket{conn: c, ecn: setPath(c), addr: plain(c.LocalAddr().(*net.UDPAddr).AddrPort())}, nil
 }
 
 // plain is the address as peers know it: an IPv4 address on a socket for both
@@ -51,6 +55,9 @@ func Listen(network, address string) (*Socket, error) {
 func plain(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 }
+
+// ECN reports whether the socket tells the ECN codepoints of what it reads, and sets those of what it writes.
+func (s *Socket) ECN() bool { return s.ecn }
 
 // LocalAddr is the address that the socket is bound to.
 func (s *Socket) LocalAddr() netip.AddrPort { return s.addr }
@@ -61,11 +68,15 @@ func (s *Socket) LocalAddr() netip.AddrPort { return s.addr }
 func (s *Socket) ReadBatch(b *Batch) error {
 	b.Reset()
 	room := b.Next()
-	n, _, _, from, err := s.conn.ReadMsgUDPAddrPort(room[:cap(room)], nil)
+	control := b.control[:]
+	if !s.ecn {
+		control = nil
+	}
+	n, controlLen, _, from, err := s.conn.ReadMsgUDPAddrPort(room[:cap(room)], control)
 	if err != nil {
 		return err
 	}
-	b.Add(room[:n], plain(from))
+	b.AddMarked(room[:n], plain(from), ecnOf(control[:controlLen]))
 	return nil
 }
 
@@ -76,7 +87,7 @@ func (s *Socket) WriteBatch(b *Batch) error {
 	var first error
 	for i := range b.Datagrams {
 		d := &b.Datagrams[i]
-		_, _, err := s.conn.WriteMsgUDPAddrPort(d.Data, nil, d.Addr)
+		err := s.write(d)
 		if err == nil {
 			continue
 		}
@@ -88,6 +99,18 @@ func (s *Socket) WriteBatch(b *Batch) error {
 		}
 	}
 	return first
+}
+
+func (s *Socket) write(d *Datagram) error {
+	if s.ecn && d.ECN != 0 && !s.unmarked.Load() {
+		_, _, err := s.conn.WriteMsgUDPAddrPort(d.Data, mark(d), d.Addr)
+		if err == nil || !refusesControl(err) {
+			return err
+		}
+		s.unmarked.Store(true)
+	}
+	_, _, err := s.conn.WriteMsgUDPAddrPort(d.Data, nil, d.Addr)
+	return err
 }
 
 // past is a deadline that every read has missed.

@@ -1,0 +1,88 @@
+package udp
+
+import (
+	"encoding/binary"
+	"errors"
+	"net"
+
+	"golang.org/x/sys/unix"
+)
+
+// controlMax is room for the control messages that come with a datagram.
+const controlMax = 64
+
+// setPath makes the socket tell the ECN codepoints of what it reads, and send datagrams that routers
+// must not fragment, whatever the kernel believes of the path: the connections find out
+// themselves how large they may be (RFC 9000 §14). It reports whether ECN works.
+func setPath(c *net.UDPConn) (ecn bool) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return false
+	}
+	err = raw.Control(func(fd uintptr) {
+		set := func(level, option, value int) bool {
+			return unix.SetsockoptInt(int(fd), level, option, value) == nil
+		}
+		// Of a socket for both versions of IP, both sets of options count; one for IPv4 refuses those of IPv6.
+		v4 := set(unix.IPPROTO_IP, unix.IP_RECVTOS, 1)
+		v6 := set(unix.IPPROTO_IPV6, unix.IPV6_RECVTCLASS, 1)
+		ecn = v4 || v6
+		set(unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_PROBE)
+		set(unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_PROBE)
+	})
+	return err == nil && ecn
+}
+
+// ecnOf finds the ECN codepoint among the control messages of a datagram.
+func ecnOf(control []byte) uint8 {
+	for len(control) > 0 {
+		header, data, rest, err := unix.ParseOneSocketControlMessage(control)
+		if err != nil {
+			return 0
+		}
+		switch {
+		case header.Level == unix.IPPROTO_IP && header.Type == unix.IP_TOS && len(data) >= 1:
+			return data[0] & 3
+		case header.Level == unix.IPPROTO_IPV6 && header.Type == unix.IPV6_TCLASS && len(data) >= 4:
+			return uint8(binary.NativeEndian.Uint32(data)) & 3
+		}
+		control = rest
+	}
+	return 0
+}
+
+// marks are the control messages that set an ECN codepoint, of IPv4 and IPv6.
+var marks = func() (messages [2][4][]byte) {
+	for ecn := range 4 {
+		messages[0][ecn] = controlMessage(unix.IPPROTO_IP, unix.IP_TOS, uint32(ecn))
+		messages[1][ecn] = controlMessage(unix.IPPROTO_IPV6, unix.IPV6_TCLASS, uint32(ecn))
+	}
+	return messages
+}()
+
+func controlMessage(level, option int, value uint32) []byte {
+	b := make([]byte, unix.CmsgSpace(4))
+	// struct cmsghdr: the length, a word; level and type, four bytes each; then the value.
+	header := unix.CmsgLen(0)
+	if word := header - 8; word == 8 {
+		binary.NativeEndian.PutUint64(b, uint64(unix.CmsgLen(4)))
+	} else {
+		binary.NativeEndian.PutUint32(b, uint32(unix.CmsgLen(4)))
+	}
+	binary.NativeEndian.PutUint32(b[header-8:], uint32(level))
+	binary.NativeEndian.PutUint32(b[header-4:], uint32(option))
+	binary.NativeEndian.PutUint32(b[header:], value)
+	return b
+}
+
+// mark returns the control message that sets the datagram's ECN codepoint.
+func mark(d *Datagram) []byte {
+	version := 0
+	if a := d.Addr.Addr(); a.Is6() && !a.Is4In6() {
+		version = 1
+	}
+	return marks[version][d.ECN&3]
+}
+
+// refusesControl reports whether the error says that the system takes no such control message.
+func refusesControl(err error) bool { return errors.Is(err, unix.EINVAL) }
