@@ -295,7 +295,8 @@ func (s PingCallerAfterNumber) DeferGotNumber() (*PingCallerAfterNumberPending, 
 
 // PingCallerAfterNumberPending is the GotNumber that DeferGotNumber put off:
 // receive it with Recv or TryRecv, once, before or after others that were put
-// off.
+// off. As long as it is not in, they use the session as a step does: of them
+// and a step in another goroutine one gets session.ErrStateUsed.
 type PingCallerAfterNumberPending struct {
 	pending session.Pending
 	at      PingCallerAfterNumber
@@ -398,7 +399,9 @@ func (s PingCallerAfterText) DeferGotText() (*PingCallerAfterTextPending, PingCa
 }
 
 // PingCallerAfterTextPending is the GotText that DeferGotText put off: receive
-// it with Recv or TryRecv, once, before or after others that were put off.
+// it with Recv or TryRecv, once, before or after others that were put off. As
+// long as it is not in, they use the session as a step does: of them and a step
+// in another goroutine one gets session.ErrStateUsed.
 type PingCallerAfterTextPending struct {
 	pending session.Pending
 	at      PingCallerAfterText
@@ -502,7 +505,8 @@ func (s PingCallerAfterPlace) DeferGotPlace() (*PingCallerAfterPlacePending, Pin
 
 // PingCallerAfterPlacePending is the GotPlace that DeferGotPlace put off:
 // receive it with Recv or TryRecv, once, before or after others that were put
-// off.
+// off. As long as it is not in, they use the session as a step does: of them
+// and a step in another goroutine one gets session.ErrStateUsed.
 type PingCallerAfterPlacePending struct {
 	pending session.Pending
 	at      PingCallerAfterPlace
@@ -1751,7 +1755,9 @@ func (s InOrderServerStart) DeferM1() (*InOrderServerStartPending, InOrderServer
 }
 
 // InOrderServerStartPending is the M1 that DeferM1 put off: receive it with
-// Recv or TryRecv, once, before or after others that were put off.
+// Recv or TryRecv, once, before or after others that were put off. As long as
+// it is not in, they use the session as a step does: of them and a step in
+// another goroutine one gets session.ErrStateUsed.
 type InOrderServerStartPending struct {
 	pending session.Pending
 	at      InOrderServerStart
@@ -1850,7 +1856,9 @@ func (s InOrderServerAfterM1) DeferM2() (*InOrderServerAfterM1Pending, InOrderSe
 }
 
 // InOrderServerAfterM1Pending is the M2 that DeferM2 put off: receive it with
-// Recv or TryRecv, once, before or after others that were put off.
+// Recv or TryRecv, once, before or after others that were put off. As long as
+// it is not in, they use the session as a step does: of them and a step in
+// another goroutine one gets session.ErrStateUsed.
 type InOrderServerAfterM1Pending struct {
 	pending session.Pending
 	at      InOrderServerAfterM1
@@ -1958,7 +1966,9 @@ func (s InOrderServerAfterM2) DeferM3() (*InOrderServerAfterM2Pending, InOrderSe
 }
 
 // InOrderServerAfterM2Pending is the M3 that DeferM3 put off: receive it with
-// Recv or TryRecv, once, before or after others that were put off.
+// Recv or TryRecv, once, before or after others that were put off. As long as
+// it is not in, they use the session as a step does: of them and a step in
+// another goroutine one gets session.ErrStateUsed.
 type InOrderServerAfterM2Pending struct {
 	pending session.Pending
 	at      InOrderServerAfterM2
@@ -2453,7 +2463,9 @@ func (s BothLeftAfterThere) DeferBack() (*BothLeftAfterTherePending, BothLeftRou
 }
 
 // BothLeftAfterTherePending is the Back that DeferBack put off: receive it with
-// Recv or TryRecv, once, before or after others that were put off.
+// Recv or TryRecv, once, before or after others that were put off. As long as
+// it is not in, they use the session as a step does: of them and a step in
+// another goroutine one gets session.ErrStateUsed.
 type BothLeftAfterTherePending struct {
 	pending session.Pending
 	at      BothLeftAfterThere
@@ -2623,7 +2635,9 @@ func (s BothRightRoundIfTrue) DeferThere() (*BothRightRoundIfTruePending, BothRi
 }
 
 // BothRightRoundIfTruePending is the There that DeferThere put off: receive it
-// with Recv or TryRecv, once, before or after others that were put off.
+// with Recv or TryRecv, once, before or after others that were put off. As long
+// as it is not in, they use the session as a step does: of them and a step in
+// another goroutine one gets session.ErrStateUsed.
 type BothRightRoundIfTruePending struct {
 	pending session.Pending
 	at      BothRightRoundIfTrue
@@ -2964,7 +2978,9 @@ func (s TimelyAskerAfterFirst) DeferOne() (*TimelyAskerAfterFirstPending, Timely
 }
 
 // TimelyAskerAfterFirstPending is the One that DeferOne put off: receive it
-// with Recv or TryRecv, once, before or after others that were put off.
+// with Recv or TryRecv, once, before or after others that were put off. As long
+// as it is not in, they use the session as a step does: of them and a step in
+// another goroutine one gets session.ErrStateUsed.
 type TimelyAskerAfterFirstPending struct {
 	pending session.Pending
 	at      TimelyAskerAfterFirst
@@ -3105,7 +3121,9 @@ func (s TimelyAskerAfterSecond) DeferTwo() (*TimelyAskerAfterSecondPending, Time
 }
 
 // TimelyAskerAfterSecondPending is the Two that DeferTwo put off: receive it
-// with Recv or TryRecv, once, before or after others that were put off.
+// with Recv or TryRecv, once, before or after others that were put off. As long
+// as it is not in, they use the session as a step does: of them and a step in
+// another goroutine one gets session.ErrStateUsed.
 type TimelyAskerAfterSecondPending struct {
 	pending session.Pending
 	at      TimelyAskerAfterSecond
@@ -3238,7 +3256,9 @@ func (s TimelyWiseStart) DeferFirst() (*TimelyWiseStartPending, TimelyWiseAfterF
 }
 
 // TimelyWiseStartPending is the First that DeferFirst put off: receive it with
-// Recv or TryRecv, once, before or after others that were put off.
+// Recv or TryRecv, once, before or after others that were put off. As long as
+// it is not in, they use the session as a step does: of them and a step in
+// another goroutine one gets session.ErrStateUsed.
 type TimelyWiseStartPending struct {
 	pending session.Pending
 	at      TimelyWiseStart
@@ -3364,7 +3384,9 @@ func (s TimelyWiseAfterOne) DeferSecond() (*TimelyWiseAfterOnePending, TimelyWis
 }
 
 // TimelyWiseAfterOnePending is the Second that DeferSecond put off: receive it
-// with Recv or TryRecv, once, before or after others that were put off.
+// with Recv or TryRecv, once, before or after others that were put off. As long
+// as it is not in, they use the session as a step does: of them and a step in
+// another goroutine one gets session.ErrStateUsed.
 type TimelyWiseAfterOnePending struct {
 	pending session.Pending
 	at      TimelyWiseAfterOne
@@ -3699,7 +3721,8 @@ func (s GreetingHostAfterWelcome) DeferThanks() (*GreetingHostAfterWelcomePendin
 
 // GreetingHostAfterWelcomePending is the Thanks that DeferThanks put off:
 // receive it with Recv or TryRecv, once, before or after others that were put
-// off.
+// off. As long as it is not in, they use the session as a step does: of them
+// and a step in another goroutine one gets session.ErrStateUsed.
 type GreetingHostAfterWelcomePending struct {
 	pending session.Pending
 	at      GreetingHostAfterWelcome
@@ -3834,7 +3857,9 @@ func (s GreetingGuestStart) DeferWelcome() (*GreetingGuestStartPending, Greeting
 }
 
 // GreetingGuestStartPending is the Welcome that DeferWelcome put off: receive
-// it with Recv or TryRecv, once, before or after others that were put off.
+// it with Recv or TryRecv, once, before or after others that were put off. As
+// long as it is not in, they use the session as a step does: of them and a step
+// in another goroutine one gets session.ErrStateUsed.
 type GreetingGuestStartPending struct {
 	pending session.Pending
 	at      GreetingGuestStart
@@ -4188,7 +4213,9 @@ func (s VisitVisitorWaiting) DeferWelcome() (*VisitVisitorWaitingPending, VisitV
 }
 
 // VisitVisitorWaitingPending is the Welcome that DeferWelcome put off: receive
-// it with Recv or TryRecv, once, before or after others that were put off.
+// it with Recv or TryRecv, once, before or after others that were put off. As
+// long as it is not in, they use the session as a step does: of them and a step
+// in another goroutine one gets session.ErrStateUsed.
 type VisitVisitorWaitingPending struct {
 	pending session.Pending
 	at      VisitVisitorWaiting
@@ -4311,7 +4338,9 @@ func (s VisitVisitorDoorGreeted) DeferCome() (*VisitVisitorDoorGreetedPending, V
 }
 
 // VisitVisitorDoorGreetedPending is the Come that DeferCome put off: receive it
-// with Recv or TryRecv, once, before or after others that were put off.
+// with Recv or TryRecv, once, before or after others that were put off. As long
+// as it is not in, they use the session as a step does: of them and a step in
+// another goroutine one gets session.ErrStateUsed.
 type VisitVisitorDoorGreetedPending struct {
 	pending session.Pending
 	at      VisitVisitorDoorGreeted
@@ -4415,7 +4444,9 @@ func (s VisitVisitorBeforeCount) DeferCount() (*VisitVisitorBeforeCountPending, 
 }
 
 // VisitVisitorBeforeCountPending is the Count that DeferCount put off: receive
-// it with Recv or TryRecv, once, before or after others that were put off.
+// it with Recv or TryRecv, once, before or after others that were put off. As
+// long as it is not in, they use the session as a step does: of them and a step
+// in another goroutine one gets session.ErrStateUsed.
 type VisitVisitorBeforeCountPending struct {
 	pending session.Pending
 	at      VisitVisitorBeforeCount
@@ -4555,7 +4586,9 @@ func (s VisitHouseStart) DeferKnock() (*VisitHouseStartPending, VisitHouseWaitin
 }
 
 // VisitHouseStartPending is the Knock that DeferKnock put off: receive it with
-// Recv or TryRecv, once, before or after others that were put off.
+// Recv or TryRecv, once, before or after others that were put off. As long as
+// it is not in, they use the session as a step does: of them and a step in
+// another goroutine one gets session.ErrStateUsed.
 type VisitHouseStartPending struct {
 	pending session.Pending
 	at      VisitHouseStart
@@ -4686,7 +4719,8 @@ func (s VisitHouseDoorAfterWelcome) DeferThanks() (*VisitHouseDoorAfterWelcomePe
 
 // VisitHouseDoorAfterWelcomePending is the Thanks that DeferThanks put off:
 // receive it with Recv or TryRecv, once, before or after others that were put
-// off.
+// off. As long as it is not in, they use the session as a step does: of them
+// and a step in another goroutine one gets session.ErrStateUsed.
 type VisitHouseDoorAfterWelcomePending struct {
 	pending session.Pending
 	at      VisitHouseDoorAfterWelcome

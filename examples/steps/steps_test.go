@@ -2,6 +2,8 @@ package steps_test
 
 import (
 	"context"
+	"errors"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -151,5 +153,70 @@ func TestPanicsBehindAMessage(t *testing.T) {
 			require.Equal(t, c.values, broken.Values)
 			require.Equal(t, contract.Pos, broken.Pos)
 		})
+	}
+}
+
+// A state that is used by two goroutines at once, in generated code: one of them wins.
+func TestS25TwoGoroutinesUseOneState(t *testing.T) {
+	conn, srv := session.Pipe()
+	steps.RegisterPingAnswerer(srv, answer)
+	require.NoError(t, steps.RunPingCaller(t.Context(), conn, func(ctx context.Context, ready steps.PingCallerReady) (end steps.PingCallerEnd, err error) {
+		for range 100 {
+			asked := make(chan steps.PingCallerAfterNumber, 2)
+			errs := make(chan error, 2)
+			for n := range int64(2) {
+				go func() {
+					next, err := ready.SendNumber(ctx, n)
+					if err == nil {
+						asked <- next
+					}
+					errs <- err
+				}()
+			}
+			first, second := <-errs, <-errs
+			require.True(t, (first == nil) != (second == nil), "%v, %v", first, second)
+			require.ErrorIs(t, errors.Join(first, second), session.ErrStateUsed)
+			waiting := <-asked
+			_, next, err := waiting.RecvGotNumber(ctx)
+			require.NoError(t, err)
+			_, _, err = waiting.DeferGotNumber()
+			require.ErrorIs(t, err, session.ErrStateUsed)
+			ready = next
+		}
+		return ready.SendLeave(ctx)
+	}))
+}
+
+// A session whose states and pending values nobody holds any more is found by the
+// garbage collector, though they hold each other: it ends at the peer too.
+func TestDroppedWithSomethingPutOff(t *testing.T) {
+	conn, srv := session.Pipe()
+	heard := make(chan error, 1)
+	steps.RegisterTimelyWise(srv, func(ctx context.Context, start steps.TimelyWiseStart) (end steps.TimelyWiseEnd, err error) {
+		_, err = start.RecvFirst(ctx)
+		require.NoError(t, err)
+		<-ctx.Done()
+		heard <- context.Cause(ctx)
+		return end, context.Cause(ctx)
+	})
+	func() {
+		start, err := steps.OpenTimelyAsker(t.Context(), conn)
+		require.NoError(t, err)
+		asked, err := start.SendFirst(t.Context())
+		require.NoError(t, err)
+		_, _, err = asked.DeferOne()
+		require.NoError(t, err)
+	}()
+	for {
+		runtime.GC()
+		select {
+		case err := <-heard:
+			var aborted *session.AbortError
+			require.ErrorAs(t, err, &aborted)
+			require.Equal(t, session.AbortDropped, aborted.Code)
+			return
+		default:
+			runtime.Gosched()
+		}
 	}
 }

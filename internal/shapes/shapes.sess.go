@@ -146,7 +146,9 @@ func (s WholeAStart) DeferPut() (*WholeAStartPending, WholeAAfterPut, error) {
 }
 
 // WholeAStartPending is the Put that DeferPut put off: receive it with Recv or
-// TryRecv, once, before or after others that were put off.
+// TryRecv, once, before or after others that were put off. As long as it is not
+// in, they use the session as a step does: of them and a step in another
+// goroutine one gets session.ErrStateUsed.
 type WholeAStartPending struct {
 	pending session.Pending
 	at      WholeAStart
@@ -460,7 +462,9 @@ func (s LooseAStart) DeferPut() (*LooseAStartPending, LooseAAfterPut, error) {
 }
 
 // LooseAStartPending is the Put that DeferPut put off: receive it with Recv or
-// TryRecv, once, before or after others that were put off.
+// TryRecv, once, before or after others that were put off. As long as it is not
+// in, they use the session as a step does: of them and a step in another
+// goroutine one gets session.ErrStateUsed.
 type LooseAStartPending struct {
 	pending session.Pending
 	at_     LooseAStart
@@ -1083,7 +1087,9 @@ func (s KeptAAfterSay) DeferBack() (*KeptAAfterSayPending, KeptAAfterBack, error
 }
 
 // KeptAAfterSayPending is the Back that DeferBack put off: receive it with Recv
-// or TryRecv, once, before or after others that were put off.
+// or TryRecv, once, before or after others that were put off. As long as it is
+// not in, they use the session as a step does: of them and a step in another
+// goroutine one gets session.ErrStateUsed.
 type KeptAAfterSayPending struct {
 	pending session.Pending
 	at      KeptAAfterSay
@@ -1241,7 +1247,9 @@ func (s KeptBStart) DeferSay() (*KeptBStartPending, KeptBAfterSay, error) {
 }
 
 // KeptBStartPending is the Say that DeferSay put off: receive it with Recv or
-// TryRecv, once, before or after others that were put off.
+// TryRecv, once, before or after others that were put off. As long as it is not
+// in, they use the session as a step does: of them and a step in another
+// goroutine one gets session.ErrStateUsed.
 type KeptBStartPending struct {
 	pending session.Pending
 	at_     KeptBStart

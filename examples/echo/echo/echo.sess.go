@@ -199,7 +199,9 @@ func (s EchoClientAfterSay) DeferLength() (*EchoClientAfterSayPending, EchoClien
 }
 
 // EchoClientAfterSayPending is the Length that DeferLength put off: receive it
-// with Recv or TryRecv, once, before or after others that were put off.
+// with Recv or TryRecv, once, before or after others that were put off. As long
+// as it is not in, they use the session as a step does: of them and a step in
+// another goroutine one gets session.ErrStateUsed.
 type EchoClientAfterSayPending struct {
 	pending session.Pending
 	at      EchoClientAfterSay

@@ -609,7 +609,9 @@ func (s KioskClerkStart) DeferEnter() (*KioskClerkStartPending, KioskClerkAfterE
 }
 
 // KioskClerkStartPending is the Enter that DeferEnter put off: receive it with
-// Recv or TryRecv, once, before or after others that were put off.
+// Recv or TryRecv, once, before or after others that were put off. As long as
+// it is not in, they use the session as a step does: of them and a step in
+// another goroutine one gets session.ErrStateUsed.
 type KioskClerkStartPending struct {
 	pending session.Pending
 	at      KioskClerkStart

@@ -698,7 +698,9 @@ func (s GrantServerStart) DeferAuthorize() (*GrantServerStartPending, GrantServe
 }
 
 // GrantServerStartPending is the Authorize that DeferAuthorize put off: receive
-// it with Recv or TryRecv, once, before or after others that were put off.
+// it with Recv or TryRecv, once, before or after others that were put off. As
+// long as it is not in, they use the session as a step does: of them and a step
+// in another goroutine one gets session.ErrStateUsed.
 type GrantServerStartPending struct {
 	pending session.Pending
 	at      GrantServerStart

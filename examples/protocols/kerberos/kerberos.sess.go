@@ -699,7 +699,9 @@ func (s KdcCentreAuthentication) DeferAsReq() (*KdcCentreAuthenticationPending, 
 }
 
 // KdcCentreAuthenticationPending is the AsReq that DeferAsReq put off: receive
-// it with Recv or TryRecv, once, before or after others that were put off.
+// it with Recv or TryRecv, once, before or after others that were put off. As
+// long as it is not in, they use the session as a step does: of them and a step
+// in another goroutine one gets session.ErrStateUsed.
 type KdcCentreAuthenticationPending struct {
 	pending session.Pending
 	at      KdcCentreAuthentication

@@ -376,7 +376,8 @@ func (s MaildropClientStart) DeferGreeting() (*MaildropClientStartPending, Maild
 
 // MaildropClientStartPending is the Greeting that DeferGreeting put off:
 // receive it with Recv or TryRecv, once, before or after others that were put
-// off.
+// off. As long as it is not in, they use the session as a step does: of them
+// and a step in another goroutine one gets session.ErrStateUsed.
 type MaildropClientStartPending struct {
 	pending   session.Pending
 	at        MaildropClientStart
@@ -1039,7 +1040,9 @@ func (s MaildropClientBeforeDrop) DeferDrop() (*MaildropClientBeforeDropPending,
 }
 
 // MaildropClientBeforeDropPending is the Drop that DeferDrop put off: receive
-// it with Recv or TryRecv, once, before or after others that were put off.
+// it with Recv or TryRecv, once, before or after others that were put off. As
+// long as it is not in, they use the session as a step does: of them and a step
+// in another goroutine one gets session.ErrStateUsed.
 type MaildropClientBeforeDropPending struct {
 	pending  session.Pending
 	at       MaildropClientBeforeDrop
@@ -1308,7 +1311,8 @@ func (s MaildropClientAfterStat) DeferStatOk() (*MaildropClientAfterStatPending,
 
 // MaildropClientAfterStatPending is the StatOk that DeferStatOk put off:
 // receive it with Recv or TryRecv, once, before or after others that were put
-// off.
+// off. As long as it is not in, they use the session as a step does: of them
+// and a step in another goroutine one gets session.ErrStateUsed.
 type MaildropClientAfterStatPending struct {
 	pending session.Pending
 	at      MaildropClientAfterStat
@@ -1426,7 +1430,8 @@ func (s MaildropClientAfterList) DeferListOk() (*MaildropClientAfterListPending,
 
 // MaildropClientAfterListPending is the ListOk that DeferListOk put off:
 // receive it with Recv or TryRecv, once, before or after others that were put
-// off.
+// off. As long as it is not in, they use the session as a step does: of them
+// and a step in another goroutine one gets session.ErrStateUsed.
 type MaildropClientAfterListPending struct {
 	pending session.Pending
 	at      MaildropClientAfterList
@@ -1822,7 +1827,8 @@ func (s MaildropClientAfterNoop) DeferNoopOk() (*MaildropClientAfterNoopPending,
 
 // MaildropClientAfterNoopPending is the NoopOk that DeferNoopOk put off:
 // receive it with Recv or TryRecv, once, before or after others that were put
-// off.
+// off. As long as it is not in, they use the session as a step does: of them
+// and a step in another goroutine one gets session.ErrStateUsed.
 type MaildropClientAfterNoopPending struct {
 	pending session.Pending
 	at      MaildropClientAfterNoop
@@ -1929,7 +1935,8 @@ func (s MaildropClientAfterRset) DeferRsetOk() (*MaildropClientAfterRsetPending,
 
 // MaildropClientAfterRsetPending is the RsetOk that DeferRsetOk put off:
 // receive it with Recv or TryRecv, once, before or after others that were put
-// off.
+// off. As long as it is not in, they use the session as a step does: of them
+// and a step in another goroutine one gets session.ErrStateUsed.
 type MaildropClientAfterRsetPending struct {
 	pending session.Pending
 	at      MaildropClientAfterRset
@@ -2426,7 +2433,9 @@ func (s MaildropServerAfterUserOk) DeferPass() (*MaildropServerAfterUserOkPendin
 }
 
 // MaildropServerAfterUserOkPending is the Pass that DeferPass put off: receive
-// it with Recv or TryRecv, once, before or after others that were put off.
+// it with Recv or TryRecv, once, before or after others that were put off. As
+// long as it is not in, they use the session as a step does: of them and a step
+// in another goroutine one gets session.ErrStateUsed.
 type MaildropServerAfterUserOkPending struct {
 	pending session.Pending
 	at      MaildropServerAfterUserOk

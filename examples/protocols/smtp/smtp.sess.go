@@ -618,7 +618,8 @@ func (s SubmissionClientAfterEhlo) DeferExtensions() (*SubmissionClientAfterEhlo
 
 // SubmissionClientAfterEhloPending is the Extensions that DeferExtensions put
 // off: receive it with Recv or TryRecv, once, before or after others that were
-// put off.
+// put off. As long as it is not in, they use the session as a step does: of
+// them and a step in another goroutine one gets session.ErrStateUsed.
 type SubmissionClientAfterEhloPending struct {
 	pending session.Pending
 	at      SubmissionClientAfterEhlo
@@ -1020,7 +1021,8 @@ func (s SubmissionClientAfterCancel) DeferCancelled() (*SubmissionClientAfterCan
 
 // SubmissionClientAfterCancelPending is the Cancelled that DeferCancelled put
 // off: receive it with Recv or TryRecv, once, before or after others that were
-// put off.
+// put off. As long as it is not in, they use the session as a step does: of
+// them and a step in another goroutine one gets session.ErrStateUsed.
 type SubmissionClientAfterCancelPending struct {
 	pending session.Pending
 	at      SubmissionClientAfterCancel
@@ -1592,7 +1594,8 @@ func (s SubmissionClientAfterData) DeferStartInput() (*SubmissionClientAfterData
 
 // SubmissionClientAfterDataPending is the StartInput that DeferStartInput put
 // off: receive it with Recv or TryRecv, once, before or after others that were
-// put off.
+// put off. As long as it is not in, they use the session as a step does: of
+// them and a step in another goroutine one gets session.ErrStateUsed.
 type SubmissionClientAfterDataPending struct {
 	pending session.Pending
 	at      SubmissionClientAfterData
@@ -1874,7 +1877,8 @@ func (s SubmissionClientAfterReset) DeferResetOk() (*SubmissionClientAfterResetP
 
 // SubmissionClientAfterResetPending is the ResetOk that DeferResetOk put off:
 // receive it with Recv or TryRecv, once, before or after others that were put
-// off.
+// off. As long as it is not in, they use the session as a step does: of them
+// and a step in another goroutine one gets session.ErrStateUsed.
 type SubmissionClientAfterResetPending struct {
 	pending session.Pending
 	at      SubmissionClientAfterReset
@@ -1971,7 +1975,8 @@ func (s SubmissionClientAfterNoop) DeferNoopOk() (*SubmissionClientAfterNoopPend
 
 // SubmissionClientAfterNoopPending is the NoopOk that DeferNoopOk put off:
 // receive it with Recv or TryRecv, once, before or after others that were put
-// off.
+// off. As long as it is not in, they use the session as a step does: of them
+// and a step in another goroutine one gets session.ErrStateUsed.
 type SubmissionClientAfterNoopPending struct {
 	pending session.Pending
 	at      SubmissionClientAfterNoop
@@ -2223,7 +2228,9 @@ func (s SubmissionServerBeforeEhlo) DeferEhlo() (*SubmissionServerBeforeEhloPend
 }
 
 // SubmissionServerBeforeEhloPending is the Ehlo that DeferEhlo put off: receive
-// it with Recv or TryRecv, once, before or after others that were put off.
+// it with Recv or TryRecv, once, before or after others that were put off. As
+// long as it is not in, they use the session as a step does: of them and a step
+// in another goroutine one gets session.ErrStateUsed.
 type SubmissionServerBeforeEhloPending struct {
 	pending session.Pending
 	at      SubmissionServerBeforeEhlo
@@ -3279,7 +3286,8 @@ func (s SubmissionServerAfterStartInput) DeferContent() (*SubmissionServerAfterS
 
 // SubmissionServerAfterStartInputPending is the Content that DeferContent put
 // off: receive it with Recv or TryRecv, once, before or after others that were
-// put off.
+// put off. As long as it is not in, they use the session as a step does: of
+// them and a step in another goroutine one gets session.ErrStateUsed.
 type SubmissionServerAfterStartInputPending struct {
 	pending session.Pending
 	at      SubmissionServerAfterStartInput

@@ -1143,7 +1143,9 @@ func (s TransferServerAfterData) DeferAck() (*TransferServerAfterDataPending, Tr
 }
 
 // TransferServerAfterDataPending is the Ack that DeferAck put off: receive it
-// with Recv or TryRecv, once, before or after others that were put off.
+// with Recv or TryRecv, once, before or after others that were put off. As long
+// as it is not in, they use the session as a step does: of them and a step in
+// another goroutine one gets session.ErrStateUsed.
 type TransferServerAfterDataPending struct {
 	pending session.Pending
 	at      TransferServerAfterData

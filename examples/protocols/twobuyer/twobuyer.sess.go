@@ -457,7 +457,9 @@ func (s PurchaseSellerStart) DeferAsk() (*PurchaseSellerStartPending, PurchaseSe
 }
 
 // PurchaseSellerStartPending is the Ask that DeferAsk put off: receive it with
-// Recv or TryRecv, once, before or after others that were put off.
+// Recv or TryRecv, once, before or after others that were put off. As long as
+// it is not in, they use the session as a step does: of them and a step in
+// another goroutine one gets session.ErrStateUsed.
 type PurchaseSellerStartPending struct {
 	pending session.Pending
 	at      PurchaseSellerStart

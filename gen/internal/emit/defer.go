@@ -43,7 +43,8 @@ func (r *role) putOff(p *automaton.Place, m *automaton.Message, accept string) {
 		fields = append(fields, jen.Id(n.of[v]).Add(r.goType(v.Type)))
 	}
 	r.f.Line().Add(doc(fmt.Sprintf(
-		"%s is the %s that Defer%s put off: receive it with Recv or TryRecv, once, before or after others that were put off.",
+		"%s is the %s that Defer%s put off: receive it with Recv or TryRecv, once, before or after others that were put off. "+
+			"As long as it is not in, they use the session as a step does: of them and a step in another goroutine one gets session.ErrStateUsed.",
 		n.typ, m.Label, m.Label)))
 	r.f.Type().Id(n.typ).Struct(fields...)
 	r.pendingRecv(m, n)
