@@ -43,34 +43,45 @@ func PackEnums[E ~int32](e *Encoder, field int, list []E, members int) {
 
 // PackBools appends a list of bools.
 func PackBools(e *Encoder, field int, list []bool) {
-	if e.pack(field, len(list)) {
-		for _, v := range list {
-			if v {
-				e.buf = append(e.buf, 1)
-			} else {
-				e.buf = append(e.buf, 0)
-			}
+	if !e.pack(field, len(list)) {
+		return
+	}
+	to := e.room(len(list))
+	for i, v := range list {
+		to[i] = 0
+		if v {
+			to[i] = 1
 		}
 	}
+	e.buf = e.buf[:len(e.buf)+len(to)]
 }
 
 // PackFloats32 appends a list of float32.
 func PackFloats32(e *Encoder, field int, list []float32) {
-	if e.pack(field, 4*len(list)) {
-		for _, v := range list {
-			e.buf = binary.LittleEndian.AppendUint32(e.buf, math.Float32bits(v))
-		}
+	if !e.pack(field, 4*len(list)) {
+		return
 	}
+	to := e.room(4 * len(list))
+	for i, v := range list {
+		binary.LittleEndian.PutUint32(to[4*i:], math.Float32bits(v))
+	}
+	e.buf = e.buf[:len(e.buf)+len(to)]
 }
 
 // PackFloats64 appends a list of float64.
 func PackFloats64(e *Encoder, field int, list []float64) {
-	if e.pack(field, 8*len(list)) {
-		for _, v := range list {
-			e.buf = binary.LittleEndian.AppendUint64(e.buf, math.Float64bits(v))
-		}
+	if !e.pack(field, 8*len(list)) {
+		return
 	}
+	to := e.room(8 * len(list))
+	for i, v := range list {
+		binary.LittleEndian.PutUint64(to[8*i:], math.Float64bits(v))
+	}
+	e.buf = e.buf[:len(e.buf)+len(to)]
 }
+
+// room is where the next size bytes go: pack has made sure of them.
+func (e *Encoder) room(size int) []byte { return e.buf[len(e.buf) : len(e.buf)+size] }
 
 // SortedKeys are the keys of a map in the order in which its entries are encoded.
 func SortedKeys[K cmp.Ordered, V any](entries map[K]V) []K {

@@ -17,6 +17,11 @@ func UnpackInts[T integer](d *Decoder, list []T) []T {
 	run := d.view()
 	list = grow(list, countVarints(run))
 	for len(run) > 0 {
+		if run[0] < 0x80 {
+			list = append(list, T(run[0]))
+			run = run[1:]
+			continue
+		}
 		v, n := firstVarint(run)
 		if n == 0 {
 			d.Fail(errVarint)
@@ -36,6 +41,11 @@ func UnpackEnums[E ~int32](d *Decoder, list []E, members int) []E {
 	run := d.view()
 	list = grow(list, countVarints(run))
 	for len(run) > 0 {
+		if run[0] < 0x80 {
+			list = append(list, E(d.member(uint64(run[0]), members)))
+			run = run[1:]
+			continue
+		}
 		v, n := firstVarint(run)
 		if n == 0 {
 			d.Fail(errVarint)
@@ -55,6 +65,11 @@ func UnpackBools(d *Decoder, list []bool) []bool {
 	run := d.view()
 	list = grow(list, countVarints(run))
 	for len(run) > 0 {
+		if run[0] < 0x80 {
+			list = append(list, run[0] != 0)
+			run = run[1:]
+			continue
+		}
 		v, n := firstVarint(run)
 		if n == 0 {
 			d.Fail(errVarint)
@@ -72,9 +87,10 @@ func UnpackFloats32(d *Decoder, list []float32) []float32 {
 		return append(list, d.Float32())
 	}
 	run := d.run(4)
-	list = grow(list, len(run)/4)
-	for ; len(run) > 0; run = run[4:] {
-		list = append(list, math.Float32frombits(binary.LittleEndian.Uint32(run)))
+	n := len(list)
+	list = grow(list, len(run)/4)[:n+len(run)/4]
+	for i := range list[n:] {
+		list[n+i] = math.Float32frombits(binary.LittleEndian.Uint32(run[4*i:]))
 	}
 	return list
 }
@@ -85,9 +101,10 @@ func UnpackFloats64(d *Decoder, list []float64) []float64 {
 		return append(list, d.Float64())
 	}
 	run := d.run(8)
-	list = grow(list, len(run)/8)
-	for ; len(run) > 0; run = run[8:] {
-		list = append(list, math.Float64frombits(binary.LittleEndian.Uint64(run)))
+	n := len(list)
+	list = grow(list, len(run)/8)[:n+len(run)/8]
+	for i := range list[n:] {
+		list[n+i] = math.Float64frombits(binary.LittleEndian.Uint64(run[8*i:]))
 	}
 	return list
 }
