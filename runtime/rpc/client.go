@@ -33,6 +33,7 @@ type ClientCall struct {
 	stream session.Stream // nil unless an attempt is under way
 	client *Client
 	own    bool // the deadline is the method's own
+	note   []byte
 }
 
 // Begin begins a call of m.
@@ -247,14 +248,13 @@ func (c *ClientCall) open(ctx context.Context) error {
 	if !c.metadata.valid() {
 		return &Error{Code: InvalidArgument, Message: "the call's metadata is not UTF-8", processed: ProcessedNo}
 	}
-	var space [64]byte
-	note := appendNote(space[:0], c.limit(ctx), c.metadata)
-	if len(note) > session.NoteMax {
-		e := Errorf(ResourceExhausted, "the call's metadata takes %d bytes, and the limit is %d", len(note), session.NoteMax)
+	c.note = appendNote(c.note[:0], c.limit(ctx), c.metadata)
+	if n := len(c.note); n > session.NoteMax {
+		e := Errorf(ResourceExhausted, "the call's metadata takes %d bytes, and the limit is %d", n, session.NoteMax)
 		e.processed = ProcessedNo
 		return e
 	}
-	stream, err := c.client.conn.OpenStream(ctx, c.method.Protocol, note)
+	stream, err := c.client.conn.OpenStream(ctx, c.method.Protocol, c.note)
 	if err != nil {
 		e := *c.errorOf(ctx, err)
 		if e.Code == Unknown {

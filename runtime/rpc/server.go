@@ -147,9 +147,7 @@ func (c *ServerCall) end(ctx context.Context, err error) {
 		c.over = true
 		return
 	}
-	var fault *session.PeerError
-	if errors.As(err, &fault) && !fault.Remote {
-		c.abort(session.Abort{Code: session.AbortCode(fault.Rule), Reason: fault.Label})
+	if err != nil && c.broken(err) {
 		return
 	}
 	var message []byte
@@ -159,9 +157,23 @@ func (c *ServerCall) end(ctx context.Context, err error) {
 	if err != nil {
 		message = c.status(statusOf(ctx, err))
 	}
-	if !c.over {
-		c.unsent(ctx, c.stream.Send(ctx, message, true))
+	if c.over {
+		return
 	}
+	c.over = true
+	if err := c.stream.Send(ctx, message, true); err != nil {
+		c.unsent(ctx, err)
+	}
+}
+
+// broken tells a caller that broke the protocol which rule it was.
+func (c *ServerCall) broken(err error) bool {
+	var fault *session.PeerError
+	if !errors.As(err, &fault) || fault.Remote {
+		return false
+	}
+	c.abort(session.Abort{Code: session.AbortCode(fault.Rule), Reason: fault.Label})
+	return true
 }
 
 // answer is the reply, which the handler has left encoded, or the end of the run of them.
@@ -198,9 +210,8 @@ func (c *ServerCall) status(status *Error) []byte {
 	return message
 }
 
-// unsent deals with err, if the answer could not be sent.
+// unsent deals with an answer that could not be sent because of err.
 func (c *ServerCall) unsent(ctx context.Context, err error) {
-	c.over = true
 	var large *session.TooLargeError
 	if errors.As(err, &large) {
 		status := statusOf(ctx, err)

@@ -91,7 +91,7 @@ func (n *Net) hear(p *peer) {
 				p.dialing = nil
 			}
 		case conn.EventAccepted:
-			n.accept(p, e.Stream, e.Data)
+			n.accept(p, e.Stream, bytes.Clone(e.Data))
 		case conn.EventStreams:
 			n.reopen(p)
 		case conn.EventClosed:

@@ -87,7 +87,9 @@ func (l *link) accept(id conn.StreamID, header []byte) {
 		return
 	}
 	s := newStream(l, id, l.values)
-	s.note = note
+	if len(note) > 0 {
+		s.note = bytes.Clone(note)
+	}
 	l.shard.serving.run(serve, s)
 }
 

@@ -24,7 +24,7 @@ type serving struct {
 	drain, force, done chan struct{}
 	draining, forcing  sync.Once
 
-	handlers sync.WaitGroup
+	handlers handlers
 }
 
 // wait waits until good is closed, or for what ends the serving before, which is nil after a Shutdown.
@@ -61,7 +61,7 @@ func (sv *serving) stop(err error) {
 	sv.shard.stop()
 	sv.shard.running.Wait()
 	_ = sv.ln.Close()
-	sv.handlers.Wait()
+	sv.handlers.wait()
 }
 
 // accept makes the listening end of a connection whose cookie came back; nil if
@@ -111,10 +111,7 @@ func (sv *serving) find(known *registry.Accepted[handler], header []byte) (handl
 
 // run lets serve run a session.
 func (sv *serving) run(serve handler, s *stream) {
-	sv.handlers.Go(func() {
-		defer s.release()
-		serve(s.ctx, s)
-	})
+	sv.handlers.run(job{serve, s})
 }
 
 // release tells the machine that nothing runs for the session any more.

@@ -14,10 +14,9 @@ import (
 
 // stream carries one session. It implements session.Stream.
 type stream struct {
-	link   *link
-	id     conn.StreamID
-	ctx    context.Context
-	cancel context.CancelCauseFunc
+	link *link
+	id   conn.StreamID
+	ctx  sessionContext
 
 	spoken *registry.Dialable // at the dialing end: its protocol
 	note   []byte             // at the listening end
@@ -37,7 +36,7 @@ var errFinished = errors.New("transport: session finished")
 // newStream adds a stream to l, whose lock is held. Its context has parent's values.
 func newStream(l *link, id conn.StreamID, parent context.Context) *stream {
 	s := &stream{link: l, id: id}
-	s.ctx, s.cancel = context.WithCancelCause(parent)
+	s.ctx.values = parent
 	s.recv.init(l.shard)
 	s.send.init(l.shard)
 	l.streams[id] = s
@@ -51,7 +50,7 @@ func (s *stream) end(why error) {
 	}
 	s.over = why
 	delete(s.link.streams, s.id)
-	s.cancel(s.cause())
+	s.ctx.end(s.cause())
 	s.recv.retire()
 	s.send.retire()
 }
@@ -244,4 +243,4 @@ func (s *stream) RemoteAddr() net.Addr { return s.link.remoteAddr() }
 func (s *stream) Note() []byte { return s.note }
 
 // Context implements session.Stream.
-func (s *stream) Context() context.Context { return s.ctx }
+func (s *stream) Context() context.Context { return &s.ctx }

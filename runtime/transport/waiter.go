@@ -1,13 +1,16 @@
 package transport
 
-import "context"
+import (
+	"context"
+	"sync"
+)
 
 // waiter is one goroutine at a time that may wait for something of a connection:
 // a message, room to send, the end. While it waits it reads the socket, or is
 // parked until it is its turn to read or until it is ready.
 type waiter struct {
 	shard *shard
-	wake  chan struct{}
+	wake  chan struct{} // while it is parked
 
 	// What follows is guarded by shard.role.mu.
 
@@ -30,7 +33,7 @@ func newWaiter(s *shard) *waiter {
 }
 
 func (w *waiter) init(s *shard) {
-	w.shard, w.wake = s, make(chan struct{}, 1)
+	w.shard = s
 }
 
 // signal says that what w waits for may have come. Any goroutine may call it.
@@ -79,11 +82,17 @@ func (w *waiter) wait(ctx context.Context) error {
 // park sleeps until w is unparked. role.mu is held, but not meanwhile.
 func (w *waiter) park() {
 	r := &w.shard.role
+	wake := wakes.Get().(chan struct{})
+	w.wake = wake
 	r.parked.push(w)
 	r.mu.Unlock()
-	<-w.wake
+	<-wake
+	wakes.Put(wake)
 	r.mu.Lock()
 }
+
+// wakes has channels that nothing is in, for those who park.
+var wakes = sync.Pool{New: func() any { return make(chan struct{}, 1) }}
 
 // watch makes the end of ctx a signal.
 func (w *waiter) watch(ctx context.Context) {

@@ -50,7 +50,7 @@ const (
 	// EventToken: Data is an address token for the next connection with the server: see Config.Token. Data is valid
 	// until the next input. At the dialing end only.
 	EventToken
-	// EventAccepted: the peer opened Stream; Data is the header that it gave to OpenStream. At the listening end only.
+	// EventAccepted: the peer opened Stream; Data is the header that it gave to OpenStream, valid until the next input. At the listening end only.
 	// Release follows when nothing runs for it any more.
 	EventAccepted
 	// EventReadable: Recv on Stream has something to return, where it last returned ErrBlocked.
@@ -180,7 +180,9 @@ type Conn struct {
 
 	tracer Tracer // nil for nobody
 	events eventQueue
-	stats  Stats
+	// headers has those of events that are to be polled.
+	headers []byte
+	stats   Stats
 }
 
 // phase is how far a connection has come.

@@ -206,11 +206,27 @@ func (c *Conn) granted() {
 	}
 }
 
+// keepHeader copies a header to where it stays until its event has been polled, and the next input comes.
+func (c *Conn) keepHeader(header []byte) []byte {
+	if c.events.n == 0 {
+		c.headers = c.headers[:0]
+		if cap(c.headers) > headersKept {
+			c.headers = nil
+		}
+	}
+	begin := len(c.headers)
+	c.headers = append(c.headers, header...)
+	return c.headers[begin:len(c.headers):len(c.headers)]
+}
+
+// headersKept bounds how much memory is kept for the headers of streams to come.
+const headersKept = 1 << 10
+
 // accept tells the application of a stream whose header has come.
 func (c *Conn) accept(s *stream, begin, end uint64) {
 	r := &s.recv
 	r.header, s.accepted, s.served = false, true, true
-	header := append([]byte(nil), r.Peek(begin, end)...)
+	header := c.keepHeader(r.Peek(begin, end))
 	r.read = end
 	r.Assembler.Consume(&c.buffers, end)
 	r.window.Consume(end)

@@ -166,7 +166,7 @@ func (p *peer) event(e conn.Event) {
 	case conn.EventStreams:
 		p.openMore = true
 	case conn.EventAccepted:
-		p.accept(e.Stream, e.Data)
+		p.accept(e.Stream, bytes.Clone(e.Data))
 	case conn.EventClosed:
 		p.closed, p.err, p.endedAfter = true, e.Err, time.Duration(w.now)
 		w.logf("%s is over: %v", p, e.Err)
