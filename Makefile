@@ -10,10 +10,10 @@ FUZZTIME ?= 10s
 CROSS    ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt lint generate generated cross race sim debug mutants explore fuzz attacks bench
+.PHONY: help demo test check fmt lint generate generated cross race sim debug mutants explore fuzz attacks bench bench-link
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: generate ## generate, run the examples over UDP, watch the compiler refuse misuse
 	$(GO) run ./examples/echo demo
@@ -77,6 +77,9 @@ fuzz: ## every fuzz target for FUZZTIME
 
 attacks: ## the attacks of docs/verification.md at full size; needs a quiet machine
 	ATTACKS_LONG=1 $(GO) test -timeout 2h -v -run '^TestAttack' ./runtime/internal/... ./runtime/transport
+
+bench-link: ## goodput, round trips and fairness over an emulated link, beside TCP, quic-go and kcp-go (root, Linux)
+	cd bench && $(GO) build -o bin/ ./cmd/... && bin/linkbench $(LINKBENCH)
 
 bench: ## the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
