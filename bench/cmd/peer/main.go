@@ -15,6 +15,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -25,15 +26,16 @@ import (
 )
 
 var (
-	names  = flag.String("t", "sessgen", "transports, with commas: sessgen, tcp-cubic, tcp-bbr, tls, quic, kcp")
-	mode   = flag.String("m", "bulk", "bulk, echo or share")
-	length = flag.Duration("d", 5*time.Second, "how long to measure")
-	warm   = flag.Duration("warm", time.Second, "how long bulk runs before it is measured")
-	par    = flag.Int("par", 16, "connections of echo")
-	size   = flag.Int("size", 64, "bytes of a message of echo")
-	bind   = flag.String("bind", "127.0.0.1:0", "the server's address")
-	ns     = flag.String("ns", "", "network namespace of the server")
-	serves = flag.Bool("serve", false, "be the server; for the program's own use")
+	names   = flag.String("t", "sessgen", "transports, with commas: sessgen, tcp-cubic, tcp-bbr, tls, quic, kcp")
+	mode    = flag.String("m", "bulk", "bulk, echo or share")
+	length  = flag.Duration("d", 5*time.Second, "how long to measure")
+	warm    = flag.Duration("warm", time.Second, "how long bulk runs before it is measured")
+	par     = flag.Int("par", 16, "connections of echo")
+	size    = flag.Int("size", 64, "bytes of a message of echo")
+	bind    = flag.String("bind", "127.0.0.1:0", "the server's address")
+	ns      = flag.String("ns", "", "network namespace of the server")
+	profile = flag.String("profile", "", "write CPU profiles of both processes to this file, and this with .server behind it")
+	serves  = flag.Bool("serve", false, "be the server; for the program's own use")
 )
 
 // Result is what the program prints.
@@ -45,6 +47,11 @@ type Result struct {
 
 func main() {
 	flag.Parse()
+	if *profile != "" {
+		f, err := os.Create(*profile)
+		exitOn(err)
+		exitOn(pprof.StartCPUProfile(f))
+	}
 	if *serves {
 		exit(serve())
 	}
@@ -53,14 +60,20 @@ func main() {
 	exit(err, json.NewEncoder(os.Stdout).Encode(results))
 }
 
+// exit ends the process, well if there is no error.
 func exit(errs ...error) {
+	pprof.StopCPUProfile()
 	for _, err := range errs {
-		if err != nil {
-			fmt.Fprintln(os.Stderr, "peer:", err)
-			os.Exit(1)
-		}
+		exitOn(err)
 	}
 	os.Exit(0)
+}
+
+func exitOn(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "peer:", err)
+		os.Exit(1)
+	}
 }
 
 func measure() ([]Result, error) {
@@ -133,6 +146,9 @@ func start(name string) (*server, error) {
 		return nil, err
 	}
 	args := []string{self, "-serve", "-t", name, "-bind", *bind}
+	if *profile != "" {
+		args = append(args, "-profile", *profile+".server")
+	}
 	if *ns != "" {
 		args = append([]string{"ip", "netns", "exec", *ns}, args...)
 	}
