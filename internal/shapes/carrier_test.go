@@ -91,8 +91,7 @@ func again(payload []byte) (v loose, encoded []byte, err error) {
 		return v, nil, err
 	}
 	var next LooseAAfterPut
-	v.s, v.shape, v.tree, v.ints, v.points, v.shapes, v.byName, v.text, v.at, v.took, v.color, v.addr, v.word, v.flag, v.floats, next, err =
-		start.RecvPut(ctx)
+	v.s, v.shape, v.tree, v.ints, v.points, v.shapes, v.byName, v.text, v.at, v.took, v.color, v.addr, v.word, v.flag, v.floats, next, err = start.RecvPut(ctx)
 	if err != nil {
 		return v, nil, err
 	}
