@@ -40,6 +40,7 @@ func Dial(ctx context.Context, addr string, opts ...Option) (*Conn, error) {
 	}
 	l := s.dial(config, to)
 	l.mu.Lock()
+	l.settle() // with an address token the handshake begins here
 	waited := l.await(ctx, &l.waiters, func(*waiter) bool { return l.up || l.over })
 	failed := l.err
 	l.unlock()

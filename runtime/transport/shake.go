@@ -123,6 +123,7 @@ func (s *shaking) run() {
 			}
 			l.machine.HandleHandshake(now(), said)
 		}
+		l.settle() // what a new connection gives its peer goes with the handshake's last words
 		l.transmit()
 		l.mu.Lock()
 	}

@@ -184,7 +184,7 @@ func (c *Conn) dropHandshake() {
 	c.loss.Confirmed, c.loss.ProbeApplication = true, true
 	c.dropLevel(handshake.Initial)
 	c.dropLevel(handshake.Handshake)
-	c.parked, c.token, c.tried, c.peerParams, c.config.Token = nil, nil, nil, nil, nil
+	c.token, c.tried, c.peerParams, c.config.Token = nil, nil, nil, nil
 }
 
 func (c *Conn) dropLevel(level handshake.Level) {

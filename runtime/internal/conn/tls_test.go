@@ -92,3 +92,51 @@ func TestTLSConnects(t *testing.T) {
 		require.Zero(t, s.core.stats.PacketsForged)
 	}
 }
+
+// slow is a driver on a worker: what it says comes later than what it heard.
+type slow struct {
+	handshake.Driver
+	said []handshake.Message
+}
+
+func (d *slow) Start(params []byte) []handshake.Message { return d.Driver.Start(params) }
+
+func (d *slow) Handle(level handshake.Level, data []byte) []handshake.Message {
+	d.said = append(d.said, d.Driver.Handle(level, data)...)
+	return nil
+}
+
+// What comes while a worker has the handshake waits for its keys, and is taken in with them: nothing is sent twice.
+func TestTLSOnSlowWorkers(t *testing.T) {
+	w := newWorld(t, overTLS).secure(newSecured(t))
+	drivers := map[*side]*slow{}
+	fast := w.newDriver
+	w.newDriver = func(s *side) handshake.Driver {
+		drivers[s] = &slow{Driver: fast(s)}
+		return drivers[s]
+	}
+	w.dial()
+	id, sent := StreamID(0), false
+	for end := w.now.Add(time.Second); w.now < end; {
+		w.run(5 * time.Millisecond)
+		for _, s := range w.sides() {
+			if d := drivers[s]; d != nil && len(d.said) > 0 {
+				said := d.said
+				d.said = nil
+				s.core.HandleHandshake(w.now, said)
+				if s == w.client && s.core.phase == connected && !sent {
+					sent = true
+					id = w.open(true)
+					s.send(id, "rides with the Finished", false)
+				}
+				s.after()
+			}
+		}
+	}
+	got, _ := w.server.recvIf(id)
+	require.Equal(t, []string{"rides with the Finished"}, got, w.story())
+	for _, s := range w.sides() {
+		require.Zero(t, s.core.Stats().PacketsLost, w.story())
+		require.Empty(t, s.core.parked)
+	}
+}
