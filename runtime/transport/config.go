@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -22,6 +23,8 @@ type config struct {
 	conn      conn.Config
 	qlog      func(id string, dials bool) io.WriteCloser // nil for none
 	logger    *slog.Logger                               // nil for none
+	ownSocket bool
+	resetKey  []byte // nil for the default
 }
 
 var (
@@ -81,6 +84,37 @@ func WithDeathTimeout(d time.Duration) Option {
 func WithHandshakeTimeout(d time.Duration) Option {
 	return duration("WithHandshakeTimeout", d, func(c *config) *time.Duration { return &c.conn.HandshakeTimeout })
 }
+
+// WithKeepAlive sends something when nothing was sent for d, so that the connection does not become idle and
+// NATs on the way do not forget it: after 20 s at a dialing end, never at a listening one, where it is not given.
+func WithKeepAlive(d time.Duration) Option {
+	return duration("WithKeepAlive", d, func(c *config) *time.Duration { return &c.conn.KeepAlive })
+}
+
+// WithOwnSocket, for Dial, gives the connection a socket, and with it a local port and two goroutines, of its own. Else all that a
+// process dials share one for each version of IP.
+func WithOwnSocket() Option {
+	return func(c *config) error {
+		c.ownSocket = true
+		return nil
+	}
+}
+
+// WithResetKey, for Listen, is a secret of at least 16 bytes that outlives the process. A server that has forgotten its connections, because
+// it was started anew, tells their clients so at once if it has the key that it had before; else they find out by their death timeout. Where it
+// is not given, the key is made from the TLS certificate's private key, if that gives its bytes away; otherwise it is drawn at random, and
+// nothing is told across restarts, as in plaintext.
+func WithResetKey(key []byte) Option {
+	return func(c *config) error {
+		if len(key) < resetKeyMin {
+			return fmt.Errorf("WithResetKey: %d bytes, of at least %d", len(key), resetKeyMin)
+		}
+		c.resetKey = bytes.Clone(key)
+		return nil
+	}
+}
+
+const resetKeyMin = 16
 
 func duration(name string, d time.Duration, field func(*config) *time.Duration) Option {
 	return func(c *config) error {

@@ -30,7 +30,11 @@ func Dial(ctx context.Context, addr string, opts ...Option) (*Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("transport: Dial %s: %w", addr, err)
 	}
-	s, err := dialers.acquire(to.Addr().Is6())
+	acquire := dialers.acquire
+	if config.ownSocket {
+		acquire = openOwn
+	}
+	s, err := acquire(to.Addr().Is6())
 	if err != nil {
 		return nil, fmt.Errorf("transport: Dial %s: %w", addr, err)
 	}
@@ -68,7 +72,7 @@ func (s *shard) dial(config config, to netip.AddrPort) *link {
 		c.Token, c.TokenPatience = t.bytes, t.patience()
 	}
 	l := newLink(s, c.ClientID, to, conn.NewClient(now(), c, to))
-	l.tls = config.tls
+	l.tls, l.dials, l.own = config.tls, to, config.ownSocket
 	if config.logger != nil {
 		l.dialJournal = &journal{out: config.logger, running: &s.running}
 	}
@@ -135,7 +139,7 @@ func (d *sharedSockets) acquire(v6 bool) (*shard, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.of[i] == nil {
-		sock, err := udp.Listen(network, ":0")
+		sock, err := udp.Open(network)
 		if err != nil {
 			return nil, err
 		}
@@ -143,6 +147,19 @@ func (d *sharedSockets) acquire(v6 bool) (*shard, error) {
 	}
 	d.count[i]++
 	return d.of[i], nil
+}
+
+// openOwn returns a shard for one connection, which stops it when it is removed.
+func openOwn(v6 bool) (*shard, error) {
+	network := "udp4"
+	if v6 {
+		network = "udp6"
+	}
+	sock, err := udp.Open(network)
+	if err != nil {
+		return nil, err
+	}
+	return startShard(sock, nil), nil
 }
 
 // release gives up one connection's part in s, and stops it if that was the last.

@@ -21,6 +21,9 @@ func (l *link) settle() {
 			l.shake(e)
 		case conn.EventConnected:
 			l.up = true
+			if token, ok := l.machine.ResetToken(); ok {
+				l.shard.table.addReset(token, l)
+			}
 			l.logUp()
 			if l.trace != nil {
 				l.trace.State(now(), "connected")
@@ -129,8 +132,14 @@ func (l *link) remove() {
 	at := now()
 	tombstone, until := l.machine.Tombstone(at)
 	l.shard.timers.remove(l)
+	if token, ok := l.machine.ResetToken(); ok {
+		l.shard.table.removeReset(token)
+	}
 	l.shard.table.remove(l, at, until, tombstone, l.machine.Stats())
-	if l.shard.serving == nil {
+	switch {
+	case l.own:
+		l.shard.stop()
+	case l.shard.serving == nil:
 		dialers.release(l.shard) // the last one's tombstone goes with the socket: see Conn.Close
 	}
 	signalAll(l.waiters)

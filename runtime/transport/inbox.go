@@ -13,9 +13,14 @@ import (
 // it might have been on the way.
 type inbox struct {
 	waiting atomic.Bool
-	mu      sync.Mutex
-	batch   *udp.Batch // nil while empty
+	// unreachable ICMP messages have come about the peer.
+	unreachable atomic.Int32
+	mu          sync.Mutex
+	batch       *udp.Batch // nil while empty
 }
+
+// empty reports whether there is nothing to take in.
+func (in *inbox) empty() bool { return !in.waiting.Load() && in.unreachable.Load() == 0 }
 
 // put adds a copy of the datagram.
 func (in *inbox) put(spare *batches, d *udp.Datagram) {

@@ -23,6 +23,7 @@ type link struct {
 	shard *shard
 	id    endpoint.ID
 	inbox inbox
+	dials netip.AddrPort // where a dialing end's peer is; not valid at a listening end
 	// values is the parent of the contexts of sessions that the peer opens; nil at the dialing end.
 	values context.Context
 
@@ -50,6 +51,7 @@ type link struct {
 	err     error // why, nil after a Close
 	removed bool  // the shard has forgotten the link
 
+	own bool // the shard is this connection's alone
 	// dialJournal is where what happens is logged, at the dialing end.
 	dialJournal *journal
 	trace       *qlog.Trace // nil where none is written
@@ -109,6 +111,9 @@ func (l *link) receive(at mono.Time, d *udp.Datagram) {
 
 // takeIn takes in what the reader left in the inbox. l.mu is held.
 func (l *link) takeIn() {
+	for n := l.inbox.unreachable.Swap(0); n > 0; n-- {
+		l.machine.HandleUnreachable(now())
+	}
 	b := l.inbox.take()
 	if b == nil {
 		return
@@ -136,7 +141,7 @@ func (l *link) unlock() {
 			l.shard.timers.set(l, due)
 		}
 		l.mu.Unlock()
-		if !l.inbox.waiting.Load() || !l.mu.TryLock() {
+		if l.inbox.empty() || !l.mu.TryLock() {
 			return
 		}
 	}

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 
@@ -26,6 +27,9 @@ func (s *shard) handleRead(err error) {
 	switch udp.FaultOf(err) {
 	case udp.FaultNone:
 	case udp.FaultClosed, udp.FaultInterrupted:
+		return
+	case udp.FaultRefused:
+		s.sock.Unreachable(s.unreachable)
 		return
 	default:
 		// No fault of a socket is for good, and some are made by anyone who can forge an ICMP message.
@@ -64,4 +68,15 @@ func (s *shard) handleRead(err error) {
 	s.report(at)
 	clear(s.touched)
 	s.touched = s.touched[:0]
+}
+
+// unreachable tells the connections to an address that nobody seems to be there. The caller has the role.
+func (s *shard) unreachable(to netip.AddrPort) {
+	for _, l := range s.table.to(to) {
+		l.inbox.unreachable.Add(1)
+		if l.mu.TryLock() { // else the holder takes it in
+			l.unlock()
+			l.transmitReading()
+		}
+	}
 }

@@ -48,6 +48,7 @@ func startShard(sock *udp.Socket, serving *serving) *shard {
 	if serving != nil {
 		s.journal = journal{out: serving.ln.config.logger, running: &s.running}
 		config.Listening, config.Version, config.Full = true, serving.ln.config.conn.Version, s.workers.full
+		config.ResetKey = serving.ln.config.endpointKey()
 	}
 	s.table.endpoint = endpoint.New[*link](now(), config)
 	s.workers.group = &s.running

@@ -1,11 +1,13 @@
 package transport
 
 import (
+	"net/netip"
 	"sync"
 
 	"github.com/sessgen/sessgen/runtime/internal/conn"
 	"github.com/sessgen/sessgen/runtime/internal/endpoint"
 	"github.com/sessgen/sessgen/runtime/internal/mono"
+	"github.com/sessgen/sessgen/runtime/internal/packet"
 	"github.com/sessgen/sessgen/runtime/internal/udp"
 )
 
@@ -40,6 +42,32 @@ func (t *table) add(l *link) bool {
 	t.endpoint.Add(l.id, l)
 	t.links[l] = struct{}{}
 	return true
+}
+
+// to returns the dialing ends of connections to the address.
+func (t *table) to(addr netip.AddrPort) (links []*link) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for l := range t.links {
+		if l.dials == addr {
+			links = append(links, l)
+		}
+	}
+	return links
+}
+
+// addReset makes stateless resets with the token go to l, a dialing end.
+func (t *table) addReset(token [packet.TokenLen]byte, l *link) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.endpoint.AddReset(token, l)
+}
+
+// removeReset undoes addReset.
+func (t *table) removeReset(token [packet.TokenLen]byte) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.endpoint.RemoveReset(token)
 }
 
 // established says that l, a listening end, is up. It returns an address token for its peer.

@@ -93,30 +93,33 @@ type Conn struct {
 	resetToken [packet.TokenLen]byte
 
 	// The handshake: see handshake.go and client.go.
-	keys         [handshake.Levels]keys
-	phases       phases
-	crypto       [handshake.Levels]cryptoStream
-	parked       []parked // packets whose keys are not there yet
-	peerParams   []byte
-	token        []byte   // the cookie, or an address token
-	tokened      bool     // the dialing end goes on with an address token; no COOKIE has come
-	tokenHeard   bool     // the dialing end has been given a token
-	offer        []byte   // the address token that the listening end gives
-	tried        []string // the cookies that were taken, with their server ids
-	complete     bool     // the handshake is done, as this end sees it
-	proven       bool     // the peer has the keys of a level above Initial
-	confirmed    bool     // RFC 9001 §4.1.2
-	authentic    bool     // the dialing end opened an ACCEPT
-	judged       bool     // the peer has yet to judge the dialing end's certificate
-	driverOver   bool     // the driver was told to go
-	driverEnd    mono.Time
-	spoken       []packet.Version // as VERSIONS says
-	initDue      bool
-	initAt       mono.Time
-	initsSent    int
-	doubtedAt    int // how many INITs had been sent when VERSIONS came; zero means none came
-	begun        mono.Time
-	handshakeEnd mono.Time
+	keys       [handshake.Levels]keys
+	phases     phases
+	crypto     [handshake.Levels]cryptoStream
+	parked     []parked // packets whose keys are not there yet
+	peerParams []byte
+	token      []byte   // the cookie, or an address token
+	tokened    bool     // the dialing end goes on with an address token; no COOKIE has come
+	tokenHeard bool     // the dialing end has been given a token
+	offer      []byte   // the address token that the listening end gives
+	tried      []string // the cookies that were taken, with their server ids
+	complete   bool     // the handshake is done, as this end sees it
+	proven     bool     // the peer has the keys of a level above Initial
+	confirmed  bool     // RFC 9001 §4.1.2
+	authentic  bool     // the dialing end opened an ACCEPT
+	judged     bool     // the peer has yet to judge the dialing end's certificate
+	driverOver bool     // the driver was told to go
+	driverEnd  mono.Time
+	spoken     []packet.Version // as VERSIONS says
+	initDue    bool
+	initAt     mono.Time
+	initsSent  int
+	// unreachable ICMP messages have come since unreachableAt.
+	unreachable   int
+	unreachableAt mono.Time
+	doubtedAt     int // how many INITs had been sent when VERSIONS came; zero means none came
+	begun         mono.Time
+	handshakeEnd  mono.Time
 
 	// What arrives and what is sent: see receive.go, acks.go, transmit.go.
 	received [handshake.Levels]recovery.Received

@@ -20,7 +20,7 @@ const (
 	FaultInterrupted
 	// FaultFull: the system had no room for a datagram. It is lost; congestion control will notice.
 	FaultFull
-	// FaultRefused: an ICMP message said that nobody listens at some peer's port. Anyone can
+	// FaultRefused: an ICMP message said that nobody listens at some peer's port, or that no way leads there. Anyone can
 	// forge one, so it is no more than a hint.
 	FaultRefused
 	// FaultTooBig: a datagram was larger than the path takes, or than the room for it.
@@ -40,7 +40,8 @@ func FaultOf(err error) Fault {
 		return FaultInterrupted
 	case errors.Is(err, syscall.ENOBUFS), errors.Is(err, syscall.ENOMEM):
 		return FaultFull
-	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ECONNRESET):
+	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ECONNRESET),
+		errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
 		return FaultRefused
 	case errors.Is(err, syscall.EMSGSIZE):
 		return FaultTooBig

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -25,6 +26,7 @@ type Socket struct {
 	ecn  bool
 	// unmarked: the system refused to mark a datagram, so none is marked any more.
 	unmarked atomic.Bool
+	raw      syscall.RawConn // of a dialing socket, else nil
 }
 
 // packetConn is what a Socket needs of a *net.UDPConn.
@@ -48,6 +50,22 @@ func Listen(network, address string) (*Socket, error) {
 	}
 	growBuffers(c)
 	return &Socket{conn: c, ecn: setPath(c), addr: plain(c.LocalAddr().(*net.UDPAddr).AddrPort())}, nil
+}
+
+// Open binds a socket for dialing, to a port that the system chooses. It hears of ICMP messages: see Unreachable. The network is "udp4" or "udp6".
+func Open(network string) (*Socket, error) {
+	c, err := net.ListenUDP(network, nil)
+	if err != nil {
+		return nil, err
+	}
+	growBuffers(c)
+	watchErrors(c, network == "udp6")
+	raw, err := c.SyscallConn()
+	if err != nil {
+		c.Close()
+		return nil, err
+	}
+	return &Socket{conn: c, ecn: setPath(c), addr: plain(c.LocalAddr().(*net.UDPAddr).AddrPort()), raw: raw}, nil
 }
 
 // plain is the address as peers know it: an IPv4 address on a socket for both
@@ -88,6 +106,10 @@ func (s *Socket) WriteBatch(b *Batch) error {
 	for i := range b.Datagrams {
 		d := &b.Datagrams[i]
 		err := s.write(d)
+		if s.raw != nil && FaultOf(err) == FaultRefused {
+			// It is another datagram's error, which this one's system call was told. See Unreachable.
+			err = s.write(d)
+		}
 		if err == nil {
 			continue
 		}

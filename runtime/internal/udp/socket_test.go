@@ -144,7 +144,8 @@ func TestFaults(t *testing.T) {
 		{syscall.ECONNRESET, FaultRefused},
 		{syscall.EMSGSIZE, FaultTooBig},
 		{syscall.EPERM, FaultTransient},
-		{syscall.ENETUNREACH, FaultTransient},
+		{syscall.ENETUNREACH, FaultRefused},
+		{syscall.EHOSTUNREACH, FaultRefused},
 		{io.ErrUnexpectedEOF, FaultTransient},
 	} {
 		require.Equal(t, row.want, FaultOf(row.err), "%v", row.err)

@@ -1,0 +1,33 @@
+package conn
+
+import (
+	"time"
+
+	"github.com/sessgen/sessgen/runtime/internal/handshake"
+	"github.com/sessgen/sessgen/runtime/internal/mono"
+)
+
+const (
+	// unreachableMax is how many ICMP messages, within unreachableTime, make a dialing end give up.
+	unreachableMax  = 3
+	unreachableTime = time.Second
+)
+
+// HandleUnreachable hears that an ICMP message said that nobody is at the peer's address. Such messages are not
+// authenticated: one fails the handshake only if no COOKIE has come, so that nobody seems to be there, and others
+// say so too. Later it is a reason to ask the peer, no more (RFC 9000 §14.2.1 and RFC 8085 §5.2 say how far to trust them).
+func (c *Conn) HandleUnreachable(now mono.Time) {
+	switch {
+	case c.over():
+	case c.phase == opening:
+		if c.unreachable == 0 || now.Sub(c.unreachableAt) > unreachableTime {
+			c.unreachable, c.unreachableAt = 0, now
+		}
+		if c.unreachable++; c.unreachable == unreachableMax {
+			c.suspect(refusal("nobody listens at the address"))
+		}
+	case c.phase == connected && !c.loss.Outstanding(handshake.Application):
+		c.pingDue = true
+	}
+	c.settle(now)
+}

@@ -1,0 +1,154 @@
+package transport
+
+import (
+	"crypto/tls"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sessgen/sessgen/runtime/session"
+)
+
+// vanish takes the server's socket away: for its clients it is as if its process had been killed.
+func (s *server) vanish() { s.ln.sock.Close() }
+
+// again starts a server on the same address.
+func (s *server) again(t *testing.T, opts ...Option) *server {
+	t.Helper()
+	ln, err := Listen(s.addr, append([]Option{WithPlaintext()}, opts...)...)
+	require.NoError(t, err)
+	next := &server{Server: NewServer(), ln: ln, addr: s.addr, served: make(chan error, 1)}
+	next.Handle(echoes, serveEcho)
+	go func() { next.served <- next.Serve(bounded(t), ln) }()
+	t.Cleanup(func() {
+		_ = ln.Close()
+		<-next.served
+	})
+	return next
+}
+
+// TestS19ServerRestarts: a server that has forgotten its connections, and has the key that it had, tells their clients.
+func TestS19ServerRestarts(t *testing.T) {
+	clean(t)
+	key := WithResetKey([]byte("a key of sixteen bytes, and more"))
+	srv := echoServer(t, key, WithDeathTimeout(100*time.Millisecond))
+	c := dial(t, srv.addr, WithDeathTimeout(time.Minute))
+	s := open(t, c, echoes)
+	require.NoError(t, exchange(bounded(t), s, []byte("before")))
+	srv.vanish()
+	next := srv.again(t, key)
+	err := exchange(bounded(t), s, []byte("after, and longer than a reset"))
+	var gone *GoneError
+	require.ErrorAs(t, err, &gone)
+	require.True(t, gone.Restarted)
+	require.False(t, gone.Timeout())
+	require.ErrorIs(t, err, net.ErrClosed)
+	require.Equal(t, err, c.Close(bounded(t)))
+	require.EqualValues(t, 1, next.Stats().Resets)
+
+	// The new server serves at once.
+	s = open(t, dial(t, next.addr), echoes)
+	require.NoError(t, exchange(bounded(t), s, []byte("again")))
+}
+
+// TestS19WithoutTheKey: then the client finds out by its own timeout.
+func TestS19WithoutTheKey(t *testing.T) {
+	clean(t)
+	srv := echoServer(t, WithDeathTimeout(100*time.Millisecond))
+	c := dial(t, srv.addr, WithDeathTimeout(200*time.Millisecond))
+	s := open(t, c, echoes)
+	require.NoError(t, exchange(bounded(t), s, []byte("before")))
+	srv.vanish()
+	srv.again(t)
+	err := exchange(bounded(t), s, []byte("after, and longer than a reset"))
+	var gone *GoneError
+	require.ErrorAs(t, err, &gone)
+	require.False(t, gone.Restarted)
+	require.True(t, gone.Timeout())
+}
+
+func TestResetKey(t *testing.T) {
+	require.ErrorContains(t, WithResetKey(make([]byte, 15))(new(config)), "16")
+	require.Zero(t, (&config{plaintext: true}).endpointKey())
+	a, _, err := DevTLS()
+	require.NoError(t, err)
+	b, _, err := DevTLS()
+	require.NoError(t, err)
+	require.NotZero(t, (&config{tls: a}).endpointKey())
+	require.Equal(t, (&config{tls: a}).endpointKey(), (&config{tls: a.Clone()}).endpointKey())
+	require.NotEqual(t, (&config{tls: a}).endpointKey(), (&config{tls: b}).endpointKey())
+	require.NotEqual(t, (&config{tls: a}).endpointKey(), (&config{tls: a, resetKey: make([]byte, 16)}).endpointKey())
+	require.Zero(t, (&config{tls: &tls.Config{Certificates: []tls.Certificate{{PrivateKey: "in hardware"}}}}).endpointKey())
+}
+
+// TestNobodyListens: where the system says so, Dial need not wait for its timeout.
+func TestNobodyListens(t *testing.T) {
+	clean(t)
+	for _, host := range []string{"127.0.0.1:0", "[::1]:0"} {
+		ln, err := net.ListenPacket("udp", host)
+		if err != nil {
+			t.Logf("%s: %v", host, err)
+			continue
+		}
+		addr := ln.LocalAddr().String()
+		ln.Close()
+		_, err = Dial(bounded(t), addr, WithPlaintext(), WithHandshakeTimeout(10*time.Second))
+		var failed *HandshakeError
+		require.ErrorAs(t, err, &failed)
+		if !failed.Timeout() { // the system may not say it, or not to us
+			require.Equal(t, "nobody listens at the address", failed.Reason)
+		}
+	}
+}
+
+// TestOneWhoIsNotThere does not harm those who share the socket with a Dial that nobody answers.
+func TestOneWhoIsNotThere(t *testing.T) {
+	clean(t)
+	srv := echoServer(t)
+	c := dial(t, srv.addr)
+	s := open(t, c, echoes)
+	done := make(chan error)
+	go func() {
+		_, err := Dial(bounded(t), "127.0.0.1:1", WithPlaintext(), WithHandshakeTimeout(300*time.Millisecond))
+		done <- err
+	}()
+	for ended := false; !ended; {
+		require.NoError(t, exchange(bounded(t), s, make([]byte, 5000)))
+		select {
+		case err := <-done:
+			require.Error(t, err)
+			ended = true
+		default:
+		}
+	}
+	require.NoError(t, exchange(bounded(t), s, nil))
+	require.Zero(t, c.Stats().PTOCount)
+}
+
+func TestOwnSocket(t *testing.T) {
+	clean(t)
+	srv := echoServer(t)
+	var ports []string
+	for _, opts := range [][]Option{nil, nil, {WithOwnSocket()}, {WithOwnSocket(), WithKeepAlive(time.Millisecond)}} {
+		c := dial(t, srv.addr, opts...)
+		s := open(t, c, echoes)
+		require.NoError(t, exchange(bounded(t), s, nil))
+		ports = append(ports, c.LocalAddr().String())
+	}
+	require.Equal(t, ports[0], ports[1])
+	require.NotEqual(t, ports[0], ports[2])
+	require.NotEqual(t, ports[2], ports[3])
+	_, err := Dial(bounded(t), blackHole(t), WithPlaintext(), WithOwnSocket(), WithHandshakeTimeout(20*time.Millisecond))
+	require.Error(t, err)
+}
+
+// TestKeepAlive: it is what a connection is not idle by.
+func TestKeepAlive(t *testing.T) {
+	clean(t)
+	srv := serve(t, map[*session.Protocol]handler{hello: deaf})
+	c := dial(t, srv.addr, WithKeepAlive(5*time.Millisecond), WithIdleTimeout(time.Second))
+	sent := c.Stats().PacketsSent
+	require.Eventually(t, func() bool { return c.Stats().PacketsSent > sent+5 }, time.Minute, time.Millisecond)
+}
