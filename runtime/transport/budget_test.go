@@ -102,6 +102,11 @@ func TestProcessBudgetWaits(t *testing.T) {
 	small := open(t, dial(t, srv.addr), echoes)
 	require.NoError(t, small.Send(bounded(t), make([]byte, 10_000), false), "a stream's floor is its own")
 	cancel()
+	require.Eventually(t, func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(order) == 1
+	}, time.Minute, time.Millisecond)
 	sends.charge(-1 << 20)
 	all.Wait()
 	require.ElementsMatch(t, []string{"gives up context canceled", "first <nil>", "last <nil>"}, order)
