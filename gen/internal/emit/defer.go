@@ -117,11 +117,10 @@ func (r *role) pendingDoc(m *automaton.Message) jen.Code {
 	if m.Source.Within > 0 {
 		text += fmt.Sprintf(" It must arrive within %s.", m.Source.Within)
 	}
-	comment := trimDoc(m.Source.Doc)
 	if m.Where == nil {
-		return doc(text, comment)
+		return doc(text)
 	}
-	return doc(text+" It is a *session.PeerError, and the session over, unless", "\t"+m.Where.Text, comment)
+	return doc(text+" It is a *session.PeerError, and the session over, unless", "\t"+m.Where.Text)
 }
 
 func (r *role) pendingTryRecv(m *automaton.Message, n *pending) {
