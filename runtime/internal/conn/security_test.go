@@ -6,7 +6,6 @@ import (
 	"math/bits"
 	"os"
 	"reflect"
-	"runtime"
 	"testing"
 	"time"
 	"unsafe"
@@ -305,28 +304,6 @@ func TestAttack16KeyPhaseGarbage(t *testing.T) {
 	require.Equal(t, phases.phase, w.server.core.phases.phase)
 	require.Zero(t, testing.AllocsPerRun(100, func() { w.server.core.HandleDatagram(w.now, clientAddr, flipped) }))
 	w.chat(id)
-}
-
-// Row 17: bytes that come one by one with gaps between, up to the whole window, take at most twice the window.
-func TestAttack17Reassembly(t *testing.T) {
-	w := connectedWorld(t)
-	id := w.open(true)
-	w.run(time.Second)
-	const window = 16 << 10
-	var before, after runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	number := w.client.core.loss.NextNumber(handshake.Application)
-	for offset := uint64(100); offset < window; offset += 2 {
-		frame := append(packet.AppendStreamHead(nil, uint64(id), offset, 1, false), 1)
-		w.server.core.HandleDatagram(w.now, clientAddr, w.client.forge(number, frame))
-		number++
-	}
-	runtime.GC()
-	runtime.ReadMemStats(&after)
-	require.Nil(t, w.server.closed)
-	require.Less(t, int64(after.HeapAlloc)-int64(before.HeapAlloc), int64(2*window))
-	runtime.KeepAlive(w)
 }
 
 // Row 18: handshake bytes ahead of a gap are bounded, and so are packets whose keys are not there; a coalesced packet for another
