@@ -26,6 +26,9 @@ func (c *Conn) HandleTimeout(now mono.Time) {
 	}
 	if probes := c.loss.Timeout(now, (*fates)(c)); probes.Count > 0 {
 		c.probes[probes.Space] = probes.Count
+		// A server that has forgotten the handshake hears nothing at its levels, so it would not find out that the
+		// dialing end's address has changed since: a packet that it understands rides along.
+		c.pingDue = c.pingDue || c.client && c.complete && probes.Space < handshake.Application
 	}
 	c.mtu.watch(c)
 	c.repeatEarly(now)

@@ -8,7 +8,6 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/endpoint"
 	"github.com/sessgen/sessgen/runtime/internal/handshake"
 	"github.com/sessgen/sessgen/runtime/internal/mono"
-	"github.com/sessgen/sessgen/runtime/internal/packet"
 )
 
 // host is one address, the socket there, and the process behind it.
@@ -79,6 +78,8 @@ func (w *world) beginFault(f *Fault) {
 		}
 	case Shrink:
 		w.mtu = min(w.mtu, f.Size)
+	case Move:
+		h.move(f.Size == 1)
 	case Restart:
 		h.crash()
 		h.restarts++
@@ -120,6 +121,24 @@ func (w *world) endFault(f *Fault) {
 			w.dial(h)
 		}
 	}
+}
+
+// move gives the host another address. What is under way to the one before is lost. RFC 9000 §9: "An endpoint MUST NOT
+// initiate connection migration before the handshake is confirmed"; where an address changes
+// earlier, the attempt may fail, so none does here.
+func (h *host) move(portOnly bool) {
+	for _, p := range h.w.peersOf(h) {
+		if p.partner == nil || !p.partner.connected {
+			return
+		}
+	}
+	delete(h.w.byAddr, h.addr)
+	ip := h.addr.Addr().As4()
+	if !portOnly {
+		ip[1]++
+	}
+	h.addr = netip.AddrPortFrom(netip.AddrFrom4(ip), h.addr.Port()+1)
+	h.w.byAddr[h.addr] = h
 }
 
 // resume continues a stopped process: it reads its socket dry before any timer fires.
@@ -166,7 +185,7 @@ func (w *world) take(h *host, f *flight) {
 	case endpoint.Accept:
 		p := w.newPeer(h, w.byAddr[f.source], conn.NewServer(now, w.config(), r.Accepted))
 		p.id = r.Accepted.ServerID
-		p.partner = w.dials[dialKey{f.source, r.Accepted.ClientID}]
+		p.partner = w.dials[r.Accepted.ClientID]
 		h.table.Add(p.id, p)
 		p.core.HandleDatagram(now, f.source, f.data)
 		w.attend(p)
@@ -216,13 +235,7 @@ func (w *world) dial(h *host) {
 	w.random.fill(config.Nonce[:])
 	p := w.newPeer(h, w.hosts[0], conn.NewClient(h.clock(), config, w.hosts[0].addr))
 	p.dials, p.id = true, config.ClientID
-	w.dials[dialKey{h.addr, p.id}] = p
+	w.dials[p.id] = p
 	h.table.Add(p.id, p)
 	w.attend(p)
-}
-
-// dialKey tells dialing ends apart, as the server sees them.
-type dialKey struct {
-	addr netip.AddrPort
-	id   packet.ID
 }

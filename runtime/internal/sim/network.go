@@ -19,7 +19,7 @@ func (w *world) send(from *host, addr netip.AddrPort, data []byte) {
 	number := w.Datagrams
 	w.Datagrams++
 	if to == nil {
-		return // an address that the attacker made up
+		return // an address that the attacker made up, or that somebody has left
 	}
 	w.fold(1, uint64(w.now), uint64(from.index)<<8|uint64(to.index), uint64(len(data)))
 	if w.logging {

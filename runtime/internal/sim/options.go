@@ -64,7 +64,7 @@ type Fault struct {
 	// For is how long it lasts; or, of a Jump, how far.
 	For  time.Duration `json:",omitempty"`
 	Host int           `json:",omitempty"`
-	// Size is what the MTU falls to.
+	// Size is what the MTU falls to; of a Move, 1 if only the port changes.
 	Size int `json:",omitempty"`
 }
 
@@ -80,6 +80,7 @@ const (
 	Jump      FaultKind = "jump"      // the host's clock leaps ahead
 	Restart   FaultKind = "restart"   // the process is gone, with all it knew, and a new one is there
 	Shrink    FaultKind = "shrink"    // the MTU falls, for good
+	Move      FaultKind = "move"      // a client's address changes: a NAT forgets it, or it is somewhere else
 	Close     FaultKind = "close"     // the host closes its connections: those that dial, drained
 	Abort     FaultKind = "abort"     // the host aborts its connections
 )
@@ -176,7 +177,7 @@ func Draw(seed uint64) Options {
 
 // drawFaults draws one to three faults. None lasts as long as the time-outs of a run in which all must succeed.
 func (o *Options) drawFaults(d *dice) {
-	kinds := []FaultKind{Partition, Deaf, Mute, Stop, Jump, Shrink, Partition, Stop}
+	kinds := []FaultKind{Partition, Deaf, Mute, Stop, Jump, Shrink, Move, Move, Partition, Stop}
 	if d.chance(0.3) {
 		kinds = []FaultKind{Restart, Close, Abort}
 	}
@@ -189,6 +190,8 @@ func (o *Options) drawFaults(d *dice) {
 			f.Size = 1200 + d.intn(100)
 		case Restart:
 			f.For = d.upTo(time.Second)
+		case Move:
+			f.Host, f.Size = 1+d.intn(o.Clients), d.intn(2)
 		case Close, Abort:
 		default:
 			f.For = d.upTo(8 * time.Second)

@@ -585,6 +585,21 @@ func TestMTUFallsMidSession(t *testing.T) {
 	})
 }
 
+func TestAddressChange(t *testing.T) {
+	both(t, func(t *testing.T, o Options) {
+		for port := range 2 {
+			o.Pause = 300 * time.Millisecond
+			o.Faults = []Fault{
+				{Kind: Move, At: 500 * time.Millisecond, Host: 1, Size: port},
+				{Kind: Move, At: 800 * time.Millisecond, Host: 1, Size: port},
+			}
+			w := play(t, o, func(w *world) { w.script = says(6, 6, false) })
+			finishedAll(t, w)
+			require.Len(t, w.served(), 1, "the connection goes on")
+		}
+	})
+}
+
 func TestClockJump(t *testing.T) {
 	both(t, func(t *testing.T, o Options) {
 		for host := range 2 {

@@ -188,7 +188,7 @@ func TestSwarmHasEveryFault(t *testing.T) {
 	for _, what := range []string{
 		"drop", "delay", "duplicate", "corrupt", "truncate", "attack", "aborts", "pause", "linger", "few streams", "several clients",
 		"several connections", "large messages", "short time-outs", "lane ", "lane plain",
-		"partition", "deaf", "mute", "stop", "jump", "restart", "shrink", "close", "abort",
+		"partition", "deaf", "mute", "stop", "jump", "restart", "shrink", "move", "close", "abort",
 	} {
 		require.Greater(t, seen[what], seeds/100, what)
 		require.Less(t, seen[what], seeds*3/4, what)

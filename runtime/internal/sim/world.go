@@ -42,7 +42,7 @@ type world struct {
 	hosts    []*host
 	byAddr   map[netip.AddrPort]*host
 	peers    []*peer
-	dials    map[dialKey]*peer
+	dials    map[packet.ID]*peer // by the ids of their dialing ends
 	sessions []*session
 	numbers  int  // of sessions
 	random   dice // of the endpoints and handshakes
@@ -106,7 +106,7 @@ func run(o Options, logging bool) Outcome {
 
 func newWorld(o Options) *world {
 	w := &world{
-		o: o, mtu: o.MTU, byAddr: map[netip.AddrPort]*host{}, dials: map[dialKey]*peer{},
+		o: o, mtu: o.MTU, byAddr: map[netip.AddrPort]*host{}, dials: map[packet.ID]*peer{},
 		random: roll(o.Seed, 1), lent: memory.Get().(*lent),
 	}
 	w.Hash = 14695981039346656037
