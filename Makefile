@@ -10,7 +10,7 @@ FUZZTIME ?= 10s
 CROSS    ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt lint generate generated cross race sim debug mutants explore fuzz attacks bench bench-link
+.PHONY: endurance help demo test check fmt lint generate generated cross race sim debug mutants explore fuzz attacks bench bench-link
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +74,9 @@ fuzz: ## every fuzz target for FUZZTIME
 			echo "$$package $$target"; \
 			$(GO) test $$package -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) || exit 1; \
 		done
+
+endurance: ## real processes killed, stopped and flooded, long transfers, thousands of connections; Linux
+	ENDURANCE=1 $(GO) test -timeout 2h -v -run '^(TestProcess|TestFlow)' ./runtime/transport
 
 attacks: ## the attacks of docs/verification.md at full size; needs a quiet machine
 	ATTACKS_LONG=1 $(GO) test -timeout 2h -v -run '^TestAttack' ./runtime/internal/... ./runtime/transport

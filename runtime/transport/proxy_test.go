@@ -20,6 +20,7 @@ const (
 	pass fate = iota
 	drop
 	late // so that others overtake it
+	twice
 )
 
 // lateness is how long a datagram is kept that is to come late.
@@ -64,6 +65,9 @@ func startProxy(t testing.TB, server string, decide func([]byte, bool) fate) *pr
 			p.mu.Unlock()
 			switch does {
 			case pass:
+				send(d)
+			case twice:
+				send(d)
 				send(d)
 			case late:
 				relays.Add(1)
