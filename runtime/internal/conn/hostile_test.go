@@ -240,3 +240,13 @@ func TestCreditForAnAbortedStream(t *testing.T) {
 	require.NoError(t, w.client.core.CheckInvariants())
 	require.Zero(t, w.client.core.lists[byTurn].n)
 }
+
+// RFC 9000 §4.1: "A sender MUST ignore any MAX_STREAM_DATA or MAX_DATA frames that do not increase flow control limits."
+func TestLateLimitTakesNothingBack(t *testing.T) {
+	w := connectedWorld(t)
+	id := w.open(true)
+	w.run(time.Second)
+	before := w.client.core.streams[id].send.limit
+	w.client.arrive(serverAddr, w.server.forge(500, packet.AppendStreamValue(nil, packet.MaxStreamData, uint64(id), 100)))
+	require.Equal(t, before, w.client.core.streams[id].send.limit)
+}

@@ -166,11 +166,19 @@ func (c *Conn) appendPacket(now mono.Time, b []byte, end int, level handshake.Le
 	return c.seal(now, &p)
 }
 
+// ridesProbe reports whether handshake bytes of the level that were lost go out beside a probe of the level above. RFC 9002
+// §6.2.4: "In addition to sending data in the packet number space for which the timer expired, the sender SHOULD send
+// ack-eliciting packets from other packet number spaces with in-flight data, coalescing packets if possible." The peer may have nothing to open the level above with before it has them, and then
+// nothing that is in flight there is ever acknowledged: the window stays full, and they would wait for it for ever.
+func (c *Conn) ridesProbe(level handshake.Level) bool {
+	return level == handshake.Initial && c.probes[handshake.Handshake] > 0 && !c.crypto[level].out.blank(c.crypto[level].out.end)
+}
+
 // mayElicit reports whether a packet may be sent that counts as in flight. RFC 9002 §7: "An
 // endpoint MUST NOT send a packet if it would cause bytes_in_flight to be larger than
 // the congestion window, unless the packet is sent on a PTO timer expiration".
 func (c *Conn) mayElicit(now mono.Time, level handshake.Level) bool {
-	if c.probes[level] > 0 {
+	if c.probes[level] > 0 || c.ridesProbe(level) {
 		return true
 	}
 	if c.loss.Available() < c.mtu.size {

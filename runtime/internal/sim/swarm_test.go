@@ -127,6 +127,9 @@ func TestKeptSeeds(t *testing.T) {
 			}
 			require.NoError(t, json.Unmarshal(data, &kept))
 			require.NotEmpty(t, kept.Was)
+			if kept.Options.Lane == TLS {
+				useTLS(t)
+			}
 			tell(t, kept.Options)
 		})
 	}
