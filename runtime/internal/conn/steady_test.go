@@ -18,8 +18,10 @@ type pair struct {
 	buf    []byte
 }
 
-func newPair(t testing.TB) *pair {
-	w := connectedWorld(t)
+func newPair(t testing.TB) *pair { return pairOf(connectedWorld(t)) }
+
+func pairOf(w *world) *pair {
+	t := w.t
 	p := &pair{t: t, now: w.now, ends: [2]*Conn{w.client.core, w.server.core}, buf: make([]byte, 0, 9000)}
 	for i := range p.events {
 		p.events[i] = map[EventKind]int{}
@@ -76,8 +78,11 @@ func (p *pair) send(from int, id StreamID, message []byte) {
 }
 
 func TestSteadyExchangeDoesNotAllocate(t *testing.T) {
-	for _, size := range []int{1, 64, 5000, 60_000} {
+	for _, size := range []int{1, 64, 5000, 60_000, -64, -60_000} {
 		p := newPair(t)
+		if size < 0 { // under TLS
+			p, size = pairOf(secureWorld(t)), -size
+		}
 		id, err := p.ends[0].OpenStream(p.now, []byte("header"), true)
 		require.NoError(t, err)
 		message := make([]byte, size)
@@ -95,6 +100,18 @@ func TestSteadyExchangeDoesNotAllocate(t *testing.T) {
 
 func BenchmarkPingPong64(b *testing.B) {
 	p := newPair(b)
+	id, err := p.ends[0].OpenStream(p.now, []byte("header"), true)
+	require.NoError(b, err)
+	message := make([]byte, 64)
+	b.ReportAllocs()
+	for b.Loop() {
+		p.send(0, id, message)
+		p.send(1, id, message)
+	}
+}
+
+func BenchmarkPingPong64TLS(b *testing.B) {
+	p := pairOf(secureWorld(b))
 	id, err := p.ends[0].OpenStream(p.now, []byte("header"), true)
 	require.NoError(b, err)
 	message := make([]byte, 64)
