@@ -2929,7 +2929,7 @@ func (v *Optionals) decode(d *session.Decoder) {
 			if v.Addr == nil {
 				v.Addr = new(Addr)
 			}
-			d.Unmarshal((v.Addr).UnmarshalBinary)
+			d.Unmarshal(v.Addr.UnmarshalBinary)
 		case 10:
 			if v.Point == nil {
 				v.Point = new(Point)

@@ -92,10 +92,22 @@ func (h *HandshakeStats) add(o HandshakeStats) {
 		to   *uint64
 		more uint64
 	}{
-		{&h.Begun, o.Begun}, {&h.ByToken, o.ByToken}, {&h.Completed, o.Completed},
-		{&h.BadCookie, o.BadCookie}, {&h.SpentCookie, o.SpentCookie}, {&h.BadToken, o.BadToken}, {&h.SpentToken, o.SpentToken},
-		{&h.Full, o.Full}, {&h.Crowded, o.Crowded}, {&h.Version, o.Version}, {&h.Evicted, o.Evicted}, {&h.TimedOut, o.TimedOut},
-		{&h.BadCertificate, o.BadCertificate}, {&h.TLS, o.TLS}, {&h.Refused, o.Refused}, {&h.Other, o.Other},
+		{&h.Begun, o.Begun},
+		{&h.ByToken, o.ByToken},
+		{&h.Completed, o.Completed},
+		{&h.BadCookie, o.BadCookie},
+		{&h.SpentCookie, o.SpentCookie},
+		{&h.BadToken, o.BadToken},
+		{&h.SpentToken, o.SpentToken},
+		{&h.Full, o.Full},
+		{&h.Crowded, o.Crowded},
+		{&h.Version, o.Version},
+		{&h.Evicted, o.Evicted},
+		{&h.TimedOut, o.TimedOut},
+		{&h.BadCertificate, o.BadCertificate},
+		{&h.TLS, o.TLS},
+		{&h.Refused, o.Refused},
+		{&h.Other, o.Other},
 	} {
 		*n.to += n.more
 	}

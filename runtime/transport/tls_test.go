@@ -116,16 +116,24 @@ func TestTLSCertificateErrors(t *testing.T) {
 		want           any
 	}{
 		"unknown authority": {&tls.Config{Certificates: []tls.Certificate{theirs.issue("server.test")}}, client, new(x509.UnknownAuthorityError)},
-		"another name": {&tls.Config{Certificates: []tls.Certificate{good}}, &tls.Config{RootCAs: ours.pool, ServerName: "other.test"},
-			new(x509.HostnameError)},
+		"another name": {
+			&tls.Config{Certificates: []tls.Certificate{good}}, &tls.Config{RootCAs: ours.pool, ServerName: "other.test"},
+			new(x509.HostnameError),
+		},
 		"expired": {&tls.Config{Certificates: []tls.Certificate{ours.issue("server.test", func(c *x509.Certificate) {
 			c.NotBefore, c.NotAfter = time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour)
 		})}}, client, new(x509.CertificateInvalidError)},
-		"no client certificate": {&tls.Config{Certificates: []tls.Certificate{good}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: ours.pool},
-			client, new(tls.AlertError)},
-		"another client authority": {&tls.Config{Certificates: []tls.Certificate{good}, ClientAuth: tls.RequireAnyClientCert, ClientCAs: ours.pool,
-			VerifyPeerCertificate: func([][]byte, [][]*x509.Certificate) error { return io.ErrUnexpectedEOF }},
-			&tls.Config{RootCAs: ours.pool, Certificates: []tls.Certificate{theirs.issue("client")}}, new(tls.AlertError)},
+		"no client certificate": {
+			&tls.Config{Certificates: []tls.Certificate{good}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: ours.pool},
+			client, new(tls.AlertError),
+		},
+		"another client authority": {
+			&tls.Config{
+				Certificates: []tls.Certificate{good}, ClientAuth: tls.RequireAnyClientCert, ClientCAs: ours.pool,
+				VerifyPeerCertificate: func([][]byte, [][]*x509.Certificate) error { return io.ErrUnexpectedEOF },
+			},
+			&tls.Config{RootCAs: ours.pool, Certificates: []tls.Certificate{theirs.issue("client")}}, new(tls.AlertError),
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			srv := serveTLS(t, row.server)

@@ -28,11 +28,7 @@ func (g *generator) decode(d, target string, t *check.Type) []jen.Code {
 		return one(jen.Id(d).Dot("Unmarshal").Call(jen.Id(target).Dot("UnmarshalBinary")))
 	case check.Optional:
 		if t.Elem.Kind == check.Struct || t.Elem.Kind == check.Extern {
-			read := g.decode(d, "("+target+")", t.Elem)
-			if t.Elem.Kind == check.Struct {
-				read = g.decode(d, target, t.Elem)
-			}
-			body := append(one(jen.If(jen.Id(target).Op("==").Nil()).Block(jen.Id(target).Op("=").New(g.goType(t.Elem)))), read...)
+			body := append(one(jen.If(jen.Id(target).Op("==").Nil()).Block(jen.Id(target).Op("=").New(g.goType(t.Elem)))), g.decode(d, target, t.Elem)...)
 			return append(body, g.demand(d, target, t.Elem)...)
 		}
 		return []jen.Code{

@@ -220,8 +220,10 @@ func (b *BBR) OnCE(now, _ mono.Time) {
 	}
 }
 
-var Fwait time.Duration = 2
-var Fgain = 50
+var (
+	Fwait time.Duration = 2
+	Fgain               = 50
+)
 
 // fail notes that the probe under way met congestion. What it won was another flow's: half of it is given
 // back. A path that has become faster gives the other half at each probe.

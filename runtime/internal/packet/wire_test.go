@@ -121,10 +121,14 @@ func examples(t *testing.T) []example {
 		{"HANDSHAKE", sealed(long(packet.Handshake, serverID, clientID, 1, len(ping)), ping, 1), []field{first, version, dst, src, length, number, frames, tag}},
 		{"SHORT", sealed(packet.AppendShort(nil, serverID, false, 0x1234, 2), ping, 0x1234), []field{first, dst, {2, "packet number"}, frames, tag}},
 		{"TLS-KEYS", tlsKeys(t), []field{{32, "secret of TLS_AES_128_GCM_SHA256"}, {16, "key"}, {12, "IV"}, {16, "key of header protection"}, {32, "secret of the next key phase"}}},
-		{"TLS-HANDSHAKE", masked(t, packet.AppendLong(nil, packet.Long{Type: packet.Handshake, Version: packet.V1, Dst: serverID, Src: clientID, Number: 1, NumberLen: 1}, 3+16), []byte{1, 0, 0}, 1, 1),
-			[]field{{1, "first byte, masked: was d0"}, version, dst, src, length, {1, "packet number, masked: was 01"}, {3, "frames: PING, two of PADDING"}, {16, "tag"}}},
-		{"TLS-SHORT", masked(t, packet.AppendShort(nil, serverID, true, 0x1234, 2), []byte{1, 0}, 0x1234, 2),
-			[]field{{1, "first byte, masked: was 61"}, dst, {2, "packet number, masked: was 1234"}, {2, "frames: PING, PADDING"}, {16, "tag"}}},
+		{
+			"TLS-HANDSHAKE", masked(t, packet.AppendLong(nil, packet.Long{Type: packet.Handshake, Version: packet.V1, Dst: serverID, Src: clientID, Number: 1, NumberLen: 1}, 3+16), []byte{1, 0, 0}, 1, 1),
+			[]field{{1, "first byte, masked: was d0"}, version, dst, src, length, {1, "packet number, masked: was 01"}, {3, "frames: PING, two of PADDING"}, {16, "tag"}},
+		},
+		{
+			"TLS-SHORT", masked(t, packet.AppendShort(nil, serverID, true, 0x1234, 2), []byte{1, 0}, 0x1234, 2),
+			[]field{{1, "first byte, masked: was 61"}, dst, {2, "packet number, masked: was 1234"}, {2, "frames: PING, PADDING"}, {16, "tag"}},
+		},
 		{"RESET", packet.AppendReset(nil, serverID, token, bytes.Repeat([]byte{0x77}, packet.MaxReset), packet.MaxReset), []field{first, {8, "id that the answered packet went to"}, {18, "random"}, {16, "token"}}},
 
 		{"PADDING", []byte{0, 0, 0}, []field{{3, "three of them"}}},

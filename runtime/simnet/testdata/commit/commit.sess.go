@@ -428,7 +428,9 @@ func (s TwoPhaseCoordinatorBeforeAck) DeferAck() (*TwoPhaseCoordinatorBeforeAckP
 }
 
 // TwoPhaseCoordinatorBeforeAckPending is the Ack that DeferAck put off: receive
-// it with Recv or TryRecv, once, before or after others that were put off.
+// it with Recv or TryRecv, once, before or after others that were put off. As
+// long as it is not in, they use the session as a step does: of them and a step
+// in another goroutine one gets session.ErrStateUsed.
 type TwoPhaseCoordinatorBeforeAckPending struct {
 	pending session.Pending
 	at      TwoPhaseCoordinatorBeforeAck
