@@ -66,9 +66,7 @@ type link struct {
 	// Guarded by shard.pump.mu.
 	queued, adopted bool
 
-	// Guarded by shard.timers.mu.
-	due   mono.Time
-	place int
+	timer timing
 }
 
 func newLink(s *shard, id endpoint.ID, peer netip.AddrPort, machine *conn.Conn) *link {

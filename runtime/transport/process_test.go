@@ -89,6 +89,14 @@ func (p *process) kill() {
 
 func (p *process) signal(s syscall.Signal) { require.NoError(p.t, p.cmd.Process.Signal(s)) }
 
+// state is the process' state as the kernel has it: T for stopped.
+func (p *process) state() string {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+	require.NoError(p.t, err)
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	return rest[:1]
+}
+
 func (p *process) measure() (heap, goroutines, connections int) {
 	p.t.Helper()
 	_, err := io.WriteString(p.in, "measure\n")
@@ -142,6 +150,7 @@ func TestProcessStopped(t *testing.T) {
 	require.NoError(t, exchange(bounded(t), a, []byte("x")))
 	require.NoError(t, exchange(bounded(t), b, []byte("x")))
 	p.signal(syscall.SIGSTOP)
+	require.Eventually(t, func() bool { return p.state() == "T" }, time.Minute, time.Millisecond) // it takes effect when it does
 	result := make(chan error, 1)
 	go func() { result <- exchange(bounded(t), a, make([]byte, 300_000)) }()
 	var gone *GoneError

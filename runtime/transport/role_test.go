@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -144,42 +145,52 @@ func TestParking(t *testing.T) {
 // TestTimers holds the heap against a map.
 func TestTimers(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var heap timers
-		heap.init()
-		defer heap.timer.Stop()
+		var wheel timers
+		wheel.init()
+		defer wheel.timer.Stop()
 		links := make([]*link, 20)
 		for i := range links {
 			links[i] = new(link)
 		}
-		want := map[*link]int64{}
-		for range rapid.IntRange(0, 100).Draw(t, "steps") {
+		want := map[*link]mono.Time{}
+		at := mono.Time(rapid.Int64Range(0, int64(100*time.Hour)).Draw(t, "begin"))
+		wheel.pop(at)
+		for range rapid.IntRange(0, 200).Draw(t, "steps") {
 			l := rapid.SampledFrom(links).Draw(t, "link")
-			due := rapid.Int64Range(1, 1000).Draw(t, "due")
-			switch rapid.IntRange(0, 3).Draw(t, "what") {
-			case 0, 1:
-				heap.set(l, mono.Time(due))
-				if at, in := want[l]; !in || due < at {
+			// From microseconds to weeks.
+			ahead := time.Duration(1) << rapid.IntRange(10, 50).Draw(t, "scale")
+			ahead += time.Duration(rapid.Int64Range(0, int64(ahead)).Draw(t, "ahead"))
+			switch rapid.IntRange(0, 5).Draw(t, "what") {
+			case 0, 1, 2:
+				due := at.Add(ahead - time.Millisecond) // some are in the past
+				wheel.set(l, due)
+				if old, in := want[l]; !in || due < old {
 					want[l] = due
 				}
-			case 2:
-				heap.remove(l)
-				delete(want, l)
 			case 3:
-				earliest := int64(0)
-				for _, at := range want {
-					if earliest == 0 || at < earliest {
-						earliest = at
-					}
-				}
-				popped := heap.pop(mono.Time(due))
-				if earliest == 0 || earliest > due {
-					require.Nil(t, popped)
-				} else {
-					require.Equal(t, earliest, want[popped])
+				wheel.remove(l)
+				delete(want, l)
+			default:
+				at = at.Add(ahead)
+				for popped := wheel.pop(at); popped != nil; popped = wheel.pop(at) {
+					due, in := want[popped]
+					require.True(t, in)
+					require.LessOrEqual(t, due, at, "early")
 					delete(want, popped)
 				}
+				for _, due := range want {
+					require.Greater(t, due, at.Add(-tick), "not popped")
+				}
+				if len(want) == 0 {
+					require.Equal(t, mono.Never, wheel.armed)
+				} else {
+					require.Greater(t, wheel.armed, at.Add(-tick))
+				}
 			}
-			require.Len(t, heap.heap, len(want))
+			require.Equal(t, len(want), wheel.count)
+			for _, due := range want {
+				require.LessOrEqual(t, wheel.armed, max(due, at).Add(tick), "the timer is to fire no later")
+			}
 		}
 	})
 }
