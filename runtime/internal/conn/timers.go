@@ -28,7 +28,9 @@ func (c *Conn) HandleTimeout(now mono.Time) {
 		c.probes[probes.Space] = probes.Count
 		// A server that has forgotten the handshake hears nothing at its levels, so it would not find out that the
 		// dialing end's address has changed since: a packet that it understands rides along.
-		c.pingDue = c.pingDue || c.client && c.complete && probes.Space < handshake.Application
+		if c.client && c.complete && probes.Space < handshake.Application {
+			c.probes[handshake.Application] = max(c.probes[handshake.Application], 1)
+		}
 	}
 	c.mtu.watch(c)
 	c.repeatEarly(now)
