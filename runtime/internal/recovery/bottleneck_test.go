@@ -23,6 +23,8 @@ type link struct {
 	loss   float64
 	mark   float64 // share of the queue from which on packets are marked; zero means never
 	timers time.Duration
+	// reorder is the share of packets that come 2 ms late.
+	reorder float64
 
 	now    mono.Time
 	busy   mono.Time // when the bottleneck is free
@@ -140,7 +142,11 @@ func (f *flow) transmit(probes int) {
 			continue
 		}
 		marked := l.mark > 0 && f.marks && float64(waiting) > l.mark*float64(l.queue)
-		l.schedule(happening{at: l.busy.Add(l.delay), flow: f, kind: arrives, number: number, size: f.size, marked: marked})
+		late := time.Duration(0)
+		if l.reorder > 0 && l.random.Float64() < l.reorder {
+			late = 2 * ms
+		}
+		l.schedule(happening{at: l.busy.Add(l.delay + late), flow: f, kind: arrives, number: number, size: f.size, marked: marked})
 	}
 	f.setTimer()
 }
