@@ -30,8 +30,8 @@ type phases struct {
 }
 
 // openerOf is what a packet with the phase and the number is opened with, nil if that is gone. RFC 9001
-// §6.5: "packets … with a different key phase" and a number below all those of the current phase
-// are of the one before; "Packets with higher packet numbers" begin the next.
+// §6.5: "A recovered packet number that is lower than any packet number from the current key phase uses the previous
+// packet protection keys"; one that is higher begins the next phase.
 func (c *Conn) openerOf(now mono.Time, phase bool, number uint64) handshake.Opener {
 	p := &c.phases
 	opener := c.keys[handshake.Application].opener
@@ -56,7 +56,7 @@ func (c *Conn) openedIn(now mono.Time, phase bool, number uint64) {
 	p := &c.phases
 	switch {
 	case phase == p.phase && p.lastUntil == mono.Never:
-		// The peer has followed. RFC 9001 §6.1: "An endpoint … MUST retain old keys until it has
+		// The peer has followed. RFC 9001 §6.1: "An endpoint MUST retain old keys until it has
 		// successfully unprotected a packet sent using the new keys."
 		p.lastUntil, p.openFrom = now.Add(3*c.probePeriod()), number
 	case phase == p.phase:

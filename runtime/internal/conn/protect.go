@@ -113,8 +113,8 @@ func (c *Conn) sealPacket(p *builder, number uint64, numberLen int) []byte {
 }
 
 // fillSample appends PADDING to a packet that is too short for the sample of its mask. RFC 9001
-// §5.4.2: "The ciphertext … packets are padded so that the combined lengths of the encoded packet number and protected payload
-// is at least 4 bytes longer than the sample required for header protection."
+// §5.4.2: "To ensure that sufficient data is available for sampling, packets are padded so that the combined lengths of the
+// encoded packet number and protected payload is at least 4 bytes longer than the sample required for header protection."
 func (c *Conn) fillSample(p *builder, numberLen int) {
 	if !c.masks(p.level) {
 		return

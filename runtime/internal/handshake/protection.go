@@ -72,7 +72,7 @@ func (p *Protection) wake() {
 // Rest implements Cipher.
 func (p *Protection) Rest() { p.aead, p.hide = nil, nil }
 
-// Next implements Cipher. RFC 9001 §6: "The header protection key is not updated."
+// Next implements Cipher. RFC 9001 §6.1: "The header protection key is not updated."
 func (p *Protection) Next() Cipher {
 	n := &Protection{suite: p.suite, hiding: p.hiding}
 	n.secret = p.suite.expand(p.secret, "quic ku", len(p.secret))

@@ -8,7 +8,8 @@ const (
 	// SampleLen is the length of what a mask is made of.
 	SampleLen = 16
 	// MinMasked is the least length of packet number and sealed payload together, so that there is a sample. RFC 9001
-	// §5.4.2: "the sampled ciphertext starts after an assumed 4-byte packet number"; what is shorter is padded.
+	// §5.4.2: "in sampling packet ciphertext for header protection, the Packet Number field is assumed to be 4 bytes
+	// long"; what is shorter is padded.
 	MinMasked = sampleAt + SampleLen
 
 	sampleAt = 4

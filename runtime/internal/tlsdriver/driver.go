@@ -40,7 +40,7 @@ func Configure(config *tls.Config) (*tls.Config, error) {
 	}
 	config = config.Clone()
 	// RFC 9001 §4.2: "Clients MUST NOT offer TLS versions older than 1.3." RFC 9001 §8.1: "endpoints MUST
-	// use ALPN"; with no protocol named at either end, crypto/tls agrees on none.
+	// use ALPN for this purpose"; with no protocol named at either end, crypto/tls agrees on none.
 	config.MinVersion = tls.VersionTLS13
 	config.NextProtos = []string{ALPN}
 	if choose := config.GetConfigForClient; choose != nil {
@@ -178,8 +178,8 @@ func (d *Driver) keys(e tls.QUICEvent) error {
 	return nil
 }
 
-// failed says that the handshake failed, and with which alert. RFC 9001 §4.8: "the one-byte alert
-// description is added" to the first of the codes that stand for alerts.
+// failed says that the handshake failed, and with which alert. RFC 9001 §4.8: "A TLS alert is converted into a
+// QUIC connection error": the connection adds it to the first of the codes that stand for alerts.
 func failed(err error) handshake.Failed {
 	const internalError = 80
 	alert := tls.AlertError(internalError)
