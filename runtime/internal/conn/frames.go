@@ -28,14 +28,20 @@ func (c *Conn) handleFrames(now mono.Time, level handshake.Level, payload []byte
 		if f.Type.AckEliciting() {
 			a.AckEliciting = true
 		}
-		if f.Type == packet.Ping || f.Fin {
-			a.Immediate = true
-		}
 		if err := c.handleFrame(now, level, &f); err != nil {
 			return err
 		}
+		if f.Type == packet.Ping || f.Fin && !c.willAnswer(StreamID(f.ID)) {
+			a.Immediate = true
+		}
 	}
 	return nil
+}
+
+// willAnswer reports whether this end has still to speak on a stream: the acknowledgement of the peer's FIN travels with that.
+func (c *Conn) willAnswer(id StreamID) bool {
+	s := c.streams[id]
+	return s != nil && s.aborted == nil && !s.send.fin
 }
 
 func (c *Conn) handleFrame(now mono.Time, level handshake.Level, f *packet.Frame) error {
