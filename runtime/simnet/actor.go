@@ -51,7 +51,7 @@ func (n *Net) Go(ctx context.Context, f func(ctx context.Context) error) {
 // serve runs what is registered for a session.
 func (n *Net) serve(s *stream) {
 	path := binary.BigEndian.AppendUint64([]byte(servedPath), s.history.number)
-	ctx := context.WithValue(n.ctx, actorKey{}, &actor{path: string(path)})
+	ctx := context.WithValue(s.ctx, actorKey{}, &actor{path: string(path)})
 	n.mu.Lock()
 	n.bodies++
 	n.mu.Unlock()
