@@ -18,6 +18,7 @@ help: ## list the targets
 demo: generate ## generate, run the examples over UDP, watch the compiler refuse misuse
 	$(GO) run ./examples/echo demo
 	$(GO) run ./examples/bank demo
+	$(GO) run ./examples/rpc demo
 	@for program in examples/bank/testdata/misuse/*/; do \
 		echo; head -n 1 $$program/main.go; \
 		if $(GO) build -o /dev/null ./$$program; then echo "it compiled"; exit 1; fi; \
@@ -29,7 +30,7 @@ test: ## the tests; needs Go alone
 check: lint generated race sim fuzz ## what CI runs besides test
 
 lint: ## formatting, vet, staticcheck, go.mod
-	@$(GO) run ./cmd/sessgen fmt -d ./examples/... ./internal/... ./bench/... || { echo "make fmt lays them out"; exit 1; }
+	@$(GO) run ./cmd/sessgen fmt -d ./examples/... ./internal/... ./runtime/... ./bench/... || { echo "make fmt lays them out"; exit 1; }
 	@unformatted=$$($(GOFUMPT) -l $$(git ls-files '*.go' ':!*.pb.go')); \
 		if [ -n "$$unformatted" ]; then echo "gofumpt would change:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
@@ -38,7 +39,7 @@ lint: ## formatting, vet, staticcheck, go.mod
 
 fmt: ## format the Go and the schemas
 	$(GOFUMPT) -w $$(git ls-files '*.go' ':!*.pb.go')
-	$(GO) run ./cmd/sessgen fmt -w ./examples/... ./internal/... ./bench/...
+	$(GO) run ./cmd/sessgen fmt -w ./examples/... ./internal/... ./runtime/... ./bench/...
 
 generate: ## run sessgen on every schema of the tree
 	$(GO) generate ./...
