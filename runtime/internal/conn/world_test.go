@@ -145,6 +145,9 @@ func (s *side) flush() {
 		if n > 20_000 {
 			s.w.t.Fatalf("%s sends without end", s.name)
 		}
+		if s.buf == nil {
+			s.buf = make([]byte, 0, 20_000) // a driver takes datagrams of what size there are
+		}
 		b, to, ok := s.core.PollTransmit(s.w.now, s.buf[:0])
 		s.buf = b
 		if !ok {

@@ -1,0 +1,91 @@
+package conn
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// tunnel lets through datagrams of up to so many bytes.
+func (w *world) tunnel(limit *int) {
+	w.fate = func(d *flying) (copies int, late time.Duration) {
+		if len(d.data) > *limit {
+			return 0, 0
+		}
+		return 1, 0
+	}
+}
+
+// stream sends so many bytes from the client, which the server reads, and returns the sizes of the client's datagrams.
+func (w *world) stream(id StreamID, bytes int) (sizes []int) {
+	before := w.fate
+	w.fate = func(d *flying) (int, time.Duration) {
+		if d.from == w.client {
+			sizes = append(sizes, len(d.data))
+		}
+		return before(d)
+	}
+	defer func() { w.fate = before }()
+	for bytes > 0 {
+		n := min(bytes, 40<<10)
+		w.client.send(id, string(make([]byte, n)), false)
+		bytes -= n
+		got := 0
+		w.until(func() bool {
+			messages, _ := w.server.recvIf(id)
+			for _, m := range messages {
+				got += len(m)
+			}
+			return got == n
+		})
+	}
+	return sizes
+}
+
+// RFC 9000 §14.3, RFC 8899: the connection finds out what the path carries, of the sizes that are worth a try,
+// and no loss of a probe makes the window smaller.
+func TestPathMTUIsFound(t *testing.T) {
+	for _, c := range []struct{ path, limit, found int }{
+		{1200, 0, 1200}, {1452, 0, 1452}, {1500, 0, 1452}, {9000, 0, 8952}, {9000, 1452, 1452}, {16384, 16384, 16384}, {9000, 1200, 1200},
+	} {
+		w := connectedWorld(t, func(client, _ *Config) { client.MaxDatagram = c.limit })
+		w.tunnel(&c.path)
+		w.stream(w.open(true), 200<<10)
+		w.run(10 * time.Second)
+		require.Equal(t, c.found, w.client.core.Stats().MaxDatagram, "a path of %d bytes", c.path)
+		require.Zero(t, w.client.core.Stats().PacketsLost, "a probe is no packet that was lost")
+		sizes := w.stream(w.open(true), 100<<10)
+		require.Equal(t, c.found, slices.Max(sizes))
+	}
+}
+
+// RFC 9000 §14: "The maximum datagram size MUST be at least 1200 bytes", and until the path is known no datagram is larger. Short
+// conversations send no probe at all.
+func TestNoProbeForLittle(t *testing.T) {
+	w := connectedWorld(t)
+	limit := 9000
+	w.tunnel(&limit)
+	require.LessOrEqual(t, slices.Max(w.stream(w.open(true), 20<<10)), baseDatagram)
+	require.Equal(t, baseDatagram, w.client.core.Stats().MaxDatagram)
+}
+
+// RFC 8899 §4.3: a path that carries less than it did is a black hole for large datagrams. It is found out, and the connection goes on.
+func TestBlackHole(t *testing.T) {
+	w := connectedWorld(t, func(c, s *Config) { c.DeathTimeout, s.DeathTimeout = time.Minute, time.Minute })
+	limit := 9000
+	w.tunnel(&limit)
+	id := w.open(true)
+	w.stream(id, 200<<10)
+	require.Equal(t, 8952, w.client.core.Stats().MaxDatagram)
+	limit = 1400
+	w.stream(id, 100<<10)
+	w.run(10 * time.Second)
+	require.Equal(t, baseDatagram, w.client.core.Stats().MaxDatagram)
+	limit = 9000
+	w.stream(id, 100<<10)
+	w.run(11 * time.Minute) // RFC 8899 §5.1.1: PMTU_RAISE_TIMER
+	w.stream(id, 100<<10)
+	require.Equal(t, 8952, w.client.core.Stats().MaxDatagram)
+}
