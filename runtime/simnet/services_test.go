@@ -579,3 +579,49 @@ func TestAttack20WriteDeadline(t *testing.T) {
 		s.Abort(session.Abort{Code: session.AbortDropped})
 	})
 }
+
+// Attack 28: at each state of the lock protocol a peer that sends any message that is not allowed there ends the session,
+// with an abort that names no more than the rule, and nothing of it reaches the program.
+func TestAttack28ProtocolState(t *testing.T) {
+	// Labels by number: Acquire, Granted, Renew, Renewed, Lost, Release, Leave.
+	acquire := []byte{0, 0x0a, 2, 8, 10} // a lease of 10 s
+	for state, row := range []struct {
+		before  [][]byte
+		allowed []byte
+	}{
+		{nil, []byte{0, 6}},
+		{[][]byte{acquire}, []byte{2, 5}},
+	} {
+		for label := range byte(9) {
+			if slices.Contains(row.allowed, label) {
+				continue
+			}
+			simnet.Test(t, simnet.Options{}, func(t *testing.T, n *simnet.Net) {
+				var m mutex
+				ended := make(chan error, 1)
+				lock.RegisterLockServer(n.Server("locks"), func(ctx context.Context, s lock.LockServerStart) (lock.LockServerEnd, error) {
+					end, err := m.serve(ctx, s)
+					ended <- err
+					return end, err
+				})
+				conn, err := n.Dial(t.Context(), "locks")
+				require.NoError(t, err)
+				s, err := conn.OpenStream(t.Context(), &lock.LockProtocol, nil)
+				require.NoError(t, err)
+				for _, message := range row.before {
+					require.NoError(t, s.Send(t.Context(), message, false))
+					_, _, err := s.Recv(t.Context())
+					require.NoError(t, err)
+				}
+				require.NoError(t, s.Send(t.Context(), []byte{label}, false))
+				var broken *session.PeerError
+				require.ErrorAs(t, <-ended, &broken, "state %d, label %d", state, label)
+				_, _, err = s.Recv(t.Context())
+				var aborted *session.AbortError
+				require.ErrorAs(t, err, &aborted)
+				require.True(t, aborted.Remote)
+				require.EqualValues(t, len(row.before), m.granted)
+			})
+		}
+	}
+}

@@ -149,3 +149,30 @@ func TestAttack10OptimisticAck(t *testing.T) {
 	require.True(t, errors.As(w.client.closed.Err, &closed))
 	require.Equal(t, packet.ProtocolViolation, packet.Code(closed.Code))
 }
+
+// Attack 12: an ACK frame with as many ranges as fit into a datagram costs a bounded time and no memory, and one
+// whose ranges overlap or turn back ends the connection.
+func TestAttack12AckRanges(t *testing.T) {
+	w := connectedWorld(t)
+	const ranges = 20_000
+	frame := packet.AppendAckHead(nil, 3*ranges, 0, ranges, 0)
+	for i := ranges; i > 0; i-- {
+		frame = packet.AppendAckRange(frame, uint64(3*i), uint64(3*i-3), uint64(3*i-3))
+	}
+	var f packet.Frame
+	require.Zero(t, testing.AllocsPerRun(10, func() {
+		if _, err := packet.ParseFrame(&f, frame); err != nil {
+			t.Fatal(err)
+		}
+	}))
+	w.client.arrive(serverAddr, w.server.forge(500, frame)) // it acknowledges what was never sent
+	var closed *CloseError
+	require.ErrorAs(t, w.client.closed.Err, &closed)
+	require.Equal(t, packet.ProtocolViolation, packet.Code(closed.Code))
+
+	w = connectedWorld(t)
+	inverted := []byte{byte(packet.Ack), 1, 0, 0, 5} // the first range ends before number 0
+	w.client.arrive(serverAddr, w.server.forge(500, inverted))
+	require.ErrorAs(t, w.client.closed.Err, &closed)
+	require.Equal(t, packet.FrameEncodingError, packet.Code(closed.Code))
+}
