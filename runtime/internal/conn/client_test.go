@@ -10,9 +10,15 @@ import (
 )
 
 // Attack 2: VERSIONS that somebody else answers an INIT with ends nothing as long as the
-// server answers too.
+// server answers too, also where its first COOKIE is lost.
 func TestForgedVersions(t *testing.T) {
 	w := newWorld(t)
+	w.fate = func(d *flying) (int, time.Duration) {
+		if d.from == w.server && d.number == 0 {
+			return 0, 0
+		}
+		return 1, 0
+	}
 	w.dial()
 	w.client.arrive(serverAddr, packet.AppendVersions(nil, w.client.id, w.client.config.Nonce[:], 0x0a0a0a0a))
 	w.run(time.Second)
