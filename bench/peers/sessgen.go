@@ -2,8 +2,10 @@ package peers
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,11 +14,17 @@ import (
 )
 
 // sessgen carries bytes as messages of one session.
-type sessgen struct{ opts []transport.Option }
+type sessgen struct {
+	plaintext bool
+	opts      []transport.Option
+}
 
+// newSessgen returns the peer with a congestion control, bbr where it is empty, over TLS. "plaintext" is BBR without.
 func newSessgen(control string) (Peer, error) {
-	opts := []transport.Option{transport.WithPlaintext()}
+	var opts []transport.Option
 	switch control {
+	case "plaintext":
+		return sessgen{plaintext: true}, nil
 	case "":
 	case "bbr":
 		opts = append(opts, transport.WithCongestion(transport.BBR))
@@ -27,7 +35,20 @@ func newSessgen(control string) (Peer, error) {
 	default:
 		return nil, fmt.Errorf("no congestion control %q", control)
 	}
-	return sessgen{opts}, nil
+	return sessgen{opts: opts}, nil
+}
+
+// options are those of an end: its own TLS configuration, or none.
+func (p sessgen) options(config func() (*tls.Config, error)) ([]transport.Option, error) {
+	if p.plaintext {
+		return append(slices.Clone(p.opts), transport.WithPlaintext()), nil
+	}
+	c, err := config()
+	if err != nil {
+		return nil, err
+	}
+	c.NextProtos = nil // the transport's own
+	return append(slices.Clone(p.opts), transport.WithTLS(c)), nil
 }
 
 // carrier is a protocol of which only the name and the fingerprint matter here: this
@@ -41,7 +62,11 @@ var carrier = &session.Protocol{
 }
 
 func (p sessgen) Listen(addr string, serve func(net.Conn)) (net.Addr, error) {
-	ln, err := transport.Listen(addr, p.opts...)
+	opts, err := p.options(serverTLS)
+	if err != nil {
+		return nil, err
+	}
+	ln, err := transport.Listen(addr, opts...)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +79,11 @@ func (p sessgen) Listen(addr string, serve func(net.Conn)) (net.Addr, error) {
 }
 
 func (p sessgen) Dial(ctx context.Context, addr string) (net.Conn, error) {
-	c, err := transport.Dial(ctx, addr, p.opts...)
+	opts, err := p.options(func() (*tls.Config, error) { return clientTLS(), nil })
+	if err != nil {
+		return nil, err
+	}
+	c, err := transport.Dial(ctx, addr, opts...)
 	if err != nil {
 		return nil, err
 	}

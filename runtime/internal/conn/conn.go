@@ -131,8 +131,6 @@ type Conn struct {
 	pacedUntil mono.Time
 	// repeating: frames were handed out to be repeated early, and no packet has left since.
 	repeating bool
-	// settledAt is when this end last asked for an answer only so that the peer hears which acknowledgements arrived.
-	settledAt mono.Time
 	from      netip.AddrPort // of the datagram at hand
 	size      int            // the same
 	mark      Mark           // of the datagram at hand
