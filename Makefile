@@ -45,7 +45,7 @@ generate: ## run sessgen on every schema of the tree
 	$(GO) generate ./...
 
 generated: ## fail if a generated file is not what sessgen makes today
-	$(GO) run ./cmd/sessgen gen --check $$(git ls-files 'examples/*.sess' 'internal/*.sess' 'runtime/*.sess' 'bench/*.sess' 'runtime/*.sess' | xargs -n1 dirname | sort -u)
+	$(GO) run ./cmd/sessgen gen --check $$(git ls-files 'examples/*.sess' 'internal/*.sess' 'bench/*.sess' 'runtime/*.sess' | xargs -n1 dirname | sort -u)
 
 cross: ## build everything for the systems that it runs on
 	@for on in $(CROSS); do \

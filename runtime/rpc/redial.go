@@ -32,6 +32,7 @@ type Redialed struct {
 	err     error         // why the last attempt failed
 	wait    time.Duration // the longest back-off after the next failure
 	until   time.Time     // no attempt before this
+	flaps   bool          // the connection before was hardly up
 	closed  bool
 	windup  sync.WaitGroup // connections that are being closed
 }
@@ -201,10 +202,13 @@ func (r *Redialed) drop(conn session.Conn) {
 		return
 	}
 	r.conn, r.err = nil, net.ErrClosed
-	if time.Since(r.since) > r.wait {
-		r.wait = redialMin
-	} else { // it was hardly up
+	switch short := time.Since(r.since) < r.wait; {
+	case !short:
+		r.wait, r.flaps = redialMin, false
+	case r.flaps: // that makes two
 		r.backOff()
+	default:
+		r.flaps = true
 	}
 	r.windup.Go(func() { _ = closeConn(r.force, conn) })
 }

@@ -2,9 +2,12 @@ package rpc
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"sync"
 	"time"
+
+	"github.com/sessgen/sessgen/runtime/session"
 )
 
 // RetryPolicy says how calls are made again. Fields that are not positive have the values that are given with them.
@@ -20,7 +23,7 @@ type RetryPolicy struct {
 }
 
 // Retry makes calls again that no handler has seen, and idempotent ones that may have been done, when the connection or
-// the server was not there: see Call.Repeatable. It stands in a client's interceptors.
+// the server was not there: see Call.Repeatable. What a server refuses that goes away is made again at once, and is not counted in the budget. It stands in a client's interceptors.
 func Retry(policy RetryPolicy) Interceptor {
 	if policy.Attempts <= 0 {
 		policy.Attempts = 4
@@ -43,7 +46,13 @@ func Retry(policy RetryPolicy) Interceptor {
 				budget.earn()
 				return nil
 			}
-			if attempt >= policy.Attempts || !call.Repeatable(err) || !budget.spend() {
+			if attempt >= policy.Attempts || !call.Repeatable(err) {
+				return err
+			}
+			if errors.Is(err, session.ErrRefused) {
+				continue // there will be another connection, or an error that says why not
+			}
+			if !budget.spend() {
 				return err
 			}
 			if !sleep(ctx, rand.N(wait)) {
