@@ -148,7 +148,9 @@ func TestAttack19Slowloris(t *testing.T) {
 	for deadline := time.Now().Add(time.Minute); srv.handshakes().HalfOpen > 0; time.Sleep(10 * time.Millisecond) {
 		require.True(t, time.Now().Before(deadline), "%+v", srv.handshakes())
 	}
-	require.GreaterOrEqual(t, srv.handshakes().TimedOut+srv.handshakes().Evicted+srv.handshakes().Full, uint64(n), "each came to an end")
+	got = srv.handshakes()
+	require.Greater(t, got.Begun, uint64(n/2))
+	require.GreaterOrEqual(t, got.TimedOut+got.Evicted+got.Completed+got.Other, got.Begun, "each came to an end: %+v", got)
 	for deadline := time.Now().Add(time.Minute); runtime.NumGoroutine() > goroutines+8; time.Sleep(10 * time.Millisecond) {
 		require.True(t, time.Now().Before(deadline), "%d goroutines", runtime.NumGoroutine())
 	}
