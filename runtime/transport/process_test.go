@@ -368,6 +368,8 @@ func TestProcessConnections(t *testing.T) {
 		count, heap, after, goroutines, left, ours, oursAfter, our, ourLeft)
 	require.LessOrEqual(t, left, goroutines)
 	require.LessOrEqual(t, ourLeft, our)
-	require.Less(t, after-heap, 1<<20)
-	require.Less(t, oursAfter-ours, 1<<20)
+	// A shard keeps batches for the next burst, and how many of them it has met before the count began is up to the scheduler.
+	const bound = 1<<20 + batchesKept*batchMax*datagramMax
+	require.Less(t, after-heap, bound)
+	require.Less(t, oursAfter-ours, bound)
 }
