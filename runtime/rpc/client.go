@@ -263,6 +263,9 @@ func (c *ClientCall) open(ctx context.Context) error {
 		e.processed = ProcessedNo
 		return &e
 	}
+	if p, ok := stream.(interface{ Patient() }); ok {
+		p.Patient()
+	}
 	c.stream = stream
 	return nil
 }

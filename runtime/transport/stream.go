@@ -233,6 +233,14 @@ func (s *stream) ConfirmRead() {
 	_ = s.link.machine.Confirm(s.id) // of a stream that is over, the next call tells
 }
 
+// Patient says, for package rpc, that nobody at the peer waits until its last word has been acknowledged: the
+// acknowledgement travels with the next call.
+func (s *stream) Patient() {
+	s.link.mu.Lock()
+	defer s.link.unlock()
+	s.link.machine.Patient(s.id)
+}
+
 // LocalAddr is the address of this end's socket.
 func (s *stream) LocalAddr() net.Addr { return s.link.localAddr() }
 

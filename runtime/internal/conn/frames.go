@@ -28,10 +28,11 @@ func (c *Conn) handleFrames(now mono.Time, level handshake.Level, payload []byte
 		if f.Type.AckEliciting() {
 			a.AckEliciting = true
 		}
+		patient := f.Fin && c.isPatient(StreamID(f.ID))
 		if err := c.handleFrame(now, level, &f); err != nil {
 			return err
 		}
-		if f.Type == packet.Ping || f.Fin && !c.willAnswer(StreamID(f.ID)) {
+		if f.Type == packet.Ping || f.Fin && !patient && !c.willAnswer(StreamID(f.ID)) {
 			a.Immediate = true
 		}
 	}
@@ -42,6 +43,12 @@ func (c *Conn) handleFrames(now mono.Time, level handshake.Level, payload []byte
 func (c *Conn) willAnswer(id StreamID) bool {
 	s := c.streams[id]
 	return s != nil && s.aborted == nil && !s.send.fin
+}
+
+// isPatient reports whether the peer does not wait for its FIN to be acknowledged: see Patient.
+func (c *Conn) isPatient(id StreamID) bool {
+	s := c.streams[id]
+	return s != nil && s.aborted == nil && s.patient
 }
 
 func (c *Conn) handleFrame(now mono.Time, level handshake.Level, f *packet.Frame) error {

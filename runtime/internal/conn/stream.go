@@ -22,6 +22,8 @@ type stream struct {
 	served bool
 	// confirm: it is a channel's, whose ends tell each other when they have read everything; see Confirm.
 	confirm bool
+	// patient: the peer's FIN need not be acknowledged at once; see Patient.
+	patient bool
 	// aborted is why it ended early at this end. What is left of it waits until the peer has heard.
 	aborted  *AbortError
 	abortDue bool
@@ -127,6 +129,14 @@ func (a *arrivals) of(end uint64) mono.Time {
 		}
 	}
 	return at
+}
+
+// Patient says of an open stream that the peer's program does not wait until its FIN is acknowledged, so that the
+// acknowledgement may travel with what is sent next.
+func (c *Conn) Patient(id StreamID) {
+	if s := c.streams[id]; s != nil {
+		s.patient = true
+	}
 }
 
 // newStream makes the record of a stream.
