@@ -82,7 +82,7 @@ func (c *Conn) consume(now mono.Time, s *stream) {
 	}
 	r.Assembler.Consume(&c.buffers, r.read)
 	r.window.Consume(r.read)
-	if c.surplus > 0 && r.window.Narrow(now, c.loss.Smoothed()) {
+	if c.surplus > 0 && r.window.Narrow(now, c.loss.Smoothed(), r.Highest()) {
 		more := min(r.window.Size(), c.surplus)
 		c.surplus -= more
 		r.window.Grow(now, more)

@@ -149,7 +149,9 @@ func (a *Assembler) makeRoom(b *Buffers, end uint64) {
 	a.buf, a.base = grown, a.consumed
 }
 
-// highest is the offset behind the last byte that arrived.
+// Highest is the offset behind the last byte that arrived.
+func (a *Assembler) Highest() uint64 { return a.highest() }
+
 func (a *Assembler) highest() uint64 {
 	if n := a.ahead.Len(); n > 0 {
 		return a.ahead.At(n - 1).End

@@ -34,13 +34,19 @@ func (w *Window) Size() uint64 { return Floor + w.grown }
 func (w *Window) Grown() uint64 { return w.grown }
 
 // Narrow reports whether the window holds the stream up: half of it has been read within
-// two round trips, so that the peer may well be waiting for credit. It is asked after each Consume.
-func (w *Window) Narrow(now mono.Time, rtt time.Duration) bool {
-	if now.Sub(w.began) > 2*rtt {
+// two round trips, so that the peer may well be waiting for credit; or within eight, and the peer has used it up, highest being the end of what has
+// come: losses hold up what lies behind them, and a window that is small for that stays small otherwise. It is asked after each Consume.
+func (w *Window) Narrow(now mono.Time, rtt time.Duration, highest uint64) bool {
+	elapsed := now.Sub(w.began)
+	if w.consumed-w.from >= w.Size()/2 {
+		if elapsed <= 2*rtt || elapsed <= 8*rtt && highest+w.Size()/4 >= w.advertised {
+			return true
+		}
 		w.began, w.from = now, w.consumed
-		return false
+	} else if elapsed > 8*rtt {
+		w.began, w.from = now, w.consumed
 	}
-	return w.consumed-w.from >= w.Size()/2
+	return false
 }
 
 // Grow makes the window larger.
