@@ -118,5 +118,9 @@ func (sv *serving) run(serve handler, s *stream) {
 func (s *stream) release() {
 	s.link.mu.Lock()
 	s.link.machine.Release(now(), s.id)
-	s.link.transmit()
+	// Nothing is written here: what the session said last is on its way, or is the pump's to pack with that of others.
+	if s.link.machine.Pressing() {
+		s.link.wantWrite()
+	}
+	s.link.unlock()
 }

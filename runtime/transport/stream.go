@@ -122,6 +122,9 @@ func sendError(err error) error {
 	return err
 }
 
+// crowd is how many sessions make it worth to leave the writing to the pump.
+const crowd = 8
+
 // Recv implements session.Stream.
 func (s *stream) Recv(ctx context.Context) (message []byte, arrived time.Time, err error) {
 	for {
@@ -131,7 +134,11 @@ func (s *stream) Recv(ctx context.Context) (message []byte, arrived time.Time, e
 			s.link.unlock()
 			return message, arrived, err
 		}
-		s.link.transmit()
+		if len(s.link.streams) < crowd {
+			s.link.transmit()
+		} else {
+			s.link.unlock() // the pump packs what many have said
+		}
 		if err := s.recv.wait(ctx); err != nil {
 			return nil, time.Time{}, err
 		}

@@ -184,6 +184,7 @@ func (c *Conn) Release(now mono.Time, id StreamID) {
 		return
 	}
 	c.peerStreams.End()
+	c.pressing = c.pressing || c.peerStreams.Due()
 }
 
 // spareStreams is how many records of streams are kept for the next ones.
