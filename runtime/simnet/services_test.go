@@ -181,6 +181,13 @@ func (m *mutex) renew(token uint64, lease time.Duration) (until time.Time, ok bo
 	return m.until, true
 }
 
+// times is how often the lock was granted.
+func (m *mutex) times() uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.granted
+}
+
 func (m *mutex) release(token uint64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -230,11 +237,14 @@ func (m *mutex) serve(ctx context.Context, s lock.LockServerStart) (lock.LockSer
 
 // fenced is a store that takes writes with tokens, and refuses one that is behind what it has seen.
 type fenced struct {
+	mu      sync.Mutex
 	newest  uint64
 	refused int
 }
 
 func (f *fenced) write(token uint64) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if token < f.newest {
 		f.refused++
 		return false
@@ -308,6 +318,8 @@ func TestS29LockHolderDies(t *testing.T) {
 			return held.SendRelease(t.Context())
 		}))
 		time.Sleep(6 * lease)
+		storage.mu.Lock()
+		defer storage.mu.Unlock()
 		require.Equal(t, 1, storage.refused)
 	})
 }
@@ -553,7 +565,7 @@ func TestS26FalsePredicateBeforeTheWire(t *testing.T) {
 			_, err = free.SendAcquire(ctx, time.Hour)
 			var contract *session.ContractError
 			require.ErrorAs(t, err, &contract)
-			require.Zero(t, m.granted)
+			require.Zero(t, m.times())
 			return free.SendLeave(ctx)
 		}))
 	})
@@ -620,7 +632,7 @@ func TestAttack28ProtocolState(t *testing.T) {
 				var aborted *session.AbortError
 				require.ErrorAs(t, err, &aborted)
 				require.True(t, aborted.Remote)
-				require.EqualValues(t, len(row.before), m.granted)
+				require.EqualValues(t, len(row.before), m.times())
 			})
 		}
 	}
