@@ -27,8 +27,9 @@ type Session struct {
 	role     int
 
 	state    int
-	closed   bool // Close has succeeded
-	peerDone bool // the peer said that nothing more comes
+	closed   bool            // Close has succeeded
+	cleanup  runtime.Cleanup // tells of a session that was dropped; stopped at the end of one that was not
+	peerDone bool            // the peer said that nothing more comes
 	out      Outbound
 	in       Inbound
 	entered  time.Time // when the place was entered, if it has time limits
@@ -55,7 +56,7 @@ func Open(ctx context.Context, conn Conn, p *Protocol) (Step, error) {
 	if err != nil {
 		return Step{}, err
 	}
-	runtime.AddCleanup(s, dropped.end, dropped{stream: s.stream, protocol: p})
+	s.cleanup = runtime.AddCleanup(s, dropped.end, dropped{stream: s.stream, protocol: p})
 	return Step{s: s}, nil
 }
 
@@ -85,6 +86,7 @@ func (d dropped) end() {
 // returns what ended it. The peer gets to know of it by a.
 func (s *Session) end(err error, a Abort) error {
 	if s.cause.CompareAndSwap(nil, &err) {
+		s.cleanup.Stop()
 		s.stream.Abort(a)
 	}
 	return *s.cause.Load()
@@ -102,6 +104,8 @@ func (s *Session) over() error {
 func (s *Session) abort(err error, a Abort) {
 	if s.stream.Context().Err() == nil {
 		s.end(&AbortError{Abort: a, Err: err}, a)
+	} else {
+		s.cleanup.Stop()
 	}
 }
 

@@ -223,6 +223,7 @@ func (s *Session) finish(ctx context.Context) error {
 		return s.failed(ctx, err)
 	}
 	s.closed = true
+	s.cleanup.Stop()
 	if s.observer != nil {
 		s.observer.Ended(s.protocol, s.role, nil)
 	}

@@ -85,8 +85,8 @@ func Files(p *schema.Package, fuzz bool) (map[string][]byte, error) {
 type generator struct {
 	p     *schema.Package
 	files map[string]*file
-	// taken are the package-level names.
-	taken names.Scope
+	// taken are the package-level names, and variables those of the variables of all protocols.
+	taken, variables names.Scope
 	// lower are names that locals of functions must not hide: constants and imports.
 	lower []string
 	// imports are the names of imported packages, by path.
@@ -114,7 +114,10 @@ type file struct {
 }
 
 func newGenerator(p *schema.Package) *generator {
-	g := &generator{p: p, files: map[string]*file{}, taken: names.Scope{}, types: traitsOf(p)}
+	g := &generator{
+		p: p, files: map[string]*file{}, taken: names.Scope{}, types: traitsOf(p),
+		variables: names.NewScope(variableNames(p)...),
+	}
 	for _, c := range p.Consts {
 		g.taken[c.Name] = true
 		g.lower = append(g.lower, c.Name)

@@ -9,9 +9,18 @@ import (
 )
 
 // encoder, decoder and cloner are the functions of a union: an interface has no methods of ours.
-func (g *generator) encoder(u *check.Named) string { return "encode" + u.Name }
-func (g *generator) decoder(u *check.Named) string { return "decode" + u.Name }
-func (g *generator) cloner(u *check.Named) string  { return "clone" + u.Name }
+func (g *generator) encoder(u *check.Named) string { return g.ofUnion("encode", u) }
+func (g *generator) decoder(u *check.Named) string { return g.ofUnion("decode", u) }
+func (g *generator) cloner(u *check.Named) string  { return g.ofUnion("clone", u) }
+
+// ofUnion gives way to a variable of the schema, which would hide it.
+func (g *generator) ofUnion(verb string, u *check.Named) string {
+	name := verb + u.Name
+	for g.variables[name] {
+		name += "_"
+	}
+	return name
+}
 
 // constant writes a constant as the schema has it.
 func (g *generator) constant(c *check.Const) {
