@@ -355,15 +355,13 @@ func (c *ContractsClient) Split(ctx context.Context, text string, opts ...rpc.Ca
 	call := c.rpc.Begin(&contractsSplit, opts)
 	request := call.Request()
 	request.Text(1, text)
-	got, err := rpc.Unary(ctx, call, func(call *rpc.ClientCall, reply *session.Decoder) (struct {
+	type answer struct {
 		head string
 		tail []byte
-	}, error) {
+	}
+	got, err := rpc.Unary(ctx, call, func(call *rpc.ClientCall, reply *session.Decoder) (answer, error) {
 		head, tail := decodeContractsSplitAfterSplitSplitReply(reply)
-		return struct {
-			head string
-			tail []byte
-		}{head, tail}, nil
+		return answer{head, tail}, nil
 	})
 	return got.head, got.tail, err
 }

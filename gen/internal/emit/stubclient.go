@@ -77,7 +77,16 @@ func (st *stub) replyBody(env *environment, begin jen.Code, ctx, call, requests,
 	if st.takesNothing() {
 		function.Types(jen.Struct())
 	}
-	done := function.Call(append(args, st.takeReply(env, call))...)
+	answer := ""
+	if len(st.rpc.Reply) > 1 {
+		answer = env.scope.Pick("answer")
+		var fields []jen.Code
+		for i, v := range st.rpc.Reply {
+			fields = append(fields, jen.Id(st.field(i)).Add(st.goType(v.Type)))
+		}
+		code = append(code, jen.Type().Id(answer).Struct(fields...))
+	}
+	done := function.Call(append(args, st.takeReply(env, call, answer))...)
 	switch len(st.rpc.Reply) {
 	case 0:
 		return append(code, jen.List(jen.Id("_"), jen.Id(err)).Op(":=").Add(done), jen.Return(jen.Id(err)))
@@ -112,8 +121,8 @@ func (st *stub) takesNothing() bool { return len(st.rpc.Reply) == 0 && st.rpc.En
 func (st *stub) field(i int) string { return st.rpc.Reply[i].Name }
 
 // takeReply is the function that takes in the one reply; nil if there is nothing in it. It returns the one value of the
-// reply, or a struct.
-func (st *stub) takeReply(env *environment, call string) jen.Code {
+// reply, or several as an answer.
+func (st *stub) takeReply(env *environment, call, answer string) jen.Code {
 	if st.takesNothing() {
 		return jen.Nil()
 	}
@@ -131,13 +140,12 @@ func (st *stub) takeReply(env *environment, call string) jen.Code {
 		v := st.rpc.Reply[0]
 		got, result = st.goType(v.Type), jen.Id(v.Name)
 	default:
-		var fields, values []jen.Code
-		for i, v := range st.rpc.Reply {
-			fields = append(fields, jen.Id(st.field(i)).Add(st.goType(v.Type)))
+		var values []jen.Code
+		for _, v := range st.rpc.Reply {
 			values = append(values, jen.Id(v.Name))
 		}
-		got = jen.Struct(fields...)
-		result = jen.Add(got.Clone()).Values(values...)
+		got = jen.Id(answer)
+		result = got.Clone().Values(values...)
 	}
 	if len(st.rpc.Reply) > 0 {
 		body = st.decoded(st.reply, ":=", jen.Id(reply), all)

@@ -104,17 +104,14 @@ func (c *KVClient) Read(ctx context.Context, key string, opts ...rpc.CallOption)
 	}
 	request := call.Request()
 	request.Text(1, key)
-	got, err := rpc.Unary(ctx, call, func(call *rpc.ClientCall, reply *session.Decoder) (struct {
+	type answer struct {
 		value []byte
 		found bool
 		index uint64
-	}, error) {
+	}
+	got, err := rpc.Unary(ctx, call, func(call *rpc.ClientCall, reply *session.Decoder) (answer, error) {
 		value, found, index := decodeKVReadAfterReadReadReply(reply)
-		return struct {
-			value []byte
-			found bool
-			index uint64
-		}{value, found, index}, nil
+		return answer{value, found, index}, nil
 	})
 	return got.value, got.found, got.index, err
 }
