@@ -53,8 +53,8 @@ cross: ## build everything for the systems that it runs on
 		CGO_ENABLED=0 GOOS=$${on%/*} GOARCH=$${on#*/} $(GO) build ./... || exit 1; \
 	done
 
-race: ## the tests under the race detector
-	$(GO) test -race ./...
+race: ## the tests of all that runs at the same time as something else, under the race detector
+	$(GO) test -race ./runtime/... ./examples/... ./internal/... ./schema/...
 
 sim: ## simulate SEEDS seeds of the transport, a tenth of that with programs above it, and ten thousand exchanges
 	$(GO) test ./runtime/internal/sim -run '^TestSwarm$$' -v -timeout 5h -sim.seeds=$(SEEDS)

@@ -84,8 +84,8 @@ func TestAttack04CookieTheft(t *testing.T) {
 			e.Remove(2, r.Accepted.ServerID, 0, nil)
 			return e.Route(3, peer, connect, nil)
 		},
-		"twice, in the next epoch": func(e *Endpoint[string], connect []byte) Route[string] {
-			connect = connectFrom(t, e, 9*second, peer, 1)
+		"twice, in the next epoch": func(e *Endpoint[string], _ []byte) Route[string] {
+			connect := connectFrom(t, e, 9*second, peer, 1)
 			r := e.Route(9*second, peer, connect, nil)
 			e.Remove(9*second, r.Accepted.ServerID, 0, nil)
 			return e.Route(18*second, peer, connect, nil)
