@@ -7,6 +7,9 @@ MUTANTS  ?= *
 EXPLORE  ?= 3,2,0
 EXPLORED ?= plain,_handshake_and_close
 FUZZTIME ?= 10s
+# The rest has no goroutine of its own.
+CONCURRENT = ./runtime/channel ./runtime/rpc/... ./runtime/session ./runtime/simnet/... ./runtime/transport \
+	./runtime/internal/registry ./runtime/internal/tlsdriver ./runtime/internal/udp ./examples/... ./internal/... ./schema
 CROSS    ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
 .DEFAULT_GOAL := help
@@ -54,7 +57,7 @@ cross: ## build everything for the systems that it runs on
 	done
 
 race: ## the tests of all that runs at the same time as something else, under the race detector
-	$(GO) test -race ./runtime/... ./examples/... ./internal/... ./schema/...
+	$(GO) test -race $(CONCURRENT)
 
 sim: ## simulate SEEDS seeds of the transport, a tenth of that with programs above it, and ten thousand exchanges
 	$(GO) test ./runtime/internal/sim -run '^TestSwarm$$' -v -timeout 5h -sim.seeds=$(SEEDS)
