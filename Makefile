@@ -14,7 +14,7 @@ CONCURRENT = ./runtime/channel ./runtime/rpc/... ./runtime/session ./runtime/sim
 CROSS    ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
 .DEFAULT_GOAL := help
-.PHONY: endurance help demo test check fmt lint generate generated cross race sim debug mutants explore fuzz attacks bench bench-link
+.PHONY: endurance help demo test check fmt lint generate generated cross race sim debug mutants explore fuzz attacks bench bench-link bench-test
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,7 +31,7 @@ demo: generate ## generate, run the examples over UDP, watch the compiler refuse
 test: ## the tests; needs Go alone
 	$(GO) test ./...
 
-check: lint generated race sim fuzz ## what CI runs besides test
+check: lint generated bench-test race sim fuzz ## what CI runs besides test
 
 lint: ## formatting, vet, staticcheck, go.mod
 	@$(GO) run ./cmd/sessgen fmt -d ./examples/... ./internal/... ./runtime/... ./bench/... || { echo "make fmt lays them out"; exit 1; }
@@ -88,6 +88,9 @@ attacks: ## the attacks of docs/verification.md at full size; needs a quiet mach
 
 bench-link: ## goodput, round trips and fairness over an emulated link, beside TCP, quic-go and kcp-go (root, Linux)
 	cd bench && $(GO) build -o bin/ ./cmd/... && bin/linkbench $(LINKBENCH)
+
+bench-test: ## vet and test the module of the benchmarks, which has what we compare with
+	cd bench && $(GO) vet ./... && $(GO) test ./...
 
 bench: ## the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
