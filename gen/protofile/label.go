@@ -3,6 +3,7 @@ package protofile
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/sessgen/sessgen/schema/automaton"
@@ -64,7 +65,7 @@ func (f *file) label(a *automaton.Automaton, v *variant) {
 	for i, param := range m.Params {
 		fields = append(fields, field{name: param.Name, number: i + 1, typ: param.Type})
 	}
-	f.message(v.name, fields)
+	f.message(v.name, fields, nil)
 }
 
 // declaration writes a declared type.
@@ -90,7 +91,26 @@ func (f *file) structure(name string, n *check.Named) {
 	for _, of := range n.Fields {
 		fields = append(fields, field{doc: of.Doc, name: of.Name, number: of.Number, typ: of.Type})
 	}
-	f.message(name, fields)
+	f.message(name, fields, n.Reserved)
+}
+
+// reserved writes the numbers that no field may have: runs of them as protobuf writes them.
+func (f *file) reserved(numbers []int) {
+	var runs []string
+	for i := 0; i < len(numbers); i++ {
+		first := numbers[i]
+		for i+1 < len(numbers) && numbers[i+1] == numbers[i]+1 {
+			i++
+		}
+		run := strconv.Itoa(first)
+		if last := numbers[i]; last > first {
+			run += " to " + strconv.Itoa(last)
+		}
+		runs = append(runs, run)
+	}
+	if len(runs) > 0 {
+		f.line("reserved %s;", strings.Join(runs, ", "))
+	}
 }
 
 // enumeration writes an enum. In protobuf a member's name is known beside the enum, and not in it.
@@ -109,6 +129,7 @@ func (f *file) enumeration(n *check.Named) {
 // union writes a union: a message of which one field is there.
 func (f *file) union(n *check.Named) {
 	f.open("message %s", f.named[n])
+	f.reserved(n.Reserved)
 	own := fieldNames{}
 	members := make([]string, len(n.Members))
 	for i, m := range n.Members {
@@ -131,12 +152,13 @@ type field struct {
 }
 
 // message writes a message.
-func (f *file) message(name string, fields []field) {
-	if len(fields) == 0 {
+func (f *file) message(name string, fields []field, reserved []int) {
+	if len(fields)+len(reserved) == 0 {
 		f.line("message %s {}", name)
 		return
 	}
 	f.open("message %s", name)
+	f.reserved(reserved)
 	own := fieldNames{}
 	fieldName := make([]string, len(fields))
 	var entries []string // protobuf makes a message of each map field

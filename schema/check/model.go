@@ -115,6 +115,8 @@ type Named struct {
 	Fields []*Field
 	// Members of an enum (the first is 0) or, by name of a struct, of a union.
 	Members []*Member
+	// Reserved are the numbers that no field, or no member of a union, may have: in order, each once.
+	Reserved []int
 	// Path and GoName name the Go type of an extern; Proto says that it is a proto.Message.
 	Path, GoName string
 	Proto        bool

@@ -3,6 +3,8 @@ package check
 import (
 	"go/token"
 	"go/types"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/sessgen/sessgen/schema/ast"
@@ -186,6 +188,9 @@ type numbering struct {
 	reserved map[int]bool
 }
 
+// reservedNumbers are those that are kept free, in order.
+func (n *numbering) reservedNumbers() []int { return slices.Sorted(maps.Keys(n.reserved)) }
+
 func (c *checker) numbering(reserved []*ast.Number) *numbering {
 	n := &numbering{c: c, taken: map[int]token.Pos{}, reserved: map[int]bool{}}
 	for _, r := range reserved {
@@ -233,6 +238,7 @@ func (n *numbering) take(number int, at ast.Node) int {
 
 func (c *checker) fields(s *structSource) {
 	numbers := c.numbering(s.decl.Reserved)
+	s.made.Reserved = numbers.reservedNumbers()
 	seen := map[string]token.Pos{}
 	for _, f := range s.decl.Fields {
 		t := c.typ(f.Type)
@@ -256,6 +262,7 @@ func (c *checker) fields(s *structSource) {
 
 func (c *checker) members(u *unionSource) {
 	numbers := c.numbering(u.decl.Reserved)
+	u.made.Reserved = numbers.reservedNumbers()
 	seen := map[string]token.Pos{}
 	for _, m := range u.decl.Members {
 		n := c.named[m.Name.Name]
