@@ -92,6 +92,11 @@ func (n *Net) hear(p *peer) {
 			}
 		case conn.EventAccepted:
 			n.accept(p, e.Stream, bytes.Clone(e.Data))
+		case conn.EventIDWanted:
+			id, token := p.host.site.table.Issue(p)
+			p.core.OfferID(n.now, id, token)
+		case conn.EventIDRetired:
+			p.host.site.table.Retire(e.ID)
 		case conn.EventStreams:
 			n.reopen(p)
 		case conn.EventClosed:
@@ -156,7 +161,7 @@ func (n *Net) transmit(p *peer) {
 			p.host.site.table.RemoveReset(token)
 		}
 		tombstone, until := p.core.Tombstone(n.now)
-		p.host.site.table.Remove(n.now, p.id, until, tombstone)
+		p.host.site.table.Remove(n.now, p.core.IDs(nil), until, tombstone)
 	}
 }
 

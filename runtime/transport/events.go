@@ -6,6 +6,7 @@ import (
 	"log/slog"
 
 	"github.com/sessgen/sessgen/runtime/internal/conn"
+	"github.com/sessgen/sessgen/runtime/internal/packet"
 	"github.com/sessgen/sessgen/runtime/session"
 )
 
@@ -37,6 +38,14 @@ func (l *link) settle() {
 		case conn.EventMoved:
 			l.journal().log(slog.LevelDebug, "moved", slog.String("peer", l.peer.String()), slog.String("to", e.Addr.String()))
 			l.peer = e.Addr
+		case conn.EventIDWanted:
+			id, token := l.shard.table.issue(l)
+			l.machine.OfferID(now(), id, token)
+		case conn.EventIDRetired:
+			l.shard.table.retire(e.ID)
+		case conn.EventResetToken:
+			token, _ := l.machine.ResetToken()
+			l.shard.table.moveReset([packet.TokenLen]byte(e.Data), token, l)
 		case conn.EventToken:
 			tokens.put(tokenKey{l.peer, l.version()}, addressToken{
 				bytes: bytes.Clone(e.Data), got: now(), rtt: l.machine.Stats().SmoothedRTT,

@@ -63,6 +63,28 @@ func (t *table) addReset(token [packet.TokenLen]byte, l *link) {
 	t.endpoint.AddReset(token, l)
 }
 
+// moveReset makes stateless resets with the token go to l, and no more those with the one before.
+func (t *table) moveReset(before, token [packet.TokenLen]byte, l *link) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.endpoint.RemoveReset(before)
+	t.endpoint.AddReset(token, l)
+}
+
+// issue makes one more id for l.
+func (t *table) issue(l *link) (endpoint.ID, [packet.TokenLen]byte) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.endpoint.Issue(l)
+}
+
+// retire forgets one of the ids of a link that has others.
+func (t *table) retire(id endpoint.ID) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.endpoint.Retire(id)
+}
+
 // removeReset undoes addReset.
 func (t *table) removeReset(token [packet.TokenLen]byte) {
 	t.mu.Lock()
@@ -90,7 +112,8 @@ func (t *table) remove(l *link, at, until mono.Time, tombstone []byte, did conn.
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.past.Add(did)
-	t.endpoint.Remove(at, l.id, until, tombstone)
+	var ids [2]endpoint.ID
+	t.endpoint.Remove(at, l.machine.IDs(ids[:0]), until, tombstone)
 	delete(t.links, l)
 	if t.emptied != nil && len(t.links) == 0 {
 		close(t.emptied)

@@ -26,6 +26,8 @@ const (
 	refGoAway
 	refPath     // a challenge, or its answer: neither is sent again as it was (RFC 9000 §13.3)
 	refMTUProbe // Length is its size
+	refNewID    // Offset is the number of a connection id, also here:
+	refRetireID
 )
 
 // maxAckRanges bounds the ranges of an ACK frame.
@@ -56,6 +58,8 @@ func (f *fates) FrameAcked(level handshake.Level, ref recovery.Ref) {
 		c.answered = true
 	case refMTUProbe:
 		c.mtuProbeAcked(int(ref.Length))
+	case refRetireID:
+		c.retireFate(uint32(ref.Offset), true)
 	case refFinRead:
 		if s := c.streams[StreamID(ref.Stream)]; s != nil && s.aborted == nil {
 			s.recv.readAcked = true
@@ -114,6 +118,10 @@ func (f *fates) FrameLost(level handshake.Level, ref recovery.Ref) {
 		c.closeDue = true
 	case refMTUProbe:
 		c.mtu.lost(int(ref.Length))
+	case refNewID:
+		c.idLost(uint32(ref.Offset))
+	case refRetireID:
+		c.retireFate(uint32(ref.Offset), false)
 	case refGoAway:
 		c.goAwayDue = true
 	case refFinRead:

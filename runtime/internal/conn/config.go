@@ -112,13 +112,13 @@ func NewClient(now mono.Time, config Config, to netip.AddrPort) *Conn {
 	c := newConn(now, config, true)
 	// The dialing end chose the address: there is nobody to protect from what it sends.
 	c.path = path{addr: to, validated: true}
-	c.ids.own = config.ClientID
+	c.ids = newIDs(config.ClientID, packet.ID{})
 	if len(config.Token) <= packet.IDLen || len(config.Token) > packet.IDLen+packet.MaxCookie {
 		c.initDue = true
 		return c
 	}
 	c.phase, c.tokened = connecting, true
-	c.ids.peer = packet.ID(config.Token)
+	c.ids.peer.id = packet.ID(config.Token)
 	c.initAt = now.Add(cmp.Or(config.TokenPatience, 3*c.config.InitialRTT))
 	c.begin(config.Token[packet.IDLen:])
 	return c
@@ -130,7 +130,7 @@ func NewServer(now mono.Time, config Config, accepted endpoint.Accepted) *Conn {
 	c := newConn(now, config, false)
 	// RFC 9000 §8.1: an address is validated by a token that came back from it.
 	c.path = path{addr: accepted.From, validated: true}
-	c.ids = ids{own: accepted.ServerID, peer: accepted.ClientID}
+	c.ids = newIDs(accepted.ServerID, accepted.ClientID)
 	c.resetToken = accepted.ResetToken
 	c.phase = connecting
 	c.begin(accepted.Cookie)
@@ -185,9 +185,9 @@ type peer struct {
 func (c *Conn) seen() packet.Params {
 	p := packet.Params{Version: c.config.Version, Offered: []packet.Version{c.config.Version}, Token: sha256.Sum256(c.token)}
 	if c.client {
-		p.ClientID, p.ServerID = c.ids.own, c.ids.peer
+		p.ClientID, p.ServerID = c.ids.initial(), c.ids.peer.id
 	} else {
-		p.ClientID, p.ServerID = c.ids.peer, c.ids.own
+		p.ClientID, p.ServerID = c.ids.peer.id, c.ids.initial()
 	}
 	return p
 }

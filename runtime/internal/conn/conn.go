@@ -65,6 +65,12 @@ const (
 	EventAborted
 	// EventMoved: the peer's address is Addr from now on. At the listening end only.
 	EventMoved
+	// EventIDWanted: the driver draws one more connection id for this end, makes datagrams that carry it come here, and gives it to OfferID.
+	EventIDWanted
+	// EventIDRetired: the peer sends no more datagrams that carry ID, one of this end's.
+	EventIDRetired
+	// EventResetToken: what ResetToken returns has changed, and was Data before. At the dialing end only.
+	EventResetToken
 	// EventClosed: the connection is over; Err says why, nil after a Close that drained. It is the last event.
 	EventClosed
 )
@@ -72,8 +78,9 @@ const (
 // Event is what the machine tells its driver.
 type Event struct {
 	Kind   EventKind
-	Stream StreamID
 	Level  handshake.Level
+	ID     packet.ID
+	Stream StreamID
 	Data   []byte
 	Addr   netip.AddrPort
 	Err    error
@@ -89,7 +96,7 @@ type Conn struct {
 	answer answer
 	ids    ids
 	peer   peer
-	// resetToken is the listening end's: what a stateless reset of the connection ends with.
+	// resetToken is what a stateless reset for the listening end's id in use ends with; there, for its initial one.
 	resetToken [packet.TokenLen]byte
 
 	// The handshake: see handshake.go and client.go.
@@ -195,9 +202,6 @@ const (
 	connected               // streams flow
 	ended
 )
-
-// ids are the two connection ids; own is the one that datagrams to this end carry.
-type ids struct{ own, peer packet.ID }
 
 // PollEvent returns the next event; ok is false when there is none.
 func (c *Conn) PollEvent() (e Event, ok bool) {

@@ -113,12 +113,16 @@ func (c *Conn) handleFrame(now mono.Time, level handshake.Level, f *packet.Frame
 		c.heardChallenge(f.Data)
 	case packet.PathResponse:
 		c.heardResponse(f.Data)
+	case packet.NewConnectionID:
+		return c.heardNewID(f)
+	case packet.RetireConnectionID:
+		return c.heardRetire(f.ID)
 	case packet.GoAway:
 		return c.heardGoAway(StreamID(f.Value))
 	case packet.ConnectionAbort:
 		c.heardConnectionAbort(f)
 	}
-	// The others tell of things that this end has no use for: credit that is never short, addresses that do not move.
+	// The others tell of things that this end has no use for: credit that is never short.
 	return nil
 }
 

@@ -32,9 +32,9 @@ const (
 // begin starts the handshake over the Initial keys that the server id and the cookie give.
 func (c *Conn) begin(token []byte) {
 	c.token = append([]byte(nil), token...)
-	server := c.ids.own
+	server := c.ids.initial()
 	if c.client {
-		server = c.ids.peer
+		server = c.ids.peer.id
 	}
 	clientKey, serverKey := handshake.InitialKeys(server, c.token)
 	if c.client {
@@ -139,6 +139,7 @@ func (c *Conn) confirm(now mono.Time) {
 	c.confirmed = true
 	c.connect(now)
 	c.dropHandshake()
+	c.wantIDs()
 }
 
 // confirmedByServer ends the handshake at the dialing end. RFC 9001 §4.1.2: "At the
@@ -152,6 +153,7 @@ func (c *Conn) confirmedByServer(now mono.Time) {
 	if c.judged {
 		c.connect(now)
 	}
+	c.wantIDs()
 	if !c.driverOver {
 		c.driverEnd = now.Add(ticketTime)
 	}

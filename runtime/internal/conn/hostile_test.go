@@ -3,6 +3,8 @@ package conn
 import (
 	"encoding/binary"
 	"math"
+	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,7 +18,7 @@ import (
 
 // forge makes an authentic packet of the end's, with frames that its machine would not send.
 func (s *side) forge(number uint64, frames []byte) []byte {
-	b := packet.AppendShort(nil, s.core.ids.peer, s.core.phases.phase, number, 4)
+	b := packet.AppendShort(nil, s.core.ids.peer.id, s.core.phases.phase, number, 4)
 	sealer := s.core.keys[handshake.Application].sealer
 	numberAt := len(b) - 4
 	b = sealer.Seal(b, b, frames, number)
@@ -45,6 +47,13 @@ func TestBrokenRules(t *testing.T) {
 		"far beyond it":                     {true, true, append(packet.AppendStreamHead(nil, 0, packet.MaxVarint-1, 1, false), 0), packet.FlowControlError},
 		"two ends":                          {true, true, packet.AppendStreamHead(packet.AppendStreamHead(nil, 0, 100, 0, true), 0, 101, 0, true), packet.FinalSizeError},
 		"data behind the end":               {true, true, append(packet.AppendStreamHead(packet.AppendStreamHead(nil, 0, 100, 0, true), 0, 100, 1, false), 0), packet.FinalSizeError},
+		"an id to be retired at once":       {true, true, packet.AppendNewConnectionID(nil, 2, 3, packet.ID{9}, [packet.TokenLen]byte{}), packet.FrameEncodingError},
+		"a number with two ids":             {true, true, packet.AppendNewConnectionID(nil, 1, 0, packet.ID{9}, [packet.TokenLen]byte{}), packet.ProtocolViolation},
+		"a number with two ids, in use":     {true, true, packet.AppendNewConnectionID(nil, 0, 0, packet.ID{9}, [packet.TokenLen]byte{}), packet.ProtocolViolation},
+		"too many ids":                      {true, true, packet.AppendNewConnectionID(nil, 2, 0, packet.ID{9}, [packet.TokenLen]byte{}), packet.ConnectionIDLimitError},
+		"ids without end":                   {true, true, packet.AppendNewConnectionID(nil, 1<<31, 2, packet.ID{9}, [packet.TokenLen]byte{}), packet.ConnectionIDLimitError},
+		"an id retired that was not given":  {true, true, packet.AppendRetireConnectionID(nil, 2), packet.ProtocolViolation},
+		"the id retired that it came to":    {true, true, packet.AppendRetireConnectionID(nil, 0), packet.ProtocolViolation},
 		"the handshake goes on for ever":    {true, true, append(packet.AppendCryptoHead(nil, 1<<20, 1), 0), packet.CryptoBufferExceeded},
 	} {
 		for _, atServer := range []bool{false, true} {
@@ -159,6 +168,13 @@ func FuzzHandleDatagram(f *testing.F) {
 	f.Add(false, frames(packet.AppendConnectionAbort(nil, 0x102, 0, "why")...))
 	f.Add(true, frames(packet.AppendAckFrequency(nil, 1, 1)...))
 	f.Add(true, frames(packet.AppendStreamValue(nil, packet.MaxStreamData, 0, math.MaxInt32)...))
+	newID := func(number, priorTo uint64, id byte) []byte {
+		return frames(packet.AppendNewConnectionID(nil, number, priorTo, packet.ID{id}, [packet.TokenLen]byte{id})...)
+	}
+	f.Add(false, slices.Concat(newID(2, 1, 2), []byte{130, 1, 0}, newID(3, 3, 3), []byte{0x80, 1, 1}))
+	f.Add(true, slices.Concat(newID(2, 2, 2), newID(3, 2, 3), newID(2, 2, 2), []byte{0x80, 1, 1, 2, 60}))
+	f.Add(true, frames(packet.AppendRetireConnectionID(nil, 1)...))
+	f.Add(true, append(frames(packet.AppendPath(nil, packet.PathChallenge, [8]byte{1})...), 0x80, 1, 1))
 	f.Add(false, []byte{1, 3, 0xc0, 1, 2, 4, 0, 5, 0, 6, 0})
 	f.Fuzz(func(t *testing.T, atServer bool, script []byte) {
 		w := connectedWorld(t)
@@ -169,16 +185,24 @@ func FuzzHandleDatagram(f *testing.F) {
 			victim, forger = w.server, w.client
 		}
 		w.fate = func(*flying) (int, time.Duration) { return 0, 0 }
+		w.elsewhere = map[netip.AddrPort]int{}
 		for number := uint64(300); len(script) >= 2 && !victim.buried; number++ {
 			n := min(int(script[1]), len(script)-2)
 			kind, data := script[0], script[2:2+n]
 			script = script[2+n:]
 			switch kind % 8 {
 			case 0:
-				victim.arrive(forger.addr, forger.forge(number, data))
+				from := forger.addr
+				if kind >= 128 {
+					from = strangerAddr
+				}
+				victim.arrive(from, forger.forge(number, data))
 			case 1:
 				victim.arrive(forger.addr, data)
 			case 2:
+				if kind >= 128 {
+					w.client.core.Migrate(w.now)
+				}
 				w.run(time.Duration(n) * 10 * time.Millisecond)
 			case 3:
 				for id := range StreamID(4) {

@@ -19,8 +19,10 @@ import (
 // elsewhere, or lies about where it comes from, moves nothing, and draws no traffic there.
 type moving struct {
 	path // not validated; its address is not valid if the peer is where it was
-	// number is the largest packet number that came from there.
+	// number is the largest packet number that came from there, id the number of the own id that it came to. Where that is another than
+	// packets from the old address come to, the peer means to move; else a NAT may have given it another address.
 	number uint64
+	id     uint32
 	// sent are the challenges that wait for an answer, as many as challenges.
 	sent       [pathTries][8]byte
 	challenges int
@@ -36,7 +38,8 @@ const pathTries = 3
 type answer struct {
 	data [8]byte
 	to   netip.AddrPort
-	room int // in bytes: three times what came, if nobody knows who is there
+	id   uint32 // the number of the own id that was asked
+	room int    // in bytes: three times what came, if nobody knows who is there
 }
 
 // arrived notes from where an authentic packet of the Application level came. RFC 9000 §9.3: "An endpoint only changes the
@@ -50,10 +53,18 @@ func (c *Conn) arrived(now mono.Time, number uint64, highest bool) {
 		if m.addr.IsValid() && number > m.number {
 			*m = moving{} // it is where it was
 		}
+		if highest {
+			c.expect(c.ids.at)
+			c.follow(c.ids.at)
+		}
 	case c.from == m.addr:
-		m.number = max(m.number, number)
+		if m.number = max(m.number, number); highest {
+			c.expect(c.ids.at)
+			m.id = c.ids.at
+		}
 	case highest:
-		*m = moving{path: path{addr: c.from, received: c.size}, number: number, due: true, at: mono.Never}
+		c.expect(c.ids.at)
+		*m = moving{path: path{addr: c.from, received: c.size}, number: number, id: c.ids.at, due: true, at: mono.Never}
 	}
 }
 
@@ -82,7 +93,7 @@ func (c *Conn) appendPath(now mono.Time, b []byte) ([]byte, netip.AddrPort) {
 		if a.to == c.path.addr {
 			a.room = c.path.allowance(baseDatagram)
 		}
-		if datagram := c.appendProbe(now, b, packet.PathResponse, a.data, a.room); len(datagram) > len(b) {
+		if datagram := c.appendProbe(now, b, packet.PathResponse, a.data, a.room, a.id); len(datagram) > len(b) {
 			if a.to == c.moving.addr {
 				c.moving.path.sent += len(datagram) - len(b)
 			}
@@ -94,9 +105,9 @@ func (c *Conn) appendPath(now mono.Time, b []byte) ([]byte, netip.AddrPort) {
 		return b, netip.AddrPort{}
 	}
 	data := c.challenge()
-	datagram := c.appendProbe(now, b, packet.PathChallenge, data, m.allowance(baseDatagram))
+	datagram := c.appendProbe(now, b, packet.PathChallenge, data, m.allowance(baseDatagram), m.id)
 	if len(datagram) == len(b) {
-		return b, netip.AddrPort{} // until more has come from there
+		return b, netip.AddrPort{} // until more has come from there, or the peer has given a spare id
 	}
 	m.due = false
 	m.sent[m.challenges] = data
@@ -110,16 +121,24 @@ func (c *Conn) appendPath(now mono.Time, b []byte) ([]byte, netip.AddrPort) {
 // probeLen is the least that a packet with a path's frame takes.
 const probeLen = 1 + packet.IDLen + 4 + 9 + 16
 
-// appendProbe appends a packet with a path's frame, of at most room bytes. RFC 9000 §8.2.1: "An endpoint MUST expand datagrams
+// appendProbe appends a packet with a path's frame, of at most room bytes, in answer to those that came to the own id. RFC 9000 §8.2.1: "An endpoint MUST expand datagrams
 // that contain a PATH_CHALLENGE frame to at least the smallest allowed maximum datagram size of 1200 bytes, unless
 // the anti-amplification limit for the path does not permit sending a datagram of this size."
-func (c *Conn) appendProbe(now mono.Time, b []byte, t packet.FrameType, data [8]byte, room int) []byte {
+func (c *Conn) appendProbe(now mono.Time, b []byte, t packet.FrameType, data [8]byte, room int, own uint32) []byte {
 	room = min(room, baseDatagram)
 	if room < probeLen {
 		return b
 	}
+	to, ok := c.ids.peer.id, true
+	if !c.client {
+		to, ok = c.ids.answerID(own)
+	}
+	if !ok {
+		return b
+	}
 	b = slices.Grow(b, room)
 	p := c.newPacket(b, len(b)+room, handshake.Application)
+	p.to = to
 	p.b = packet.AppendPath(p.b, t, data)
 	for p.room() > 0 {
 		p.b = append(p.b, byte(packet.Padding))
@@ -140,7 +159,7 @@ func (c *Conn) challenge() (data [8]byte) {
 
 // heardChallenge notes what is to be answered, where it came from (RFC 9000 §8.2.2).
 func (c *Conn) heardChallenge(data []byte) {
-	c.answer = answer{to: c.from, room: 3 * c.size}
+	c.answer = answer{to: c.from, id: c.ids.at, room: 3 * c.size}
 	if c.client {
 		c.answer.to = c.path.addr // RFC 9000 §9: a server does not move
 	}
@@ -165,12 +184,38 @@ func (c *Conn) move() {
 	to := c.moving.path
 	to.validated = true
 	old := c.path.addr
+	c.follow(c.moving.id)
 	c.path, c.moving = to, moving{}
 	c.stats.Moves++
 	c.events.push(Event{Kind: EventMoved, Addr: to.addr})
-	if old.Addr() == to.addr.Addr() {
-		return
+	if old.Addr() != to.addr.Addr() {
+		c.forgetPath()
 	}
+}
+
+// forgetPath begins anew on a path of which nothing is known.
+func (c *Conn) forgetPath() {
 	c.mtu = newMTU(c.mtu.limit)
 	c.loss.Move(congestion.New(c.config.Congestion, baseDatagram, c.config.Seed), baseDatagram, c.config.InitialRTT, (*fates)(c))
+}
+
+// Movable reports whether Migrate would hide that the connection is the same: the server has given a spare id.
+func (c *Conn) Movable() bool { return c.confirmed && c.ids.hasSpare }
+
+// Migrate says that what the dialing end sends leaves from another address from now on. It goes on under its spare id, so that who
+// watches the networks cannot tell that the connection is the same, and speaks at once, so that the server hears of it. RFC 9000 §9.2:
+// an endpoint migrates "by sending packets containing non-probing frames from that address". Where the server's next spare id
+// has not come yet the id stays, and the move looks like one that this end knows nothing of.
+func (c *Conn) Migrate(now mono.Time) {
+	// RFC 9000 §9: "An endpoint MUST NOT initiate connection migration before the handshake is confirmed".
+	if !c.client || !c.confirmed || c.over() {
+		return
+	}
+	if c.ids.hasSpare {
+		c.useSpare()
+	}
+	c.stats.Moves++
+	c.forgetPath()
+	c.pingDue = true
+	c.settle(now)
 }

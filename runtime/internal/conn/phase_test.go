@@ -118,7 +118,7 @@ func TestOldKeysAreForgotten(t *testing.T) {
 // RFC 9000 §17.2 and §17.3.1: unused bits that are set, behind the right protection, break a rule.
 func TestUnusedBits(t *testing.T) {
 	w := secureWorld(t)
-	b := packet.AppendShort(nil, w.client.core.ids.peer, false, 500, 4)
+	b := packet.AppendShort(nil, w.client.core.ids.peer.id, false, 500, 4)
 	b[0] |= 0x10
 	cipher := cipherOf(w.client.core.keys[handshake.Application].sealer)
 	b = cipher.Seal(b, b, packet.AppendPing(nil), 500)

@@ -18,6 +18,8 @@ import (
 //
 // Whose datagram it is, its packets' protection says, and not where it comes from: one from another address than
 // the connection's is taken in like any other. What is sent goes there once the address has been validated: see migrate.go.
+// That a client does so too is a deviation from RFC 9000 §9, "If a client receives packets from an unknown server address, the client MUST discard
+// these packets": it never sends there, so nothing moves by it, and a server with several addresses may answer from any.
 func (c *Conn) HandleDatagram(now mono.Time, from netip.AddrPort, datagram []byte) {
 	c.HandleMarked(now, from, datagram, NotECT)
 }
@@ -80,7 +82,7 @@ func (c *Conn) checkReset(datagram []byte) {
 }
 
 // ResetToken is what the peer's endpoint ends a stateless reset of this connection with; ok is
-// false where there is none. The driver of a dialing end tells it to its endpoint on EventConnected.
+// false where there is none. The driver of a dialing end tells it to its endpoint on EventConnected, and again on EventResetToken.
 func (c *Conn) ResetToken() (token [packet.TokenLen]byte, ok bool) {
 	return c.resetToken, c.client && c.resetToken != [packet.TokenLen]byte{}
 }
@@ -171,9 +173,9 @@ func (c *Conn) levelOf(h *packet.Header) (level handshake.Level, ok bool) {
 	case packet.Handshake:
 		level, ok = handshake.Handshake, true
 	case packet.Short:
-		return handshake.Application, h.Dst == c.ids.own && c.phase > opening
+		return handshake.Application, c.phase > opening && c.ids.hears(h.Dst)
 	}
-	return level, ok && h.Version == c.config.Version && h.Dst == c.ids.own && h.Src == c.ids.peer && c.phase > opening
+	return level, ok && h.Version == c.config.Version && h.Dst == c.ids.initial() && h.Src == c.ids.peer.id && c.phase > opening
 }
 
 // number is the packet's number, of which the lowest bytes have travelled.

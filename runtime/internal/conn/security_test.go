@@ -315,9 +315,9 @@ func TestAttack18CryptoMemory(t *testing.T) {
 	w.fate = func(*flying) (int, time.Duration) { return 0, 0 }
 	server := w.accepted[0]
 	ids := server.core.ids
-	keys, _ := handshake.InitialKeys(ids.own, server.core.token)
+	keys, _ := handshake.InitialKeys(ids.initial(), server.core.token)
 	initial := func(number uint64, frames []byte) []byte {
-		l := packet.Long{Type: packet.Connect, Version: packet.V1, Dst: ids.own, Src: ids.peer, Token: server.core.token, Number: number, NumberLen: 4}
+		l := packet.Long{Type: packet.Connect, Version: packet.V1, Dst: ids.initial(), Src: ids.peer.id, Token: server.core.token, Number: number, NumberLen: 4}
 		b := packet.AppendLong(nil, l, len(frames)+handshake.TagLen)
 		return keys.Seal(b, b, frames, number)
 	}
@@ -329,7 +329,7 @@ func TestAttack18CryptoMemory(t *testing.T) {
 
 	stray := packet.AppendLong(nil, packet.Long{Type: packet.Handshake, Version: packet.V1, Dst: packet.ID{9}, Src: packet.ID{9}, NumberLen: 1}, 1000)
 	stray = append(stray, make([]byte, 1000)...)
-	own := packet.AppendLong(nil, packet.Long{Type: packet.Handshake, Version: packet.V1, Dst: ids.own, Src: ids.peer, NumberLen: 1}, 100)
+	own := packet.AppendLong(nil, packet.Long{Type: packet.Handshake, Version: packet.V1, Dst: ids.initial(), Src: ids.peer.id, NumberLen: 1}, 100)
 	own = append(own, make([]byte, 100)...)
 	server.core.keys[handshake.Handshake] = keysOf(nil)
 	dropped := server.core.stats.PacketsDropped

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"github.com/sessgen/sessgen/runtime/internal/endpoint"
+	"github.com/sessgen/sessgen/runtime/internal/packet"
 )
 
 // The stories are scripts: a line is something that a program or the network does, and what came of
@@ -141,6 +142,12 @@ func (s *story) play(words []string) {
 		}
 	case "inject": // inject client garbage; inject server again 3 from a stranger
 		s.inject(words[1:])
+	case "ids":
+		for _, end := range []*side{s.client, s.server} {
+			if end.core != nil {
+				s.say("%s: %s", end.name, end.core.ids.tell())
+			}
+		}
 	case "restart": // the server has lost all memory, but not its key
 		s.server.route = endpoint.New[*side](s.now, s.serverEndpoint())
 		s.server.buried = true
@@ -161,6 +168,10 @@ func (s *story) inject(words []string) {
 		s.world.draw(data)
 		data[0] = data[0]&0x43 | 0x40
 		copy(data[1:], to.id[:])
+	case "reset": // of the server's id with the number
+		n, err := strconv.Atoi(words[2])
+		require.NoError(s.t, err)
+		data = packet.AppendReset(nil, packet.ID{}, s.resetTokenOf(n), make([]byte, packet.MaxReset), packet.MaxReset)
 	case "again":
 		n, err := strconv.Atoi(words[2])
 		require.NoError(s.t, err)
@@ -175,6 +186,15 @@ func (s *story) inject(words []string) {
 
 // act is what the program at one end does.
 func (s *story) act(end *side, words []string) {
+	switch words[0] {
+	case "moves", "rebinds":
+		moveTo(s.world, words[1])
+		if words[0] == "moves" {
+			end.core.Migrate(s.now)
+		}
+		end.after()
+		return
+	}
 	id := StreamID(0)
 	if len(words) > 1 {
 		n, err := strconv.ParseInt(words[1], 10, 64)
@@ -247,9 +267,30 @@ func (s *story) act(end *side, words []string) {
 	end.after()
 }
 
+// tell tells the ids by their numbers.
+func (i *ids) tell() string {
+	var b strings.Builder
+	b.WriteString("hears at")
+	for _, o := range i.own {
+		if o.state > idWanted {
+			fmt.Fprintf(&b, " %d", o.number)
+		}
+	}
+	fmt.Fprintf(&b, ", sends to %d", i.peer.number)
+	if i.hasSpare {
+		fmt.Fprintf(&b, ", could to %d", i.spare.number)
+	}
+	for k, number := range i.retired {
+		if i.retiring&(1<<k) != 0 {
+			fmt.Fprintf(&b, ", retires %d", number)
+		}
+	}
+	return b.String()
+}
+
 var eventNames = map[EventKind]string{
 	EventConnected: "connected", EventAccepted: "accepted", EventReadable: "readable", EventWritable: "writable",
-	EventStreams: "streams", EventFinished: "finished", EventAborted: "aborted", EventClosed: "closed",
+	EventStreams: "streams", EventFinished: "finished", EventAborted: "aborted", EventClosed: "closed", EventMoved: "moved",
 }
 
 // tellEvents tells the events that were not told yet.
@@ -262,10 +303,21 @@ func (s *story) tellEvents() {
 			case EventAccepted, EventReadable, EventWritable, EventFinished, EventAborted:
 				text += fmt.Sprintf(" %d", e.Stream)
 			}
+			if e.Kind == EventMoved {
+				text = strings.Replace(text, "moved", "says that the client is at "+e.Addr.String(), 1)
+			}
 			if e.Err != nil {
 				text += ": " + e.Err.Error()
 			}
 			s.say("%s", text)
 		}
 	}
+}
+
+// resetTokenOf is the token of a reset for the server's id with the number.
+func (s *story) resetTokenOf(number int) [packet.TokenLen]byte {
+	if number == 0 {
+		return s.server.core.resetToken
+	}
+	return s.server.tokens[number-1]
 }

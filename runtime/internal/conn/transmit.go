@@ -110,11 +110,12 @@ type builder struct {
 	begin, end int
 	head       int // the length of the header, before the first frame
 	level      handshake.Level
-	eliciting  bool // it holds an ack-eliciting frame
-	fresh      bool // it holds bytes of a stream that were not sent before
-	probe      bool // it is a probe of the path's MTU
-	acks       bool // it holds an ACK frame
-	urgent     bool // it is to be sent, though nothing in it asks for an answer
+	to         packet.ID // of the end that it goes to
+	eliciting  bool      // it holds an ack-eliciting frame
+	fresh      bool      // it holds bytes of a stream that were not sent before
+	probe      bool      // it is a probe of the path's MTU
+	acks       bool      // it holds an ACK frame
+	urgent     bool      // it is to be sent, though nothing in it asks for an answer
 }
 
 func (p *builder) room() int { return p.end - len(p.b) }
@@ -137,6 +138,7 @@ func (c *Conn) newPacket(b []byte, end int, level handshake.Level) builder {
 		end:   end - c.keys[level].sealer.Overhead(),
 		head:  head,
 		level: level,
+		to:    c.ids.peer.id,
 	}
 }
 
@@ -197,7 +199,7 @@ func (c *Conn) mayElicit(now mono.Time, level handshake.Level) bool {
 func (c *Conn) talkative(level handshake.Level) bool {
 	out := &c.crypto[level].out
 	return !out.blank(out.end) || level == handshake.Application &&
-		(c.lists[byTurn].n > 0 || c.lists[byControl].n > 0 || c.handshakeDoneDue || c.closeDue || c.goAwayDue || c.pingDue || c.maxStreamsDue)
+		(c.lists[byTurn].n > 0 || c.lists[byControl].n > 0 || c.handshakeDoneDue || c.closeDue || c.goAwayDue || c.pingDue || c.maxStreamsDue || c.idsTalk())
 }
 
 func (c *Conn) numberLen(level handshake.Level) int {
@@ -211,7 +213,7 @@ func (c *Conn) numberLen(level handshake.Level) int {
 // long is the header of the next packet of a level of the handshake.
 func (c *Conn) long(level handshake.Level) packet.Long {
 	l := packet.Long{
-		Type: packet.Handshake, Version: c.config.Version, Dst: c.ids.peer, Src: c.ids.own,
+		Type: packet.Handshake, Version: c.config.Version, Dst: c.ids.peer.id, Src: c.ids.initial(),
 		Number: c.loss.NextNumber(level), NumberLen: c.numberLen(level),
 	}
 	switch {
@@ -228,7 +230,7 @@ func (c *Conn) seal(now mono.Time, p *builder) []byte {
 	number, numberLen := c.loss.NextNumber(p.level), c.numberLen(p.level)
 	c.fillSample(p, numberLen)
 	if p.level == handshake.Application {
-		packet.AppendShort(p.b[:p.begin], c.ids.peer, c.phases.phase, number, numberLen)
+		packet.AppendShort(p.b[:p.begin], p.to, c.phases.phase, number, numberLen)
 	} else {
 		c.writeLong(p, c.keys[p.level].sealer.Overhead())
 	}

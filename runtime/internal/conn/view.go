@@ -47,6 +47,9 @@ func (c *Conn) View(id StreamID, v *View, content bool) (known bool) {
 // in proportion to all streams, and is for tests and simulations.
 func (c *Conn) CheckInvariants() error {
 	buffered, reserved, grown := 0, uint64(0), uint64(0)
+	if wrong := c.checkIDs(); wrong != "" {
+		return fmt.Errorf("%s", wrong)
+	}
 	streams := 0
 	for s := c.lists[byAge].first; s != nil; s = c.lists[byAge].next(s) {
 		streams++

@@ -38,7 +38,9 @@ type world struct {
 	sent int // datagrams, by both
 	// elsewhere is how many bytes went to addresses where neither end is; nil where none may.
 	elsewhere map[netip.AddrPort]int
-	tokens    bool // the server gives address tokens
+	// watch sees every datagram with the address that the client's network has in it; nil for nobody.
+	watch  func(client netip.AddrPort, data []byte)
+	tokens bool // the server gives address tokens
 	// newDriver makes the handshake of a side; nil means plaintext.
 	newDriver func(*side) handshake.Driver
 	log       []note
@@ -57,9 +59,10 @@ type side struct {
 	sent    int
 	started int // handshakes
 	events  []Event
-	closed  *Event // the last event
-	keeps   bool   // it does not say that its programs have returned
-	buried  bool   // the last datagram was sent, and the endpoint keeps the tombstone
+	closed  *Event                  // the last event
+	keeps   bool                    // it does not say that its programs have returned
+	tokens  [][packet.TokenLen]byte // of resets for the ids that it gave out after the first
+	buried  bool                    // the last datagram was sent, and the endpoint keeps the tombstone
 	buf     []byte
 }
 
@@ -133,7 +136,7 @@ func (s *side) after() {
 	}
 	if s.closed != nil {
 		tombstone, until := s.core.Tombstone(s.w.now)
-		s.route.Remove(s.w.now, s.id, until, tombstone)
+		s.route.Remove(s.w.now, s.core.IDs(nil), until, tombstone)
 		s.buried = true
 	}
 }
@@ -172,6 +175,16 @@ func (s *side) hear() {
 		case EventHandshake:
 			s.core.HandleHandshake(s.w.now, s.driver.Handle(e.Level, e.Data))
 		case EventHandshakeOver:
+		case EventIDWanted:
+			id, token := s.route.Issue(s)
+			s.tokens = append(s.tokens, token)
+			s.core.OfferID(s.w.now, id, token)
+		case EventIDRetired:
+			s.route.Retire(e.ID)
+		case EventResetToken:
+			s.route.RemoveReset([packet.TokenLen]byte(e.Data))
+			token, _ := s.core.ResetToken()
+			s.route.AddReset(token, s)
 		default:
 			if s.closed != nil {
 				s.w.t.Fatalf("%s: event %v after the last one", s.name, e)
@@ -216,9 +229,12 @@ func (w *world) send(from *side, to netip.AddrPort, data []byte) {
 	if from.core != nil && len(data) > max(baseDatagram, from.core.mtu.size, from.core.mtu.probing) {
 		w.t.Fatalf("a datagram of %d bytes", len(data))
 	}
-	other := w.server
+	other, near := w.server, from.addr
 	if from != w.client {
-		other = w.client
+		other, near = w.client, to
+	}
+	if w.watch != nil {
+		w.watch(near, data)
 	}
 	if to != other.addr {
 		if w.elsewhere == nil {

@@ -12,14 +12,14 @@ import (
 // appendFrames fills a packet with what there is to say that asks for an answer: the
 // handshake and control frames first, then the streams in turn.
 func (c *Conn) appendFrames(now mono.Time, p *builder) {
-	c.appendPending(p)
+	c.appendPending(now, p)
 	if p.fresh && p.level == handshake.Application && p.room() > minStream && c.loss.HandOutRepeats(now, true, (*fates)(c)) {
 		c.repeating = true
 		c.appendStreams(p)
 	}
 	if probes := c.probes[p.level]; probes > 0 && probes < recovery.ProbeCount && !p.eliciting {
 		c.loss.Repeat(p.level, (*fates)(c))
-		c.appendPending(p)
+		c.appendPending(now, p)
 	}
 	if !p.eliciting && (c.probes[p.level] > 0 || p.level == handshake.Application && c.pingDue) {
 		p.b = packet.AppendPing(p.b)
@@ -27,10 +27,11 @@ func (c *Conn) appendFrames(now mono.Time, p *builder) {
 	}
 }
 
-func (c *Conn) appendPending(p *builder) {
+func (c *Conn) appendPending(now mono.Time, p *builder) {
 	c.appendCrypto(p)
 	if p.level == handshake.Application {
 		c.appendSingles(p)
+		c.appendIDs(now, p)
 		c.appendControl(p)
 		c.appendStreams(p)
 	}

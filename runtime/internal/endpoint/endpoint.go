@@ -140,18 +140,37 @@ func (e *Endpoint[C]) AddReset(token [packet.TokenLen]byte, c C) { e.byToken[tok
 // RemoveReset undoes AddReset.
 func (e *Endpoint[C]) RemoveReset(token [packet.TokenLen]byte) { delete(e.byToken, token) }
 
-// Remove forgets id. Until then, a copy of tombstone, if that is not nil, answers
-// what still comes for it; the answers become rarer as more comes.
-func (e *Endpoint[C]) Remove(now mono.Time, id ID, until mono.Time, tombstone []byte) {
-	delete(e.table, id)
-	e.Established(id)
+// Issue draws one more id for c, and makes datagrams for it go to c. token is what a stateless reset for it ends with; zero at an
+// end that does not listen, which sends none.
+func (e *Endpoint[C]) Issue(c C) (id ID, token [packet.TokenLen]byte) {
+	for taken := true; taken; _, taken = e.table[id] {
+		e.config.Draw(e.drawn[:packet.IDLen])
+		id = ID(e.drawn[:])
+	}
+	e.table[id] = c
+	if e.config.Listening {
+		token = e.resetToken(id)
+	}
+	return id, token
+}
+
+// Retire forgets an id of a connection that has others: its peer uses it no more.
+func (e *Endpoint[C]) Retire(id ID) { delete(e.table, id) }
+
+// Remove forgets a connection with all its ids. Until then, a copy of tombstone, if that is not nil, answers
+// what still comes for them; the answers become rarer as more comes.
+func (e *Endpoint[C]) Remove(now mono.Time, ids []ID, until mono.Time, tombstone []byte) {
+	for _, id := range ids {
+		delete(e.table, id)
+		e.Established(id)
+	}
 	e.tombs.sweep(now)
 	if tombstone != nil && until > now {
-		e.tombs.add(id, until, tombstone)
+		e.tombs.add(ids, until, tombstone)
 	}
 }
 
-// Len is the number of ids in the table.
+// Len is the number of ids in the table: one or two a connection.
 func (e *Endpoint[C]) Len() int { return len(e.table) }
 
 // Route decides what a datagram is for. reply is where a reply is built.

@@ -54,7 +54,7 @@ func TestCookieLetsIn(t *testing.T) {
 	// S5: a late duplicate meets the same connection; once that is gone, nobody.
 	r = e.Route(2, peer, connect, nil)
 	require.Equal(t, Route[string]{Verdict: Deliver, Conn: "it"}, r)
-	e.Remove(3, server, 0, nil)
+	e.Remove(3, []ID{server}, 0, nil)
 	require.Equal(t, Drop, e.Route(4, peer, connect, nil).Verdict)
 	require.EqualValues(t, 1, e.Counts().SpentCookie)
 }
@@ -148,7 +148,7 @@ func TestS06UnknownConnection(t *testing.T) {
 func TestTombstone(t *testing.T) {
 	e := listening(t)
 	e.Add(ID{9}, "it")
-	e.Remove(0, ID{9}, mono.Time(time.Second), []byte("closed"))
+	e.Remove(0, []ID{ID{9}}, mono.Time(time.Second), []byte("closed"))
 	stray := append(packet.AppendShort(nil, ID{9}, false, 1, 1), make([]byte, 20)...)
 	answers := 0
 	for i := range 1000 {
@@ -164,7 +164,7 @@ func TestTombstone(t *testing.T) {
 	require.Empty(t, e.tombs.byID)
 
 	for i := range maxTombs + 10 {
-		e.Remove(0, ID(binary.BigEndian.AppendUint64(nil, uint64(i))), mono.Never, []byte("closed"))
+		e.Remove(0, []ID{ID(binary.BigEndian.AppendUint64(nil, uint64(i)))}, mono.Never, []byte("closed"))
 	}
 	require.Len(t, e.tombs.byID, maxTombs)
 }

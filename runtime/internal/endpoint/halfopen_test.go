@@ -49,7 +49,7 @@ func TestHalfOpenEvictsTheOldest(t *testing.T) {
 	require.EqualValues(t, 1, e.Counts().Evicted)
 	require.Equal(t, Deliver, e.Route(4, peer, connectWithID(first.Accepted.ServerID), nil).Verdict)
 
-	e.Remove(5, r.Accepted.ServerID, 0, nil)
+	e.Remove(5, []ID{r.Accepted.ServerID}, 0, nil)
 	require.False(t, knock(t, e, 6, address(1<<15+1), 4, "fits").Evict)
 }
 

@@ -81,13 +81,13 @@ func TestAttack04CookieTheft(t *testing.T) {
 		},
 		"twice": func(e *Endpoint[string], connect []byte) Route[string] {
 			r := e.Route(1, peer, connect, nil)
-			e.Remove(2, r.Accepted.ServerID, 0, nil)
+			e.Remove(2, []ID{r.Accepted.ServerID}, 0, nil)
 			return e.Route(3, peer, connect, nil)
 		},
 		"twice, in the next epoch": func(e *Endpoint[string], _ []byte) Route[string] {
 			connect := connectFrom(t, e, 9*second, peer, 1)
 			r := e.Route(9*second, peer, connect, nil)
-			e.Remove(9*second, r.Accepted.ServerID, 0, nil)
+			e.Remove(9*second, []ID{r.Accepted.ServerID}, 0, nil)
 			return e.Route(18*second, peer, connect, nil)
 		},
 	} {

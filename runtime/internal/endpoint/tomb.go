@@ -7,7 +7,7 @@ const maxTombs = 1 << 16
 
 // tomb answers what comes for a connection that is over.
 type tomb struct {
-	id     ID
+	ids    [2]ID // a connection has one or two; the second is the first again where it has one
 	until  mono.Time
 	answer [maxTombstone]byte
 	length uint8
@@ -24,22 +24,26 @@ type tombs struct {
 	queue []*tomb
 }
 
-func (ts *tombs) add(id ID, until mono.Time, answer []byte) {
-	if len(answer) > maxTombstone {
+func (ts *tombs) add(ids []ID, until mono.Time, answer []byte) {
+	if len(answer) > maxTombstone || len(ids) == 0 {
 		return
 	}
 	if len(ts.queue) >= maxTombs {
 		ts.drop()
 	}
-	t := &tomb{id: id, until: until, length: uint8(len(answer))}
+	t := &tomb{ids: [2]ID{ids[0], ids[len(ids)-1]}, until: until, length: uint8(len(answer))}
 	copy(t.answer[:], answer)
-	ts.byID[id] = t
+	for _, id := range t.ids {
+		ts.byID[id] = t
+	}
 	ts.queue = append(ts.queue, t)
 }
 
 // drop forgets the oldest.
 func (ts *tombs) drop() {
-	delete(ts.byID, ts.queue[0].id)
+	for _, id := range ts.queue[0].ids {
+		delete(ts.byID, id)
+	}
 	ts.queue[0] = nil
 	ts.queue = ts.queue[1:]
 }

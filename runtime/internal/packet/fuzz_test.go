@@ -37,6 +37,7 @@ func FuzzFrames(f *testing.F) {
 	f.Add(append(AppendCryptoHead(nil, 5, 5), "hello"...))
 	f.Add(AppendStreamAbort(nil, 1, 2, "why"))
 	f.Add(AppendNewConnectionID(nil, 1, 0, ID{1}, [TokenLen]byte{2}))
+	f.Add(AppendPath(AppendRetireConnectionID(nil, 1<<20), PathChallenge, [8]byte{1}))
 	f.Add([]byte{0, 0, 0, 1})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var frame Frame

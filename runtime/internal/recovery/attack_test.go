@@ -190,3 +190,38 @@ func TestAttack32CongestionSafety(t *testing.T) {
 		require.Greater(t, l.measure(5 * time.Second)[0], 0.8, "it comes back")
 	})
 }
+
+// RFC 9000 §9.2: "The new path might not have the same ECN capability. Therefore, the endpoint validates ECN capability" there. What the
+// old path did to the marks says nothing about the new one, though the peer's counts go on.
+func TestECNBeginsAnewOnAnotherPath(t *testing.T) {
+	for name, old := range map[string]Counts{"one that stops marking": {ECT0: 4}, "one that bleaches": {}, "one that marks wrongly": {ECT1: 4}, "one with congestion": {ECT0: 1, CE: 3}} {
+		t.Run(name, func(t *testing.T) {
+			p := newPath(t)
+			p.ECN.Start()
+			p.send(4)
+			p.advance(20 * ms)
+			ack := func(first, last uint64, counts Counts) {
+				require.NoError(t, p.Ack(p.now, handshake.Application, &Ack{Ranges: []Range{{first, last}}, ECN: counts, Counted: true}, p))
+			}
+			ack(0, 3, old)
+			p.send(1)
+			p.advance(20 * ms)
+			ack(4, 4, old)
+			p.Move(congestion.NewNewReno(packetSize), packetSize, InitialRTT, p)
+			require.True(t, p.ECN.Marking())
+			p.send(4)
+			p.advance(20 * ms)
+			window := p.Controller.Window()
+			ack(5, 8, Counts{old.ECT0 + 4, old.ECT1, old.CE})
+			require.True(t, p.ECN.Capable())
+			require.GreaterOrEqual(t, p.Controller.Window(), window, "what the old path marked is no congestion of the new one")
+			p.send(4)
+			p.advance(20 * ms)
+			ack(9, 12, Counts{old.ECT0 + 4, old.ECT1, old.CE})
+			require.False(t, p.ECN.Marking(), "the new path bleaches")
+		})
+	}
+	p := newPath(t)
+	p.Move(congestion.NewNewReno(packetSize), packetSize, InitialRTT, p)
+	require.False(t, p.ECN.Marking(), "it is off where the system cannot")
+}

@@ -30,6 +30,14 @@ const ecnTests = 10
 // Start begins to mark packets.
 func (e *ECN) Start() { *e = ECN{state: ecnTesting} }
 
+// restart begins anew on another path. RFC 9000 §9.2: "The new path might not have the same ECN capability. Therefore, the
+// endpoint validates ECN capability as described in Section 13.4." The peer's counts go on.
+func (e *ECN) restart() {
+	if e.state != ecnOff {
+		e.state, e.sent, e.gone = ecnTesting, 0, 0
+	}
+}
+
 // Capable reports whether marks are understood, as far as is known.
 func (e *ECN) Capable() bool { return e.state == ecnCapable }
 
@@ -62,7 +70,13 @@ func (e *ECN) lost(marked bool) {
 // judge takes in an ACK frame that newly acknowledges so many marked packets, and reports whether it tells of
 // new marks of congestion. advanced: its largest number is larger than any before.
 func (e *ECN) judge(s handshake.Level, ack *Ack, advanced bool, marked uint64) (congested bool) {
-	if e.state == ecnOff || e.state == ecnFailed {
+	if e.state == ecnOff {
+		return false
+	}
+	if e.state == ecnFailed {
+		if advanced && ack.Counted { // for the path to come
+			e.counts[s] = ack.ECN
+		}
 		return false
 	}
 	// RFC 9000 §13.4.2.1: "an endpoint MUST NOT fail ECN validation as a result of processing an ACK frame that does not
@@ -83,7 +97,7 @@ func (e *ECN) judge(s handshake.Level, ack *Ack, advanced bool, marked uint64) (
 	// RFC 9000 §13.4.2.1: "ECN validation also fails if the sum of the increase in ECT(0) and ECN-CE counts is less than
 	// the number of newly acknowledged packets that were originally sent with an ECT(0) marking", and if a count shrinks, or
 	// one grows that this end never sends.
-	if now.ECT0 < before.ECT0 || now.CE < before.CE || now.ECT1 > 0 || now.ECT0-before.ECT0+now.CE-before.CE < marked {
+	if now.ECT0 < before.ECT0 || now.CE < before.CE || now.ECT1 > before.ECT1 || now.ECT0-before.ECT0+now.CE-before.CE < marked {
 		e.state = ecnFailed
 		return false
 	}

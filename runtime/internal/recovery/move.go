@@ -31,6 +31,7 @@ func (l *Loss) Move(c congestion.Controller, maxDatagram int, initialRTT time.Du
 	l.order, l.episode = newOrder(), episode{}
 	l.sampler, l.pacer = congestion.Sampler{}, congestion.Pacer{}
 	l.ptoCount = 0
+	l.ECN.restart()
 	l.pace()
 	l.arm()
 }

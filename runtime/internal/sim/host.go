@@ -79,7 +79,7 @@ func (w *world) beginFault(f *Fault) {
 	case Shrink:
 		w.mtu = min(w.mtu, f.Size)
 	case Move:
-		h.move(f.Size == 1)
+		h.move(f.Size&PortOnly != 0, f.Size&Knowing != 0)
 	case Restart:
 		h.crash()
 		h.restarts++
@@ -123,10 +123,10 @@ func (w *world) endFault(f *Fault) {
 	}
 }
 
-// move gives the host another address. What is under way to the one before is lost. RFC 9000 §9: "An endpoint MUST NOT
+// move gives the host another address, and tells its connections if it knows of it. What is under way to the one before is lost. RFC 9000 §9: "An endpoint MUST NOT
 // initiate connection migration before the handshake is confirmed"; where an address changes
 // earlier, the attempt may fail, so none does here.
-func (h *host) move(portOnly bool) {
+func (h *host) move(portOnly, knowing bool) {
 	for _, p := range h.w.peersOf(h) {
 		if p.partner == nil || !p.partner.connected {
 			return
@@ -139,6 +139,9 @@ func (h *host) move(portOnly bool) {
 	}
 	h.addr = netip.AddrPortFrom(netip.AddrFrom4(ip), h.addr.Port()+1)
 	h.w.byAddr[h.addr] = h
+	for _, p := range h.w.peersOf(h) {
+		p.migrate(knowing)
+	}
 }
 
 // resume continues a stopped process: it reads its socket dry before any timer fires.

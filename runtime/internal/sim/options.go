@@ -64,9 +64,15 @@ type Fault struct {
 	// For is how long it lasts; or, of a Jump, how far.
 	For  time.Duration `json:",omitempty"`
 	Host int           `json:",omitempty"`
-	// Size is what the MTU falls to; of a Move, 1 if only the port changes.
+	// Size is what the MTU falls to; of a Move, PortOnly and Knowing.
 	Size int `json:",omitempty"`
 }
+
+// What a Move is like: only the port changes, and the client knows of it.
+const (
+	PortOnly = 1 << iota
+	Knowing
+)
 
 // FaultKind says what happens.
 type FaultKind string
@@ -191,7 +197,7 @@ func (o *Options) drawFaults(d *dice) {
 		case Restart:
 			f.For = d.upTo(time.Second)
 		case Move:
-			f.Host, f.Size = 1+d.intn(o.Clients), d.intn(2)
+			f.Host, f.Size = 1+d.intn(o.Clients), d.intn(PortOnly|Knowing+1)
 		case Close, Abort:
 		default:
 			f.For = d.upTo(8 * time.Second)

@@ -22,6 +22,7 @@ type peer struct {
 	id     packet.ID
 	dials  bool
 	core   *conn.Conn
+	sight  sight            // of the dialing end
 	sealer handshake.Sealer // of the Application level
 	driver handshake.Driver
 	// partner is the other end: the one that dialed, at the listening end; the one that came up, at the dialing end.
@@ -70,6 +71,7 @@ func (w *world) attend(p *peer) {
 		if !ok {
 			break
 		}
+		p.expose(to, datagram)
 		w.send(p.host, to, datagram)
 	}
 	p.arm()
@@ -163,6 +165,15 @@ func (p *peer) event(e conn.Event) {
 		if token, ok := p.core.ResetToken(); ok {
 			p.host.table.AddReset(token, p)
 		}
+	case conn.EventIDWanted:
+		id, token := p.host.table.Issue(p)
+		p.core.OfferID(p.host.clock(), id, token)
+	case conn.EventIDRetired:
+		p.host.table.Retire(e.ID)
+	case conn.EventResetToken:
+		p.host.table.RemoveReset([packet.TokenLen]byte(e.Data))
+		token, _ := p.core.ResetToken()
+		p.host.table.AddReset(token, p)
 	case conn.EventStreams:
 		p.openMore = true
 	case conn.EventAccepted:
@@ -272,7 +283,7 @@ func (p *peer) bury() {
 		p.host.table.RemoveReset(token)
 	}
 	tombstone, until := p.core.Tombstone(p.host.clock())
-	p.host.table.Remove(p.host.clock(), p.id, until, tombstone)
+	p.host.table.Remove(p.host.clock(), p.core.IDs(nil), until, tombstone)
 	if at := p.core.NextTimeout(); at != mono.Never {
 		p.w.fail("%s is over, and has a timer", p)
 	}

@@ -587,15 +587,18 @@ func TestMTUFallsMidSession(t *testing.T) {
 
 func TestAddressChange(t *testing.T) {
 	both(t, func(t *testing.T, o Options) {
-		for port := range 2 {
+		for how := range PortOnly | Knowing + 1 {
 			o.Pause = 300 * time.Millisecond
 			o.Faults = []Fault{
-				{Kind: Move, At: 500 * time.Millisecond, Host: 1, Size: port},
-				{Kind: Move, At: 800 * time.Millisecond, Host: 1, Size: port},
+				{Kind: Move, At: 500 * time.Millisecond, Host: 1, Size: how},
+				{Kind: Move, At: 800 * time.Millisecond, Host: 1, Size: how},
 			}
 			w := play(t, o, func(w *world) { w.script = says(6, 6, false) })
 			finishedAll(t, w)
 			require.Len(t, w.served(), 1, "the connection goes on")
+			s := w.dialed(0).sight
+			require.Equal(t, how&Knowing == 0, s.excused)
+			require.Len(t, s.homes, 3)
 		}
 	})
 }

@@ -186,12 +186,13 @@ func TestSwarmHasEveryFault(t *testing.T) {
 		note("lane "+string(o.Lane), true)
 		for _, f := range o.Faults {
 			note(string(f.Kind), true)
+			note("knowing move", f.Kind == Move && f.Size&Knowing != 0)
 		}
 	}
 	for _, what := range []string{
 		"drop", "delay", "duplicate", "corrupt", "truncate", "attack", "aborts", "pause", "linger", "few streams", "several clients",
 		"several connections", "large messages", "short time-outs", "lane ", "lane plain",
-		"partition", "deaf", "mute", "stop", "jump", "restart", "shrink", "move", "close", "abort",
+		"partition", "deaf", "mute", "stop", "jump", "restart", "shrink", "move", "knowing move", "close", "abort",
 	} {
 		require.Greater(t, seen[what], seeds/100, what)
 		require.Less(t, seen[what], seeds*3/4, what)
