@@ -31,8 +31,8 @@ func Check(p *schema.Package) {
 // schema has errors, or gets some of Check, it makes none. An error is a defect of the generator.
 func Generate(p *schema.Package) (map[string][]byte, error) { return generate(p, false) }
 
-// GenerateFuzz is Generate, and makes also fuzz targets for the bodies of roles:
-// bank.sess_fuzz_test.go, where bank.sess declares a protocol or a payload type.
+// GenerateFuzz is Generate, and makes also fuzz targets for the bodies of roles, and for what serves and calls
+// services: bank.sess_fuzz_test.go, where bank.sess declares a protocol, a service or a payload type.
 func GenerateFuzz(p *schema.Package) (map[string][]byte, error) { return generate(p, true) }
 
 func generate(p *schema.Package, fuzz bool) (map[string][]byte, error) {

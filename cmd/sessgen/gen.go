@@ -30,9 +30,9 @@ Files that are named are a schema of just those files.
 Nothing is written unless everything succeeds, nor where nothing changed. In a
 folder, generated files whose schema is gone are removed.
 
-With --fuzz it also makes x.sess_fuzz_test.go: for each role a fuzz target that
-plays peers, honest and otherwise, against its body. From then on every gen keeps that file up to date,
-until it is deleted.`,
+With --fuzz it also makes x.sess_fuzz_test.go: fuzz targets that play peers, honest
+and otherwise, against the body of each role, and against implementations and callers of
+services. From then on every gen keeps that file up to date, until it is deleted.`,
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if g.format, err = diag.ParseFormat(format); err != nil {
 				return usageError{err}
@@ -42,7 +42,7 @@ until it is deleted.`,
 	}
 	errorFormat(cmd, &format)
 	cmd.Flags().BoolVar(&g.check, "check", false, "write nothing; print what would change, and fail if anything would")
-	cmd.Flags().BoolVar(&g.fuzz, "fuzz", false, "also make fuzz targets for the bodies of roles")
+	cmd.Flags().BoolVar(&g.fuzz, "fuzz", false, "also make fuzz targets")
 	return cmd
 }
 

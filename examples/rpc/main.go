@@ -17,6 +17,7 @@ import (
 	"os/signal"
 	"time"
 
+	"github.com/sessgen/sessgen/examples/rpc/books"
 	"github.com/sessgen/sessgen/examples/rpc/ledger"
 	"github.com/sessgen/sessgen/runtime/rpc"
 	"github.com/sessgen/sessgen/runtime/rpc/health"
@@ -68,7 +69,7 @@ func serve(ctx context.Context, out io.Writer, address string) error {
 // attend serves the ledger, and its health, until ctx ends.
 func attend(ctx context.Context, ln *transport.Listener) error {
 	srv := transport.NewServer()
-	ledger.RegisterLedger(srv, newBooks(), rpc.WithInterceptors(rpc.Log(nil), rpc.Limit(1000)))
+	ledger.RegisterLedger(srv, books.New(), rpc.WithInterceptors(rpc.Log(nil), rpc.Limit(1000)))
 	state := health.NewServer()
 	state.Set("ledger.Ledger", health.StatusServing)
 	health.RegisterHealth(srv, state)
@@ -166,11 +167,11 @@ func use(ctx context.Context, out io.Writer, c *ledger.LedgerClient) error {
 	// Deadlines travel: the handler's context ends when the caller's does.
 	short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
 	defer cancel()
-	_, err = c.Get(short, slow)
+	_, err = c.Get(short, books.Slow)
 	fmt.Fprintf(out, "get of a slow account within 20ms: %v\n", rpc.CodeOf(err))
 	canceled, stop := context.WithCancel(ctx)
 	time.AfterFunc(20*time.Millisecond, stop)
-	_, err = c.Get(canceled, slow)
+	_, err = c.Get(canceled, books.Slow)
 	fmt.Fprintf(out, "get of it, and a change of mind: %v\n", rpc.CodeOf(err))
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sessgen/sessgen/examples/rpc/books"
 	"github.com/sessgen/sessgen/examples/rpc/ledger"
 	"github.com/sessgen/sessgen/runtime/session"
 	"github.com/sessgen/sessgen/runtime/simnet"
@@ -60,7 +61,7 @@ func TestServeAndCall(t *testing.T) {
 func TestHandlersWithoutASocket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		conn, srv := session.Pipe()
-		ledger.RegisterLedger(srv, newBooks())
+		ledger.RegisterLedger(srv, books.New())
 		var out bytes.Buffer
 		require.NoError(t, use(t.Context(), &out, ledger.NewLedgerClient(conn)))
 		require.Equal(t, used, out.String())
@@ -70,7 +71,7 @@ func TestHandlersWithoutASocket(t *testing.T) {
 // TestBadNetworks has the same on simulated networks that lose, double, reorder and damage datagrams.
 func TestBadNetworks(t *testing.T) {
 	simnet.TestSeeds(t, 20, simnet.Swarm, func(t *testing.T, n *simnet.Net) {
-		ledger.RegisterLedger(n.Server("ledger"), newBooks())
+		ledger.RegisterLedger(n.Server("ledger"), books.New())
 		conn, err := n.Dial(t.Context(), "ledger")
 		require.NoError(t, err)
 		// What such networks take is more than the 500ms that Move has by itself.

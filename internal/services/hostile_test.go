@@ -454,3 +454,41 @@ func TestCallersPanic(t *testing.T) {
 	})
 	panicked()
 }
+
+// TestWhatInterceptorsSee has a server's interceptors see what becomes of a reply, and say in the handler's place how the call ended.
+func TestWhatInterceptorsSee(t *testing.T) {
+	logged := logs(t)
+	var seen error
+	see := func(ctx context.Context, _ *rpc.Call, next rpc.Next) error {
+		seen = next(ctx)
+		return seen
+	}
+	c, _ := serveOdd(&odd{split: func(string) (string, []byte, error) { return "\xff", nil, nil }}, rpc.WithInterceptors(see))
+	_, _, err := c.Split(t.Context(), "x")
+	require.Equal(t, rpc.Internal, rpc.CodeOf(err))
+	var encoding *session.EncodeError
+	require.ErrorAs(t, seen, &encoding)
+	require.Contains(t, logged(), "not UTF-8")
+
+	// Where it says that all is well there must be something to answer, if only nothing.
+	hide := func(ctx context.Context, _ *rpc.Call, next rpc.Next) error {
+		require.Error(t, next(ctx))
+		return nil
+	}
+	fails := errors.New("so be it")
+	c, _ = serveOdd(&odd{
+		split: func(string) (string, []byte, error) { return "x", nil, fails },
+		note:  func(context.Context, string) error { return fails },
+		list:  func(_ context.Context, send func(int64) error) error { return errors.Join(send(1), fails) },
+	}, rpc.WithInterceptors(hide))
+	require.NoError(t, c.Note(t.Context(), "x"))
+	var got []int64
+	for v, err := range c.List(t.Context(), 1) {
+		require.NoError(t, err)
+		got = append(got, v)
+	}
+	require.Equal(t, []int64{1}, got)
+	_, _, err = c.Split(t.Context(), "x")
+	require.Equal(t, rpc.Internal, rpc.CodeOf(err))
+	require.Contains(t, logged(), "the handler has not answered")
+}

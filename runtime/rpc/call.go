@@ -85,3 +85,10 @@ func malformed(m *Method, message *session.Message, role int, d *session.Decoder
 func unexpected(m *Method, role int) error {
 	return &session.PeerError{Protocol: m.Protocol.Name, Role: m.Protocol.Roles[role], Rule: session.UnexpectedLabel}
 }
+
+// Observer may be implemented by a server's session.Stream, of a test kit, that wants to know what a handler was told.
+type Observer interface {
+	// RunBroke is called with the error that ends a handler's run of requests before its time, just before the handler gets it.
+	// The goroutine is the handler's.
+	RunBroke(err error)
+}

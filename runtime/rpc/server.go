@@ -36,10 +36,11 @@ type ServerCall struct {
 	stream  session.Stream
 	in      session.Decoder
 	out     session.Encoder
-	reading bool  // the handler stands in the run of requests
-	readAll bool  // the run has come to its end
-	over    bool  // the caller has been told how the call ended
-	fault   error // what the caller broke in the run, or why it cannot be read
+	reading bool   // the handler stands in the run of requests
+	readAll bool   // the run has come to its end
+	over    bool   // the caller has been told how the call ended
+	fault   error  // what the caller broke in the run, or why it cannot be read
+	message []byte // what answers the call, once the handler has returned no error
 }
 
 // CallOf is the call that a handler's context belongs to; nil if it is no handler's.
@@ -136,9 +137,17 @@ func (c *ServerCall) guarded(ctx context.Context, config *handlerConfig, serve f
 		}
 	}()
 	if len(config.interceptors) == 0 {
-		return serve(ctx, c)
+		return c.handle(ctx, serve)
 	}
-	return through(ctx, &c.Call, config.interceptors, func(ctx context.Context) error { return serve(ctx, c) })
+	return through(ctx, &c.Call, config.interceptors, func(ctx context.Context) error { return c.handle(ctx, serve) })
+}
+
+// handle is what the interceptors stand around: the handler, and the encoding of its answer.
+func (c *ServerCall) handle(ctx context.Context, serve func(context.Context, *ServerCall) error) (err error) {
+	if err = serve(ctx, c); err == nil {
+		c.message, err = c.answer()
+	}
+	return err
 }
 
 // end sends the reply, the end of the run of them, or the error; a peer that broke the protocol is told which rule.
@@ -150,9 +159,9 @@ func (c *ServerCall) end(ctx context.Context, err error) {
 	if err != nil && c.broken(err) {
 		return
 	}
-	var message []byte
-	if err == nil {
-		message, err = c.answer()
+	message := c.message
+	if err == nil && message == nil {
+		message, err = c.unanswered()
 	}
 	if err != nil {
 		message = c.status(statusOf(ctx, err))
@@ -248,6 +257,14 @@ func (c *ServerCall) Request() *session.Decoder { return &c.in }
 
 // Requests receives the run of requests, each of which item takes in; false ends it early. It goes on where it was left.
 func (c *ServerCall) Requests(ctx context.Context, item func(*session.Decoder) (more bool, err error)) error {
+	err := c.requests(ctx, item)
+	if o, ok := c.stream.(Observer); ok && err != nil {
+		o.RunBroke(err)
+	}
+	return err
+}
+
+func (c *ServerCall) requests(ctx context.Context, item func(*session.Decoder) (more bool, err error)) error {
 	c.reading = true
 	defer func() { c.reading = false }()
 	for !c.readAll && c.fault == nil {
@@ -274,7 +291,7 @@ func (c *ServerCall) Requests(ctx context.Context, item func(*session.Decoder) (
 
 // skip receives what the handler did not want of the run of requests: the answer comes behind the last of them.
 func (c *ServerCall) skip(ctx context.Context) error {
-	return c.Requests(ctx, func(*session.Decoder) (bool, error) { return true, nil })
+	return c.requests(ctx, func(*session.Decoder) (bool, error) { return true, nil })
 }
 
 // Violated is the error of a request, or an item of one, that is malformed or breaks its contract.
@@ -317,7 +334,7 @@ func (c *ServerCall) Broken(values ...any) error {
 func (c *ServerCall) Send(ctx context.Context) error {
 	if c.method.StreamRequest {
 		if c.reading {
-			return c.internal(errInterleaved)
+			return c.internal(ErrInterleaved)
 		}
 		if err := c.skip(ctx); err != nil {
 			return err
@@ -330,7 +347,21 @@ func (c *ServerCall) Send(ctx context.Context) error {
 	return c.stream.Send(ctx, item, false)
 }
 
-var errInterleaved = errors.New("a reply was sent from within the run of requests: it comes behind the last of them")
+// ErrInterleaved says that a handler sent a reply from within the run of requests: the replies come behind the last of
+// them. Send's error wraps it; the caller gets Internal.
+var ErrInterleaved = errors.New("a reply was sent from within the run of requests: it comes behind the last of them")
+
+// unanswered is the answer where an interceptor says that all is well and the handler has not: nothing, if that is one.
+func (c *ServerCall) unanswered() ([]byte, error) {
+	if !c.method.StreamReply && len(c.method.reply().Params) > 0 {
+		return nil, c.internal(errUnanswered)
+	}
+	c.Reply()
+	return c.answer()
+}
+
+// errUnanswered is the fault of an interceptor that says nil where its handler has not.
+var errUnanswered = errors.New("an interceptor returned no error, and the handler has not answered")
 
 // internal is the error of a reply that is wrong. Its text stays here.
 func (c *ServerCall) internal(err error) error {

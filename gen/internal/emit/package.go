@@ -45,8 +45,9 @@ func Files(p *schema.Package, fuzz bool) (map[string][]byte, error) {
 		protocols = append(protocols, g.protocol(a))
 	}
 	calls := p.Calls
+	var stubs [][]*stub
 	for _, s := range p.Services {
-		g.service(s, calls[:len(s.RPCs)])
+		stubs = append(stubs, g.service(s, calls[:len(s.RPCs)]))
 		calls = calls[len(s.RPCs):]
 	}
 	// What copies are made of payloads is known behind the steps.
@@ -67,6 +68,9 @@ func Files(p *schema.Package, fuzz bool) (map[string][]byte, error) {
 	f := newFuzzer(g)
 	for _, p := range protocols {
 		f.protocol(p)
+	}
+	for i, s := range p.Services {
+		f.service(s, stubs[i])
 	}
 	for _, t := range p.Types {
 		f.payload(t)

@@ -23,9 +23,8 @@ type stub struct {
 }
 
 // service writes everything that belongs to a service; calls are the automata of its rpcs.
-func (g *generator) service(s *check.Service, calls []*automaton.Automaton) {
+func (g *generator) service(s *check.Service, calls []*automaton.Automaton) (stubs []*stub) {
 	f := g.files[s.File]
-	var stubs []*stub
 	for i, r := range s.RPCs {
 		stubs = append(stubs, g.stub(s, r, calls[i]))
 	}
@@ -41,6 +40,7 @@ func (g *generator) service(s *check.Service, calls []*automaton.Automaton) {
 		st.descriptor(s)
 		st.functions()
 	}
+	return stubs
 }
 
 func (g *generator) stub(s *check.Service, r *check.RPC, a *automaton.Automaton) *stub {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"math"
 	"slices"
+	"sync"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -24,48 +25,92 @@ const (
 	abort
 	extraMessage
 	late
-	deviations
+	deviations                          // what a peer of a protocol has
+	badNote        deviation = iota - 1 // what it says of a call before its first message is no encoding
+	callDeviations deviation = iota - 1 // what a peer of calls has
 )
 
-var deviationNames = [deviations]string{
+var deviationNames = [callDeviations]string{
 	conforming: "keeps to the protocol", wrongLabel: "another label", badPayload: "a payload that is no encoding",
 	otherValues: "other values", earlyEnd: "an early end", abort: "an abort", extraMessage: "a message twice", late: "a message too late",
+	badNote: "metadata that are none",
 }
 
-// deviant is the peer's end of a session. It is a carrier that changes what passes.
+// deviant is what a peer does, once, to one message of its own.
 type deviant struct {
-	session.Stream
-	protocol *session.Protocol
-	role     int
-	source   *source
-	story    *story
+	role  int
+	story *story
+	kind  deviation
+	at    int // the message of the peer's that it happens to, from 0
 
-	kind deviation
-	at   int // the message of the peer's that it happens to, from 0
-	sent int
-	done bool // it has happened
+	mu     sync.Mutex // guards what follows: the program under test may make several calls at once
+	source *source
+	sent   int
+	done   bool // it has happened
 }
 
-// Send implements session.Stream.
-func (d *deviant) Send(ctx context.Context, message []byte, last bool) error {
-	n := d.sent
-	d.sent++
-	if d.kind == conforming || n != d.at || d.done {
-		return d.Stream.Send(ctx, message, last)
+func newDeviant(role int, s *source, told *story, kinds deviation) *deviant {
+	d := &deviant{role: role, source: s, story: told}
+	if !s.exhausted() {
+		d.kind = deviation(s.byte() % byte(kinds))
+		d.at = int(s.byte() % 16)
+	}
+	return d
+}
+
+// over reports whether the peer has deviated.
+func (d *deviant) over() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.done
+}
+
+// deviantStream is the peer's end of a session. It is a carrier that changes what passes.
+type deviantStream struct {
+	session.Stream
+	*deviant
+	protocol *session.Protocol
+}
+
+// now reports whether the deviation is about to happen to what the peer says next. The lock is held.
+func (d *deviantStream) now() bool {
+	if d.kind == conforming || d.done || d.sent != d.at {
+		return false
 	}
 	d.done = true
 	d.story.add("%s is about to deviate: %s", d.protocol.Roles[d.role], deviationNames[d.kind])
+	return true
+}
+
+// turn is what becomes of the message that the peer sends next: a deviation, and what it needs.
+func (d *deviantStream) turn(message []byte) (kind deviation, changed []byte, a session.Abort) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	happens := d.now()
+	d.sent++
+	if !happens {
+		return conforming, message, a
+	}
 	switch d.kind {
 	case wrongLabel:
-		return d.Stream.Send(ctx, d.relabel(message), last)
+		message = d.relabel(message)
 	case badPayload:
-		return d.Stream.Send(ctx, d.spoil(message), last)
+		message = d.spoil(message)
 	case otherValues:
-		return d.Stream.Send(ctx, d.revalue(message), last)
+		message = d.revalue(message)
+	case abort:
+		a = session.Abort{Code: session.AbortCode(d.source.byte() % 0x20), Reason: d.source.text()}
+	}
+	return d.kind, message, a
+}
+
+// Send implements session.Stream.
+func (d *deviantStream) Send(ctx context.Context, message []byte, last bool) error {
+	kind, message, a := d.turn(message)
+	switch kind {
 	case earlyEnd:
 		return d.Stream.CloseSend()
 	case abort:
-		a := session.Abort{Code: session.AbortCode(d.source.byte() % 0x20), Reason: d.source.text()}
 		d.Stream.Abort(a)
 		return context.Cause(d.Stream.Context())
 	case extraMessage:
@@ -78,38 +123,67 @@ func (d *deviant) Send(ctx context.Context, message []byte, last bool) error {
 		case <-d.Stream.Context().Done():
 		}
 	}
-	return d.Stream.Send(ctx, message, last)
+	err := d.Stream.Send(ctx, message, last)
+	if err == nil {
+		d.tell(d.role, message)
+	}
+	return err
 }
 
 // CloseSend implements session.Stream. A deviation that no message was left for
 // becomes one behind the last.
-func (d *deviant) CloseSend() error {
-	if d.kind == extraMessage && !d.done && d.at >= d.sent {
-		d.done = true
-		d.story.add("%s deviates: a message behind the end", d.protocol.Roles[d.role])
-		_ = d.Stream.Send(context.Background(), d.relabel(nil), true)
+func (d *deviantStream) CloseSend() error {
+	if message := d.behind(); message != nil {
+		_ = d.Stream.Send(context.Background(), message, true)
 	}
 	return d.Stream.CloseSend()
 }
 
-// Observe implements session.Observer.
-func (d *deviant) Observe(p *session.Protocol, role, message int) {
-	m := &p.Messages[message]
-	verb := "receives"
-	if m.Sender == role {
-		verb = "sends"
+// behind is a message behind the last one, if that is what the peer deviates by.
+func (d *deviantStream) behind() []byte {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.kind != extraMessage || d.done || d.at < d.sent {
+		return nil
 	}
-	d.story.add("%s %s %s", p.Roles[role], verb, m.Label)
-	if d.story.steps >= stepsMax {
+	d.done = true
+	d.story.add("%s deviates: a message behind the end", d.protocol.Roles[d.role])
+	return d.relabel(nil)
+}
+
+// Recv implements session.Stream.
+func (d *deviantStream) Recv(ctx context.Context) (message []byte, arrived time.Time, err error) {
+	message, arrived, err = d.Stream.Recv(ctx)
+	if err == nil {
+		d.tell(1-d.role, message)
+	}
+	return message, arrived, err
+}
+
+// TryRecv implements session.Stream.
+func (d *deviantStream) TryRecv() (message []byte, arrived time.Time, ok bool, err error) {
+	message, arrived, ok, err = d.Stream.TryRecv()
+	if ok {
+		d.tell(1-d.role, message)
+	}
+	return message, arrived, ok, err
+}
+
+// tell adds a message to the story, and ends a conversation that has become too long.
+func (d *deviantStream) tell(sender int, message []byte) {
+	if d.story.add("%s sends %s", d.protocol.Roles[sender], spelled(d.protocol, sender, message)) >= stepsMax {
 		d.Stream.Abort(session.Abort{Code: session.AbortCanceled})
 	}
 }
 
+// Observe implements session.Observer.
+func (d *deviantStream) Observe(*session.Protocol, int, int) {}
+
 // Defer implements session.Observer. A conforming peer takes what comes.
-func (d *deviant) Defer(*session.Protocol, int, int) {}
+func (d *deviantStream) Defer(*session.Protocol, int, int) {}
 
 // Ended implements session.Observer.
-func (d *deviant) Ended(p *session.Protocol, role int, err error) {
+func (d *deviantStream) Ended(p *session.Protocol, role int, err error) {
 	if err != nil {
 		d.story.add("%s ends with: %v", p.Roles[role], err)
 	}
@@ -122,7 +196,7 @@ func cut(b []byte) (number uint64, size int) {
 }
 
 // relabel gives a message the number of another label, or of none.
-func (d *deviant) relabel(message []byte) []byte {
+func (d *deviantStream) relabel(message []byte) []byte {
 	number, n := cut(message)
 	other := d.protocol.Messages[d.source.below(len(d.protocol.Messages))].Number
 	if n > 0 && other == number {
@@ -187,7 +261,7 @@ func (d *deviant) field(out []byte, number protowire.Number, typ protowire.Type,
 }
 
 // tooLate is a second longer than any time limit of the protocol.
-func (d *deviant) tooLate() time.Duration {
+func (d *deviantStream) tooLate() time.Duration {
 	wait := time.Minute
 	for i := range d.protocol.Messages {
 		wait = max(wait, d.protocol.Messages[i].Within)

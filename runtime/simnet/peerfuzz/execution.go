@@ -1,11 +1,9 @@
 package peerfuzz
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"runtime/debug"
 	"testing"
 	"testing/synctest"
@@ -21,8 +19,7 @@ type execution struct {
 	role     int // the body's
 	peer     *Peer
 	story    *story
-	before   int    // goroutines of the process
-	own      []byte // what marks those of the bubble in a trace
+	goroutines
 
 	// What the body's goroutines write. It is read when all of them wait.
 	started  bool
@@ -43,15 +40,9 @@ const (
 func newExecution(t *testing.T, p *session.Protocol, role int, way *ways, l literals, input []byte) *execution {
 	s := newSource(input, l)
 	r := &execution{
-		t: t, protocol: p, role: role, story: &story{}, done: make(chan struct{}), before: runtime.NumGoroutine(), own: bubble(trace(false)),
+		t: t, protocol: p, role: role, story: &story{}, done: make(chan struct{}), goroutines: countGoroutines(),
 	}
-	d := &deviant{protocol: p, role: 1 - role, source: s, story: r.story}
-	d.kind, d.at = conforming, 0
-	if len(input) > 0 {
-		d.kind = deviation(s.byte() % byte(deviations))
-		d.at = int(s.byte() % 16)
-	}
-	r.peer = &Peer{protocol: p, source: s, way: way, deviant: d}
+	r.peer = &Peer{protocol: p, source: s, way: way, deviant: newDeviant(1-role, s, r.story, deviations)}
 	return r
 }
 
@@ -81,7 +72,7 @@ func player[S, E any](r *execution, play func(context.Context, *Peer, S) (E, err
 		ctx, cancel := context.WithTimeout(ctx, patience)
 		defer cancel()
 		end, err := play(ctx, r.peer, start)
-		r.owed = errors.Is(err, context.DeadlineExceeded) && !r.peer.deviant.done
+		r.owed = errors.Is(err, context.DeadlineExceeded) && !r.peer.deviant.over()
 		return end, err
 	}
 }
@@ -97,19 +88,20 @@ func (r *execution) judge() {
 		r.fail("the body has not returned a day after it was called, in virtual time, though its session is over:\n%s", r.others())
 		return
 	}
-	// What the body has set going may come to its end.
-	time.Sleep(grace)
-	synctest.Wait()
+	pass(grace)
 	if fault := r.fault(); fault != "" {
 		r.fail("%s", fault)
 		return
 	}
-	if runtime.NumGoroutine() <= r.before {
-		return
-	}
-	if left := r.others(); len(left) > 0 {
+	if left := r.left(); len(left) > 0 {
 		r.fail("the body has returned, and left goroutines behind that wait:\n%s", left)
 	}
+}
+
+// pass lets virtual time pass, so that what was set going may come to its end.
+func pass(wait time.Duration) {
+	time.Sleep(wait)
+	synctest.Wait()
 }
 
 // fault is what is wrong with how the body ended, "" if nothing is.
@@ -131,7 +123,7 @@ func (r *execution) fault() string {
 		return fmt.Sprintf("the body returned no error, and has not finished: %v", r.result)
 	case r.err != nil && r.broken && !errors.As(r.err, &peer):
 		return fmt.Sprintf("the body got a *session.PeerError, and returned an error that does not wrap it: %v", r.err)
-	case errors.As(r.result, &peer) && !peer.Remote && !r.peer.deviant.done:
+	case errors.As(r.result, &peer) && !peer.Remote && !r.peer.deviant.over():
 		return fmt.Sprintf("the peer kept to the protocol, and was refused; is a predicate not pure? %v", r.result)
 	}
 	return ""
@@ -140,39 +132,4 @@ func (r *execution) fault() string {
 func (r *execution) fail(format string, args ...any) {
 	r.t.Helper()
 	r.t.Errorf("peerfuzz: %s %s: %s\n%s", r.protocol.Name, r.protocol.Roles[r.role], fmt.Sprintf(format, args...), r.story)
-}
-
-// trace is the stack of this goroutine, or of all.
-func trace(all bool) []byte {
-	buf := make([]byte, 1<<12)
-	for {
-		n := runtime.Stack(buf, all)
-		if n < len(buf) || !all {
-			return buf[:n]
-		}
-		buf = make([]byte, 2*len(buf))
-	}
-}
-
-// bubble is "synctest bubble 7" of a goroutine's trace.
-func bubble(trace []byte) []byte {
-	line, _, _ := bytes.Cut(trace, []byte("\n"))
-	i := bytes.Index(line, []byte("synctest bubble "))
-	if i < 0 {
-		return nil
-	}
-	return bytes.TrimRight(line[i:], "]:\n")
-}
-
-// others are the traces of the bubble's goroutines, without those that the test itself has.
-func (r *execution) others() []byte {
-	var found [][]byte
-	for i, g := range bytes.Split(trace(true), []byte("\n\n")) {
-		line, _, _ := bytes.Cut(g, []byte("\n"))
-		ours := r.own != nil && bytes.HasSuffix(line, append(bytes.Clone(r.own), "]:"...))
-		if i > 0 && ours && !bytes.Contains(g, []byte("testing/synctest.Test")) {
-			found = append(found, g)
-		}
-	}
-	return bytes.Join(found, []byte("\n\n"))
 }

@@ -9,18 +9,20 @@ import (
 )
 
 // literals are the numbers and texts that stand in the predicates and conditions of a
-// protocol: what a value is compared with.
+// protocol, or of several: what a value is compared with.
 type literals struct {
 	ints  []int64
 	texts []string
 }
 
-func literalsOf(p *session.Protocol) (l literals) {
-	for _, m := range p.Messages {
-		l.scan(m.Where)
-	}
-	for _, s := range p.States {
-		l.scan(s.If)
+func literalsOf(protocols ...*session.Protocol) (l literals) {
+	for _, p := range protocols {
+		for _, m := range p.Messages {
+			l.scan(m.Where)
+		}
+		for _, s := range p.States {
+			l.scan(s.If)
+		}
 	}
 	return l
 }

@@ -2,9 +2,7 @@ package peerfuzz
 
 import (
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/sessgen/sessgen/runtime/session"
 )
@@ -144,28 +142,3 @@ func (w *ways) from(message int) int { return w.distance[w.protocol.Messages[mes
 
 // returns reports whether the place that the message leaves can be reached again behind it.
 func (w *ways) returns(message int) bool { return w.loops[message] }
-
-// story is what happened in a run, for people.
-type story struct {
-	lines []string
-	steps int
-}
-
-// storyMax bounds how many steps are shown: the last ones.
-const storyMax = 40
-
-func (s *story) add(format string, args ...any) {
-	s.steps++
-	s.lines = append(s.lines, fmt.Sprintf(format, args...))
-	if len(s.lines) > storyMax {
-		s.lines = s.lines[1:]
-	}
-}
-
-func (s *story) String() string {
-	text := strings.Join(s.lines, "\n\t")
-	if s.steps > len(s.lines) {
-		text = fmt.Sprintf("… %d steps before\n\t%s", s.steps-len(s.lines), text)
-	}
-	return "the conversation:\n\t" + text
-}

@@ -3,6 +3,7 @@ package peerfuzz
 import (
 	"errors"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -68,6 +69,32 @@ func TestSent(t *testing.T) {
 	require.ErrorIs(t, err, over)
 }
 
+// A message is told as the schema would have it, whatever it is.
+func TestSpelled(t *testing.T) {
+	p := &session.Protocol{
+		Name: "p.P", Roles: [2]string{"A", "B"},
+		Messages: []session.Message{
+			{Label: "All", Params: []string{"a bool", "b int", "c uint32", "d float32", "e float64", "f string", "g []byte", "h []int", "i Mood", "j *S"}},
+			{Label: "Back", Number: 1, Sender: 1},
+		},
+	}
+	payload := "\x00\x08\x01\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x18\x05\x25\x00\x00\x80?\x29\x00\x00\x00\x00\x00\x00\xe0?2\x02hi:\x03abc\x42\x01\x05\x48\x02"
+	for message, want := range map[string]string{
+		payload:               `All(a: true, b: -1, c: 5, d: 1, e: 0.5, f: "hi", g: {3 bytes}, h: {1 bytes}, i: {2}, j: {})`,
+		"\x00":                `All(a: false, b: 0, c: 0, d: 0, e: 0, f: "", g: {}, h: {}, i: {}, j: {})`,
+		"\x00\x32\x05h":       "All with a payload that is no encoding: 320568",
+		"\x01":                "Back, which is not its own to send",
+		"\x07":                "a message of the label 7, which there is not",
+		"":                    "a message without a label",
+		"\xff\xff":            "a message without a label",
+		"\x00\x32\x46" + long: `All(a: false, b: 0, c: 0, d: 0, e: 0, f: "` + long[:60] + `…", g: {}, h: {}, i: {}, j: {})`,
+	} {
+		require.Equal(t, want, spelled(p, 0, []byte(message)))
+	}
+}
+
+var long = strings.Repeat("x", 70)
+
 func TestFit(t *testing.T) {
 	for _, v := range []int64{math.MinInt64, -7, 0, 3, math.MaxInt64} {
 		for _, r := range [][2]int64{{0, 0}, {-3, 4}, {0, math.MaxUint32}, {math.MinInt64, math.MaxInt64}, {math.MinInt32, math.MaxInt32}} {
@@ -123,9 +150,10 @@ func FuzzValues(f *testing.F) {
 func FuzzDeviations(f *testing.F) {
 	f.Add([]byte("\x05abcdefgh"), []byte("\x00\x08\x05\x12\x02hi\x1d\x00\x00\x00\x00\x21\x00\x00\x00\x00\x00\x00\x00\x00"))
 	f.Fuzz(func(t *testing.T, data, message []byte) {
-		d := &deviant{protocol: loop, source: newSource(data, literals{})}
+		d := &deviantStream{protocol: loop, deviant: &deviant{source: newSource(data, literals{})}}
 		before := string(message)
 		_, _ = d.spoil(message), d.revalue(message)
+		_, _ = spelled(loop, 0, message), spelled(loop, 1, message)
 		if other := d.relabel(message); len(message) > 0 && message[0] < 0x80 && other[0] == message[0] {
 			t.Fatalf("%x is relabelled as %x", message, other)
 		}

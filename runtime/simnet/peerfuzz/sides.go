@@ -22,14 +22,12 @@ func (c *peerConn) OpenStream(ctx context.Context, p *session.Protocol, note []b
 	if err != nil {
 		return nil, err
 	}
-	c.r.peer.deviant.Stream = s
-	return c.r.peer.deviant, nil
+	return &deviantStream{s, c.r.peer.deviant, p}, nil
 }
 
 func (c peerSide) Handle(p *session.Protocol, serve func(context.Context, session.Stream)) {
 	c.Registrar.Handle(p, func(ctx context.Context, s session.Stream) {
-		c.r.peer.deviant.Stream = s
-		serve(ctx, c.r.peer.deviant)
+		serve(ctx, &deviantStream{s, c.r.peer.deviant, p})
 	})
 }
 

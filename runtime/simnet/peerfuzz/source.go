@@ -159,6 +159,11 @@ func (s *source) duration() time.Duration {
 	return units[s.byte()%4] * time.Duration(s.integer())
 }
 
+// wait draws how long something takes: from a microsecond to an hour.
+func (s *source) wait() time.Duration {
+	return time.Duration(fit(int64(s.duration()), int64(time.Microsecond), int64(time.Hour)))
+}
+
 // seeInt keeps an integer to draw again.
 func (s *source) seeInt(v int64) {
 	for _, known := range s.ints {

@@ -21,7 +21,7 @@ func Second[S1, E1, S2, E2 any](
 	f *testing.F, p *session.Protocol, subject Body[S2, E2], register func(session.Registrar, Body[S2, E2]),
 	run func(context.Context, session.Conn, Body[S1, E1]) error, play func(context.Context, *Peer, S1) (E1, error),
 ) {
-	target(f, p, 1, subject != nil, func(r *execution) {
+	bodyTarget(f, p, 1, subject != nil, func(r *execution) {
 		conn, srv := session.Pipe()
 		register(subjectSide{srv, r}, guard(r, subject))
 		_ = run(context.Background(), &peerConn{conn, r}, player(r, play))
@@ -35,7 +35,7 @@ func First[S1, E1, S2, E2 any](
 	f *testing.F, p *session.Protocol, subject Body[S1, E1], run func(context.Context, session.Conn, Body[S1, E1]) error,
 	register func(session.Registrar, Body[S2, E2]), play func(context.Context, *Peer, S2) (E2, error),
 ) {
-	target(f, p, 0, subject != nil, func(r *execution) {
+	bodyTarget(f, p, 0, subject != nil, func(r *execution) {
 		conn, srv := session.Pipe()
 		register(peerSide{srv, r}, player(r, play))
 		go func() { _ = run(context.Background(), &subjectConn{conn, r}, guard(r, subject)) }()
@@ -46,28 +46,34 @@ func First[S1, E1, S2, E2 any](
 // spin is how long, on a real clock, an execution may take: then it runs in circles.
 const spin = time.Minute
 
-func target(f *testing.F, p *session.Protocol, role int, set bool, play func(*execution)) {
+// bodyTarget is target for a role of a protocol.
+func bodyTarget(f *testing.F, p *session.Protocol, role int, set bool, play func(*execution)) {
+	way := newWays(p)
+	target(f, p.Name+" "+p.Roles[role], set, deviations, literalsOf(p), func(t *testing.T, l literals, input []byte) {
+		r := newExecution(t, p, role, way, l, input)
+		play(r)
+		r.judge()
+	})
+}
+
+// target plays each input in a bubble of its own.
+func target(f *testing.F, subject string, set bool, kinds deviation, l literals, play func(*testing.T, literals, []byte)) {
 	if !set {
 		f.Skipf("nothing to play against: set %s in a test file", strings.Replace(f.Name(), "Fuzz", "Fuzzed", 1))
 	}
-	for _, input := range seeds() {
+	for _, input := range seeds(kinds) {
 		f.Add(input)
 	}
-	way, texts := newWays(p), literalsOf(p)
 	f.Fuzz(func(t *testing.T, input []byte) {
-		watchdog := time.AfterFunc(spin, func() { panic("peerfuzz: the body of " + p.Name + " " + p.Roles[role] + " runs in circles") })
+		watchdog := time.AfterFunc(spin, func() { panic("peerfuzz: " + subject + " runs in circles") })
 		defer watchdog.Stop()
-		synctest.Test(t, func(t *testing.T) {
-			r := newExecution(t, p, role, way, texts, input)
-			play(r)
-			r.judge()
-		})
+		synctest.Test(t, func(t *testing.T) { play(t, l, input) })
 	})
 }
 
 // seeds are the inputs that every run of the tests plays: conversations that keep
 // to the protocol, and each deviation in each of the first messages.
-func seeds() (inputs [][]byte) {
+func seeds(kinds deviation) (inputs [][]byte) {
 	random := rand.New(rand.NewPCG(1, 1))
 	input := func(kind deviation, at, length int) []byte {
 		b := []byte{byte(kind), byte(at)}
@@ -80,7 +86,7 @@ func seeds() (inputs [][]byte) {
 	for i := range 64 {
 		inputs = append(inputs, input(conforming, 0, 16*i))
 	}
-	for kind := conforming + 1; kind < deviations; kind++ {
+	for kind := conforming + 1; kind < kinds; kind++ {
 		for at := range 6 {
 			inputs = append(inputs, input(kind, at, 0), input(kind, at, 20), input(kind, at, 60))
 		}

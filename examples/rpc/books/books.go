@@ -1,4 +1,5 @@
-package main
+// Package books keeps a ledger in memory.
+package books
 
 import (
 	"context"
@@ -10,22 +11,23 @@ import (
 	"github.com/sessgen/sessgen/runtime/rpc"
 )
 
-// slow is an account that takes as long as one lets it.
-const slow = "slow"
+// Slow is an account that takes as long as one lets it.
+const Slow = "slow"
 
-// books serve the ledger from memory.
-type books struct {
+// Books serve the ledger.
+type Books struct {
 	mu    sync.Mutex
 	lines map[string][]ledger.Line
 	moves uint64
 }
 
-var _ ledger.LedgerServer = (*books)(nil)
+var _ ledger.LedgerServer = (*Books)(nil)
 
-func newBooks() *books { return &books{lines: make(map[string][]ledger.Line)} }
+// New makes books without a line.
+func New() *Books { return &Books{lines: make(map[string][]ledger.Line)} }
 
 // balance is what an account holds. b.mu is held.
-func (b *books) balance(account string) (cents int64) {
+func (b *Books) balance(account string) (cents int64) {
 	for _, line := range b.lines[account] {
 		cents += line.Cents
 	}
@@ -33,8 +35,8 @@ func (b *books) balance(account string) (cents int64) {
 }
 
 // Get implements ledger.LedgerServer.
-func (b *books) Get(ctx context.Context, account string) (cents int64, err error) {
-	if account == slow {
+func (b *Books) Get(ctx context.Context, account string) (cents int64, err error) {
+	if account == Slow {
 		<-ctx.Done()
 		return 0, ctx.Err()
 	}
@@ -47,7 +49,7 @@ func (b *books) Get(ctx context.Context, account string) (cents int64, err error
 }
 
 // Move implements ledger.LedgerServer. That the accounts differ and cents is positive, it need not check.
-func (b *books) Move(_ context.Context, from, to string, cents int64) (id uint64, err error) {
+func (b *Books) Move(_ context.Context, from, to string, cents int64) (id uint64, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if has := b.balance(from); has < cents {
@@ -60,7 +62,7 @@ func (b *books) Move(_ context.Context, from, to string, cents int64) (id uint64
 }
 
 // History implements ledger.LedgerServer.
-func (b *books) History(_ context.Context, account string, send func(line ledger.Line) error) error {
+func (b *Books) History(_ context.Context, account string, send func(line ledger.Line) error) error {
 	b.mu.Lock()
 	lines := slices.Clone(b.lines[account])
 	b.mu.Unlock()
@@ -73,7 +75,7 @@ func (b *books) History(_ context.Context, account string, send func(line ledger
 }
 
 // Import implements ledger.LedgerServer. A line's text is its account.
-func (b *books) Import(_ context.Context, items iter.Seq2[ledger.Line, error]) (count int, err error) {
+func (b *Books) Import(_ context.Context, items iter.Seq2[ledger.Line, error]) (count int, err error) {
 	var lines []ledger.Line
 	for line, err := range items {
 		if err != nil {
@@ -90,7 +92,7 @@ func (b *books) Import(_ context.Context, items iter.Seq2[ledger.Line, error]) (
 }
 
 // Audit implements ledger.LedgerServer.
-func (b *books) Audit(_ context.Context, items iter.Seq2[ledger.Line, error], send func(total int64) error) error {
+func (b *Books) Audit(_ context.Context, items iter.Seq2[ledger.Line, error], send func(total int64) error) error {
 	var totals []int64
 	var total int64
 	for line, err := range items {
