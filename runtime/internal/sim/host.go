@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"encoding/binary"
 	"fmt"
 	"net/netip"
 
@@ -212,15 +213,22 @@ func (w *world) config() conn.Config {
 const maxMessage = 1 << 20
 
 // driver makes one end's handshake.
-func (w *world) driver(dials bool) handshake.Driver {
+func (w *world) driver(p *peer) handshake.Driver {
+	dials := p.dials
 	if w.tls != nil {
 		return w.tls(dials)
 	}
+	d := &w.random
+	if w.apart {
+		own := roll(w.o.Seed, 9, binary.BigEndian.Uint64(p.id[:]), uint64(p.begun))
+		d = &own
+		p.begun++
+	}
 	if w.o.Lane == Stub {
-		return &stubDriver{client: dials, half: w.random.next()}
+		return &stubDriver{client: dials, half: d.next()}
 	}
 	var half [handshake.KeyHalfLen]byte
-	w.random.fill(half[:])
+	d.fill(half[:])
 	if dials {
 		return handshake.NewPlainClient(half)
 	}

@@ -44,6 +44,7 @@ type peer struct {
 	carried    int           // bytes of streams in all packets that were sent
 	firedAt    mono.Time     // when its timer fired last, and how often it did then
 	fires      int
+	begun      int // handshakes
 	buffers    conn.View
 }
 
@@ -146,7 +147,7 @@ func (p *peer) event(e conn.Event) {
 	w := p.w
 	switch e.Kind {
 	case conn.EventStart:
-		p.driver = w.driver(p.dials)
+		p.driver = w.driver(p)
 		p.say(p.driver.Start(bytes.Clone(e.Data)))
 	case conn.EventHandshake:
 		p.say(p.driver.Handle(e.Level, bytes.Clone(e.Data)))

@@ -147,16 +147,34 @@ func (h *stateHasher) addMap(v reflect.Value) {
 	}
 }
 
-// state is the number of a world whose network is in the given hands.
-func (w *world) state(network []*flight, budgets ...int) uint64 {
+// addTombs takes in the answers that an endpoint still gives for connections that are over.
+func (h *stateHasher) addTombs(queue reflect.Value) {
+	for i := range queue.Len() {
+		if t := queue.Index(i).Elem(); t.FieldByName("until").Int() > int64(h.now) {
+			h.add(t)
+		}
+	}
+}
+
+// state makes numbers of a world whose network is in the given hands. What was drawn so far does not count: what is
+// drawn from now on are names that nothing has yet, and another draw is another name.
+func (w *world) state(network []*flight) (s state) {
 	h := stateHasher{now: w.now, seen: map[uintptr]int{}}
+	// The ends of connections are a bag, like the network: which came up first says nothing.
+	var bag uint64
 	for _, p := range w.peers {
-		h.number(uint64(p.index))
+		h := stateHasher{now: w.now, seen: map[uintptr]int{}}
+		h.sum = mix(uint64(p.host.index), p.id[:])
 		h.add(reflect.ValueOf([]bool{p.connected, p.closing, p.closed, p.buried, p.openMore}))
 		if !p.buried {
 			h.add(reflect.ValueOf(p.core).Elem())
 			h.add(reflect.ValueOf(p.driver))
 		}
+		bag += h.sum
+	}
+	h.number(bag)
+	for _, host := range w.hosts {
+		h.addTombs(reflect.ValueOf(host.table).Elem().FieldByName("tombs").FieldByName("queue"))
 	}
 	for _, s := range w.sessions {
 		for role, e := range s.ends {
@@ -168,17 +186,20 @@ func (w *world) state(network []*flight, budgets ...int) uint64 {
 			h.add(reflect.ValueOf([]bool{e.full, e.empty, e.atEnd, e.saidAll}))
 		}
 	}
-	// The network is a bag: what is in it, in no order.
-	var bag uint64
+	s.machines = h.sum
 	for _, f := range network {
-		bag += mix(mix(uint64(f.to.index), []byte(f.source.String())), f.data)
+		s.network += f.number()
 	}
-	h.number(bag)
-	h.number(w.random.state)
-	for _, b := range budgets {
-		h.number(uint64(b))
-	}
-	return h.sum
+	return s
+}
+
+// state is of a world: its machines and programs, and its network, which is a bag: what is in it, in no order.
+type state struct{ machines, network uint64 }
+
+func (s state) number() uint64 { return mix(s.machines, binary.BigEndian.AppendUint64(nil, s.network)) }
+
+func (f *flight) number() uint64 {
+	return mix(mix(uint64(f.to.index), []byte(f.source.String())), f.data)
 }
 
 // The number of a state tells apart what behaves differently, and nothing else.

@@ -54,8 +54,10 @@ type world struct {
 	tls      func(dials bool) handshake.Driver // of the lane of that name
 	// A test may have a hand in a run: script changes what the programs of a session do, fate decides what becomes of a
 	// datagram, by its number in its direction: how many copies arrive, and how much later than others.
-	script  func(s *session)
-	fate    func(number int, from, to *host, data []byte) (copies int, late time.Duration)
+	script func(s *session)
+	fate   func(number int, from, to *host, data []byte) (copies int, late time.Duration)
+	// apart: each handshake draws from dice of its own, so that the order in which things happen changes no key.
+	apart   bool
 	events  int
 	logging bool
 }
