@@ -23,13 +23,14 @@ type link struct {
 	shard *shard
 	id    endpoint.ID
 	inbox inbox
-	dials netip.AddrPort // where a dialing end's peer is; not valid at a listening end
+	dials bool // this is the dialing end
 	// values is the parent of the contexts of sessions that the peer opens; nil at the dialing end.
 	values context.Context
 
 	mu      sync.Mutex
 	machine *conn.Conn
-	peer    netip.AddrPort // of a listening end's, it may change
+	peer    netip.AddrPort // a listening end's may change, another one is read without the lock
+	source  netip.Addr     // from where a dialing end's datagrams leave, where it is known: see roam
 	tls     *tls.Config    // nil in plaintext
 	shaking *shaking       // nil once the handshake is over
 	state   *tls.ConnectionState
@@ -171,13 +172,13 @@ func (l *link) wantWrite() {
 
 // seal takes what the machine has to send, at most a batch of it. It returns nil if
 // that is nothing, or if another goroutine is writing, who will look again. l.mu is held.
-func (l *link) seal() *udp.Batch {
+func (l *link) seal(at mono.Time) *udp.Batch {
 	if l.writing {
 		l.again = true
 		return nil
 	}
 	b := l.shard.spare.take()
-	for at := now(); !b.Full(); {
+	for !b.Full() {
 		datagram, to, ok := l.machine.PollTransmit(at, b.Next())
 		if !ok {
 			break
@@ -195,7 +196,9 @@ func (l *link) seal() *udp.Batch {
 // transmit lets go of the lock and writes what the machine has to send, up to a
 // batch. What is left, or comes meanwhile, is for the pump.
 func (l *link) transmit() {
-	b := l.seal()
+	at := now()
+	l.roam(at)
+	b := l.seal(at)
 	l.unlock()
 	if b == nil {
 		return
@@ -211,7 +214,7 @@ func (l *link) transmitReading() {
 		l.shard.pump.add(l)
 		return
 	}
-	b := l.seal()
+	b := l.seal(now())
 	l.unlock()
 	if b == nil {
 		return
@@ -252,7 +255,9 @@ func (l *link) pump() {
 		l.writing = false
 	}
 	l.retryBudgets()
-	b := l.seal()
+	at := now()
+	l.roam(at)
+	b := l.seal(at)
 	if b == nil {
 		if l.over && !l.writing {
 			l.remove()

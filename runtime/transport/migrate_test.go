@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sessgen/sessgen/runtime/internal/packet"
 )
 
 // nat stands between one client and a server, like a router that forgets what it has mapped: the server then sees the
@@ -23,12 +25,27 @@ type nat struct {
 	client netip.AddrPort
 	back   *net.UDPConn
 	backs  []*net.UDPConn
+	ids    map[netip.AddrPort]map[packet.ID]bool // of SHORT packets that passed, either way, by where the server saw the client
+}
+
+// pass notes a datagram. n.mu is held.
+func (n *nat) pass(back *net.UDPConn, datagram []byte) {
+	id, ok := packet.DstID(datagram)
+	if !ok || packet.IsLong(datagram) {
+		return
+	}
+	at := back.LocalAddr().(*net.UDPAddr).AddrPort()
+	if n.ids[at] == nil {
+		n.ids[at] = map[packet.ID]bool{}
+	}
+	n.ids[at][id] = true
 }
 
 func startNAT(t testing.TB, server string) *nat {
 	front, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	require.NoError(t, err)
 	n := &nat{t: t, addr: front.LocalAddr().String(), server: net.UDPAddrFromAddrPort(netip.MustParseAddrPort(server)), front: front}
+	n.ids = map[netip.AddrPort]map[packet.ID]bool{}
 	n.rebind("127.0.0.1")
 	n.relays.Go(func() {
 		buf := make([]byte, 1<<16)
@@ -39,6 +56,7 @@ func startNAT(t testing.TB, server string) *nat {
 			}
 			n.mu.Lock()
 			n.client = from
+			n.pass(n.back, buf[:size])
 			_, _ = n.back.Write(buf[:size])
 			n.mu.Unlock()
 		}
@@ -86,6 +104,7 @@ func (n *nat) rebind(ip string) {
 			}
 			n.mu.Lock()
 			to := n.client
+			n.pass(back, buf[:size])
 			n.mu.Unlock()
 			_, _ = n.front.WriteToUDPAddrPort(buf[:size], to)
 		}
@@ -122,6 +141,48 @@ func TestClientMoves(t *testing.T) {
 	}
 	stats := srv.Stats()
 	require.EqualValues(t, 4, stats.Moves)
+	require.NoError(t, finish(bounded(t), s))
+	require.NoError(t, c.Close(bounded(t)))
+}
+
+// TestClientRoams has the system send from another address, as it does in another network: the client notices when it has
+// been silent for a second, and no connection id is seen at both addresses.
+func TestClientRoams(t *testing.T) {
+	clean(t)
+	srv := echoServer(t)
+	n := startNAT(t, srv.addr)
+	c, err := Dial(bounded(t), n.addr, WithPlaintext(), WithOwnSocket())
+	require.NoError(t, err)
+	s := open(t, c, echoes)
+	require.NoError(t, exchange(bounded(t), s, []byte("here")))
+
+	locate := func(ip string) { // nothing of before is remembered
+		addr := netip.MustParseAddr(ip)
+		c.link.mu.Lock()
+		c.link.shard.sources = &sources{ask: func(netip.AddrPort) netip.Addr { return addr }}
+		c.link.unlock()
+	}
+	located := func() string {
+		c.link.mu.Lock()
+		defer c.link.unlock()
+		return c.link.source.String()
+	}
+	locate("127.0.0.1")
+	require.Eventually(t, func() bool { return located() == "127.0.0.1" }, time.Minute, 10*time.Millisecond)
+	first := netip.MustParseAddrPort(n.back.LocalAddr().String())
+
+	locate("127.0.0.2")
+	n.rebind("127.0.0.2")
+	second := netip.MustParseAddrPort(n.back.LocalAddr().String())
+	require.Eventually(t, func() bool { return exchange(bounded(t), s, []byte("there")) == nil && srv.Stats().Moves == 1 }, time.Minute, time.Second)
+	require.Equal(t, "127.0.0.2", located())
+	n.mu.Lock()
+	require.NotEmpty(t, n.ids[first])
+	require.Len(t, n.ids[second], 2)
+	for id := range n.ids[second] {
+		require.NotContains(t, n.ids[first], id)
+	}
+	n.mu.Unlock()
 	require.NoError(t, finish(bounded(t), s))
 	require.NoError(t, c.Close(bounded(t)))
 }

@@ -29,6 +29,7 @@ type shard struct {
 	workers workers
 	// refusals counts what the listening end's handshakes came to.
 	refusals refusals
+	sources  *sources       // of the dialing end
 	journal  journal        // the listening end's
 	running  sync.WaitGroup // the two goroutines, and the workers while there are some
 }
@@ -43,7 +44,7 @@ const (
 
 // startShard starts a shard on the socket, whose owner it becomes.
 func startShard(sock *udp.Socket, serving *serving) *shard {
-	s := &shard{sock: sock, serving: serving}
+	s := &shard{sock: sock, serving: serving, sources: newSources()}
 	config := endpoint.Config{Draw: draw}
 	if serving != nil {
 		s.journal = journal{out: serving.ln.config.logger, running: &s.running}

@@ -49,7 +49,7 @@ func (t *table) to(addr netip.AddrPort) (links []*link) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for l := range t.links {
-		if l.dials == addr {
+		if l.dials && l.peer == addr {
 			links = append(links, l)
 		}
 	}

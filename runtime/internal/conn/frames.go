@@ -112,9 +112,9 @@ func (c *Conn) handleFrame(now mono.Time, level handshake.Level, f *packet.Frame
 	case packet.PathChallenge:
 		c.heardChallenge(f.Data)
 	case packet.PathResponse:
-		c.heardResponse(f.Data)
+		c.heardResponse(now, f.Data)
 	case packet.NewConnectionID:
-		return c.heardNewID(f)
+		return c.heardNewID(now, f)
 	case packet.RetireConnectionID:
 		return c.heardRetire(f.ID)
 	case packet.GoAway:

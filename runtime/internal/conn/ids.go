@@ -200,7 +200,7 @@ func (c *Conn) retireFate(number uint32, acked bool) {
 }
 
 // heardNewID takes in an id that the peer gives.
-func (c *Conn) heardNewID(f *packet.Frame) error {
+func (c *Conn) heardNewID(now mono.Time, f *packet.Frame) error {
 	i := &c.ids
 	switch {
 	// RFC 9000 §19.15: "Receiving a value in the Retire Prior To field that is greater than that in the Sequence Number
@@ -226,7 +226,7 @@ func (c *Conn) heardNewID(f *packet.Frame) error {
 		c.dropSpare()
 	}
 	if i.hasSpare && i.peer.number < i.priorTo {
-		c.useSpare()
+		c.useSpare(now)
 	}
 	switch {
 	case !i.see(given.number):
@@ -247,7 +247,7 @@ func (c *Conn) heardNewID(f *packet.Frame) error {
 		}
 	}
 	if i.hasSpare && i.peer.number < i.priorTo {
-		c.useSpare()
+		c.useSpare(now)
 	}
 	return nil
 }
@@ -303,11 +303,14 @@ func (i *ids) unsent(number uint32) bool {
 }
 
 // useSpare goes on under the peer's spare id.
-func (c *Conn) useSpare() {
+func (c *Conn) useSpare(now mono.Time) {
 	i := &c.ids
-	old := i.peer.number
+	old := i.peer
 	i.peer, i.spare, i.hasSpare, i.shown = i.spare, peerID{}, false, 0
-	c.retire(old)
+	c.retire(old.number)
+	if c.tracer != nil {
+		c.tracer.Renamed(now, old.id, i.peer.id)
+	}
 	if !c.client {
 		return
 	}
@@ -348,10 +351,10 @@ func (c *Conn) expect(own uint32) {
 }
 
 // follow goes on, at a listening end, under the id that answers packets to the own one: they come from the peer's address now.
-func (c *Conn) follow(own uint32) {
+func (c *Conn) follow(now mono.Time, own uint32) {
 	if i := &c.ids; own != i.answers && i.hasSpare {
 		i.answers = own
-		c.useSpare()
+		c.useSpare(now)
 	}
 }
 
@@ -367,8 +370,9 @@ func (c *Conn) idsTalk() bool {
 
 // checkIDs says what is wrong with the ids.
 func (c *Conn) checkIDs() string {
+	var room [activeIDs]packet.ID
 	i := &c.ids
-	switch hear := c.IDs(nil); {
+	switch hear := c.IDs(room[:0]); {
 	case len(hear) == 0:
 		return "this end hears at no connection id"
 	case len(hear) == activeIDs && hear[0] == hear[1]:

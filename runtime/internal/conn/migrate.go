@@ -55,7 +55,7 @@ func (c *Conn) arrived(now mono.Time, number uint64, highest bool) {
 		}
 		if highest {
 			c.expect(c.ids.at)
-			c.follow(c.ids.at)
+			c.follow(now, c.ids.at)
 		}
 	case c.from == m.addr:
 		if m.number = max(m.number, number); highest {
@@ -168,11 +168,11 @@ func (c *Conn) heardChallenge(data []byte) {
 
 // heardResponse moves the connection, if the address that it seems to have moved to is the peer's. RFC 9000 §8.2.3: "A PATH_RESPONSE frame received on
 // any network path validates the path on which the PATH_CHALLENGE was sent."
-func (c *Conn) heardResponse(data []byte) {
+func (c *Conn) heardResponse(now mono.Time, data []byte) {
 	m := &c.moving
 	for i := range m.challenges {
 		if subtle.ConstantTimeCompare(m.sent[i][:], data) == 1 {
-			c.move()
+			c.move(now)
 			return
 		}
 	}
@@ -180,11 +180,11 @@ func (c *Conn) heardResponse(data []byte) {
 
 // move goes on at the new address. RFC 9000 §9.4: "Because port-only changes are commonly the result of NAT rebinding or
 // other middlebox activity, the endpoint MAY instead retain its congestion control state and round-trip estimate in those cases".
-func (c *Conn) move() {
+func (c *Conn) move(now mono.Time) {
 	to := c.moving.path
 	to.validated = true
 	old := c.path.addr
-	c.follow(c.moving.id)
+	c.follow(now, c.moving.id)
 	c.path, c.moving = to, moving{}
 	c.stats.Moves++
 	c.events.push(Event{Kind: EventMoved, Addr: to.addr})
@@ -212,7 +212,7 @@ func (c *Conn) Migrate(now mono.Time) {
 		return
 	}
 	if c.ids.hasSpare {
-		c.useSpare()
+		c.useSpare(now)
 	}
 	c.stats.Moves++
 	c.forgetPath()

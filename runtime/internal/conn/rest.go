@@ -19,6 +19,9 @@ func (c *Conn) restAt() mono.Time {
 	return max(c.activeAt, c.elicitedAt).Add(restTime)
 }
 
+// Silent reports whether nothing has come for so long, on a connection that is up, or has stayed without an answer.
+func (c *Conn) Silent(now mono.Time) bool { return c.confirmed && now >= c.activeAt.Add(restTime) }
+
 // rest gives up the memory that only an active connection needs: ciphers, of which the secrets stay,
 // and the buffers, rings and records that are kept for what comes next. The next packet makes the
 // ciphers anew, also one that is forged: at most once a restTime.

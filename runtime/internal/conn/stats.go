@@ -17,7 +17,7 @@ type Stats struct {
 	// are packets that were taken for lost and had arrived.
 	PacketsRepeated, SpuriousLosses uint64
 
-	// Moves are how often the peer's address changed, and was validated.
+	// Moves are how often the peer's address changed, and was validated; at a dialing end, how often its own did (see Migrate).
 	Moves uint64
 
 	BytesInFlight, CongestionWindow, PTOCount int

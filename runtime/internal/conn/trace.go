@@ -18,6 +18,8 @@ type Tracer interface {
 	Dropped(now mono.Time, size int, why DropReason)
 	// Lost tells of a packet that is taken for lost.
 	Lost(now mono.Time, level handshake.Level, number uint64)
+	// Renamed tells that packets go to another of the peer's ids from now on.
+	Renamed(now mono.Time, old, id packet.ID)
 	// Metrics tells how the path is, when that may have changed.
 	Metrics(now mono.Time, m Metrics)
 }

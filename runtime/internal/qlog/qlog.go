@@ -184,6 +184,15 @@ func (t *Trace) Lost(now mono.Time, level handshake.Level, number uint64) {
 	})
 }
 
+// Renamed implements conn.Tracer.
+func (t *Trace) Renamed(now mono.Time, old, id packet.ID) {
+	t.event(now, "connectivity:connection_id_updated", func(b []byte) []byte {
+		b = appendHex(append(b, `"owner":"remote","old":"`...), old[:])
+		b = appendHex(append(b, `","new":"`...), id[:])
+		return append(b, '"')
+	})
+}
+
 // Metrics implements conn.Tracer.
 func (t *Trace) Metrics(now mono.Time, m conn.Metrics) {
 	if m == t.last {

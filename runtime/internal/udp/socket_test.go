@@ -110,6 +110,11 @@ func TestInterrupt(t *testing.T) {
 	require.Equal(t, FaultInterrupted, FaultOf(to.ReadBatch(in)))
 }
 
+func TestSourceFor(t *testing.T) {
+	require.Equal(t, netip.MustParseAddr("127.0.0.1"), SourceFor(netip.MustParseAddrPort("127.0.0.1:9")))
+	require.Equal(t, netip.MustParseAddr("127.0.0.1"), SourceFor(netip.MustParseAddrPort("[::ffff:127.0.0.1]:9")))
+}
+
 func TestClosed(t *testing.T) {
 	s := listen(t)
 	b := NewBatch(1, 100)
