@@ -27,7 +27,7 @@ func (l *link) settle() {
 			}
 			l.logUp()
 			if l.trace != nil {
-				l.trace.State(now(), "connected")
+				l.trace.Connected(now())
 			}
 			signalAll(l.waiters)
 			if l.shard.serving != nil {

@@ -26,7 +26,8 @@ func appendHeader(b []byte, kind string, number uint64) []byte {
 	return append(b, '}')
 }
 
-// frameNames are the frames that RFC 9000 has too, by the names of the drafts. Others keep ours, in the same style.
+// frameNames are the frames that RFC 9000 has too, by the names of the drafts. Others keep ours, in the same style: STREAM_ABORT
+// ends both directions and knows no final size, so it is no reset_stream.
 var frameNames = map[packet.FrameType]string{
 	packet.Padding: "padding", packet.Ping: "ping", packet.Ack: "ack", packet.AckECN: "ack", packet.Crypto: "crypto", packet.NewToken: "new_token",
 	packet.Stream: "stream", packet.MaxData: "max_data", packet.MaxStreamData: "max_stream_data",
@@ -34,7 +35,7 @@ var frameNames = map[packet.FrameType]string{
 	packet.StreamsBlocked: "streams_blocked", packet.NewConnectionID: "new_connection_id",
 	packet.RetireConnectionID: "retire_connection_id", packet.PathChallenge: "path_challenge",
 	packet.PathResponse: "path_response", packet.ConnectionAbort: "connection_close", packet.HandshakeDone: "handshake_done",
-	packet.StreamAbort: "reset_stream", packet.FinRead: "fin_read", packet.Close: "close", packet.CloseOK: "close_ok",
+	packet.StreamAbort: "stream_abort", packet.FinRead: "fin_read", packet.Close: "close", packet.CloseOK: "close_ok",
 	packet.GoAway: "goaway", packet.AckFrequency: "ack_frequency",
 }
 
@@ -64,6 +65,7 @@ func appendFrame(b []byte, f *packet.Frame, size int) []byte {
 	switch f.Type {
 	case packet.Padding:
 		number("length", uint64(size))
+		number("payload_length", uint64(size))
 	case packet.Ack, packet.AckECN:
 		b = append(b, `,"ack_delay":`...)
 		b = appendMillis(b, time.Duration(min(f.Delay, uint64(time.Hour/time.Microsecond)))*time.Microsecond)
@@ -95,11 +97,22 @@ func appendFrame(b []byte, f *packet.Frame, size int) []byte {
 		if f.Fin {
 			b = append(b, `,"fin":true`...)
 		}
-	case packet.MaxStreamData, packet.StreamDataBlocked:
+	case packet.MaxStreamData:
 		number("stream_id", f.ID)
 		number("maximum", f.Value)
-	case packet.MaxData, packet.MaxStreams, packet.DataBlocked, packet.StreamsBlocked:
+	case packet.StreamDataBlocked:
+		number("stream_id", f.ID)
+		number("limit", f.Value)
+	case packet.MaxData:
 		number("maximum", f.Value)
+	case packet.DataBlocked:
+		number("limit", f.Value)
+	case packet.MaxStreams:
+		b = append(b, `,"stream_type":"bidirectional"`...)
+		number("maximum", f.Value)
+	case packet.StreamsBlocked:
+		b = append(b, `,"stream_type":"bidirectional"`...)
+		number("limit", f.Value)
 	case packet.StreamAbort:
 		number("stream_id", f.ID)
 		number("error_code", f.Value)
@@ -107,12 +120,25 @@ func appendFrame(b []byte, f *packet.Frame, size int) []byte {
 		number("stream_id", f.ID)
 	case packet.GoAway:
 		number("stream_id", f.Value)
-	case packet.NewConnectionID, packet.RetireConnectionID:
+	case packet.NewToken: // whoever has the token may use it once
+		b = append(b, `,"token":{"type":"resumption","length":`...)
+		b = append(strconv.AppendInt(b, int64(len(f.Data)), 10), '}')
+	case packet.NewConnectionID: // whoever has the reset token may end the connection
+		number("sequence_number", f.ID)
+		number("retire_prior_to", f.Value)
+		b = append(appendHex(append(b, `,"connection_id":"`...), f.Data[:packet.IDLen]), '"')
+	case packet.RetireConnectionID:
 		number("sequence_number", f.ID)
 	case packet.PathChallenge, packet.PathResponse:
 		b = append(appendHex(append(b, `,"data":"`...), f.Data), '"')
 	case packet.ConnectionAbort:
+		space := "transport"
+		if c := packet.Code(f.Value); c >= packet.CodeApplication && c < packet.CryptoError {
+			space = "application"
+		}
+		b = append(append(append(b, `,"error_space":"`...), space...), '"')
 		number("error_code", f.Value)
+		number("raw_error_code", f.Value)
 		b = appendText(append(b, `,"reason":`...), string(f.Reason))
 	case packet.AckFrequency:
 		number("byte_threshold", f.Value)

@@ -1,6 +1,7 @@
 // Package qlog writes what a connection does as a qlog trace: JSON-SEQ of
-// draft-ietf-quic-qlog-main-schema, with the event names of draft-ietf-quic-qlog-quic-events, so
-// that the field's viewers (qvis and others) draw it.
+// draft-ietf-quic-qlog-main-schema-04, with the events of draft-ietf-quic-qlog-quic-events-03: qlog_version 0.3, which
+// is what the field's viewers (qvis and others) draw. Later drafts name their schemas and events otherwise, and
+// qvis does not open them.
 //
 // A Trace puts events into memory, and a goroutine of its own writes them, so
 // that nobody waits for a disk with a connection's lock in hand. Where it cannot keep up, events are left
@@ -9,6 +10,7 @@ package qlog
 
 import (
 	"io"
+	"net/netip"
 	"strconv"
 	"sync"
 	"time"
@@ -27,9 +29,10 @@ const (
 
 // Trace is the trace of one connection. It implements conn.Tracer. Its methods may be called by one goroutine at a time.
 type Trace struct {
-	out   io.WriteCloser
-	begun mono.Time
-	at    mono.Time // of the last event
+	out      io.WriteCloser
+	begun    mono.Time
+	at       mono.Time // of the last event
+	confirms bool      // it is the listening end's
 
 	mu      sync.Mutex
 	buf     []byte
@@ -46,7 +49,7 @@ var _ conn.Tracer = (*Trace)(nil)
 // New begins a trace of the connection that the client gave the id, as its dialing or its listening end sees it. It owns
 // out, and closes it at the end. start starts the goroutine that writes.
 func New(out io.WriteCloser, now mono.Time, wall time.Time, id packet.ID, client bool, start func(func())) *Trace {
-	t := &Trace{out: out, begun: now, at: now, wake: make(chan struct{}, 1)}
+	t := &Trace{out: out, begun: now, at: now, confirms: !client, wake: make(chan struct{}, 1)}
 	side := "server"
 	if client {
 		side = "client"
@@ -119,15 +122,25 @@ func (t *Trace) rouse() {
 }
 
 // Started tells the addresses.
-func (t *Trace) Started(now mono.Time, local, remote string) {
+func (t *Trace) Started(now mono.Time, local, remote netip.AddrPort) {
 	t.event(now, "connectivity:connection_started", func(b []byte) []byte {
-		b = appendText(append(b, `"src_ip":`...), local)
-		return appendText(append(b, `,"dst_ip":`...), remote)
+		b = local.Addr().AppendTo(append(b, `"src_ip":"`...))
+		b = remote.Addr().AppendTo(append(b, `","dst_ip":"`...))
+		b = strconv.AppendUint(append(b, `","protocol":"QUIC","src_port":`...), uint64(local.Port()), 10)
+		return strconv.AppendUint(append(b, `,"dst_port":`...), uint64(remote.Port()), 10)
 	})
 }
 
-// State tells how far the connection has come.
-func (t *Trace) State(now mono.Time, state string) {
+// Connected tells that the handshake is done, as this end sees it.
+func (t *Trace) Connected(now mono.Time) {
+	state := "handshake_complete" // at the dialing end; HANDSHAKE_DONE confirms it
+	if t.confirms {
+		state = "handshake_confirmed"
+	}
+	t.state(now, state)
+}
+
+func (t *Trace) state(now mono.Time, state string) {
 	t.event(now, "connectivity:connection_state_updated", func(b []byte) []byte {
 		return appendText(append(b, `"new":`...), state)
 	})
@@ -135,6 +148,7 @@ func (t *Trace) State(now mono.Time, state string) {
 
 // Close tells the end of the connection and ends the trace, without waiting until it is written.
 func (t *Trace) Close(now mono.Time, reason string) {
+	t.state(now, "closed")
 	t.event(now, "connectivity:connection_closed", func(b []byte) []byte {
 		b = appendText(append(b, `"reason":`...), reason)
 		if t.dropped > 0 {
