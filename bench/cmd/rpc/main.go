@@ -32,7 +32,9 @@ var (
 	rounds  = flag.Int("n", 5, "how many rounds")
 	size    = flag.Int("size", 64, "bytes of the payload")
 	clients = flag.Int("idle", 200, "idle clients that are weighed; 0: none")
+	profile = flag.String("profile", "", "write CPU profiles of both processes into this folder, a pair for each row of the last round")
 	server  = flag.String("serve", "", "serve this library (used by the program itself)")
+	served  = flag.Int("for", 0, "how many callers it is served for (used by the program itself)")
 )
 
 func defaults() (all []string) {
@@ -57,7 +59,7 @@ type row struct {
 
 func run() error {
 	if *server != "" {
-		return serve(*server)
+		return serve(row{*server, *served})
 	}
 	var rows []row
 	for _, lib := range strings.Split(*libs, ",") {
@@ -111,7 +113,12 @@ func summary(runs []result) string {
 
 // measure makes calls for a while, by so many callers over one client.
 func measure(of row) (result, error) {
-	r, err := start(of.lib)
+	stopProfile, err := startProfile(of, "client")
+	if err != nil {
+		return result{}, err
+	}
+	defer stopProfile()
+	r, err := start(of)
 	if err != nil {
 		return result{}, err
 	}
@@ -165,7 +172,7 @@ func measure(of row) (result, error) {
 
 // weigh prints what idle clients take in this process, each of which has made one call.
 func weigh(lib string) error {
-	r, err := start(lib)
+	r, err := start(row{lib: lib})
 	if err != nil {
 		return err
 	}

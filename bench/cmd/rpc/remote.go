@@ -23,8 +23,8 @@ type remote struct {
 	stop func()
 }
 
-func start(lib string) (*remote, error) {
-	cmd := exec.Command(os.Args[0], "-serve", lib)
+func start(of row) (*remote, error) {
+	cmd := exec.Command(os.Args[0], "-serve", of.lib, "-for", strconv.Itoa(of.callers), "-profile", *profile)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -71,12 +71,17 @@ func (r *remote) dial(lib string) (rpcs.Call, func(), error) {
 }
 
 // serve serves until its input ends; for each line of it, it says how much CPU time it has used.
-func serve(lib string) error {
+func serve(of row) error {
+	stopProfile, err := startProfile(of, "server")
+	if err != nil {
+		return err
+	}
+	defer stopProfile()
 	cert, err := rpcs.NewCert()
 	if err != nil {
 		return err
 	}
-	addr, stop, err := rpcs.Serve(lib, cert)
+	addr, stop, err := rpcs.Serve(of.lib, cert)
 	if err != nil {
 		return err
 	}
