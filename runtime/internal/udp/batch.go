@@ -20,6 +20,7 @@ type Batch struct {
 	Datagrams []Datagram
 
 	control [controlMax]byte // of the datagram that is read
+	sys     *system          // nil until a call needs it
 	slab    []byte
 	used    int // bytes of slab
 	sizeMax int // of one datagram
@@ -29,7 +30,8 @@ type Batch struct {
 const slabSize = 64 << 10
 
 // NewBatch makes a batch for up to count datagrams of up to sizeMax bytes each: fewer
-// where they would not fit into 64 KiB, but at least one.
+// where they would not fit into 64 KiB, but at least one. One that reads what the kernel may have
+// joined needs all of the 64 KiB, or the end is cut off.
 func NewBatch(count, sizeMax int) *Batch {
 	return &Batch{
 		Datagrams: make([]Datagram, 0, count),

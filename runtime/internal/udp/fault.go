@@ -18,6 +18,8 @@ const (
 	FaultClosed
 	// FaultInterrupted: Interrupt was called, or ResumeFor's time is over.
 	FaultInterrupted
+	// FaultNothing: nothing has arrived, and the read was not to wait.
+	FaultNothing
 	// FaultFull: the system had no room for a datagram. It is lost; congestion control will notice.
 	FaultFull
 	// FaultRefused: an ICMP message said that nobody listens at some peer's port, or that no way leads there. Anyone can
@@ -29,11 +31,15 @@ const (
 	FaultTransient
 )
 
+var errNothing = errors.New("udp: nothing has arrived")
+
 // FaultOf classifies an error of ReadBatch or WriteBatch.
 func FaultOf(err error) Fault {
 	switch {
 	case err == nil:
 		return FaultNone
+	case err == errNothing:
+		return FaultNothing
 	case errors.Is(err, net.ErrClosed):
 		return FaultClosed
 	case errors.Is(err, os.ErrDeadlineExceeded):

@@ -35,20 +35,8 @@ func setPath(c *net.UDPConn) (ecn bool) {
 
 // ecnOf finds the ECN codepoint among the control messages of a datagram.
 func ecnOf(control []byte) uint8 {
-	for len(control) > 0 {
-		header, data, rest, err := unix.ParseOneSocketControlMessage(control)
-		if err != nil {
-			return 0
-		}
-		switch {
-		case header.Level == unix.IPPROTO_IP && header.Type == unix.IP_TOS && len(data) >= 1:
-			return data[0] & 3
-		case header.Level == unix.IPPROTO_IPV6 && header.Type == unix.IPV6_TCLASS && len(data) >= 4:
-			return uint8(binary.NativeEndian.Uint32(data)) & 3
-		}
-		control = rest
-	}
-	return 0
+	ecn, _ := controlOf(control)
+	return ecn
 }
 
 // marks are the control messages that set an ECN codepoint, of IPv4 and IPv6.

@@ -2,8 +2,8 @@
 // nothing of what the datagrams mean.
 //
 // A Batch is one slab of memory, allocated once; a read fills it, a write
-// empties it, and neither allocates. This is the portable form, which moves one
-// datagram a system call; a form that moves many has the same interface.
+// empties it, and neither allocates. On Linux one system call moves as many datagrams as the kernel
+// can join: those of one size to, or from, one address. Elsewhere it moves one.
 package udp
 
 import (
@@ -27,6 +27,7 @@ type Socket struct {
 	// unmarked: the system refused to mark a datagram, so none is marked any more.
 	unmarked atomic.Bool
 	raw      syscall.RawConn // of a dialing socket, else nil
+	many     *many           // nil where a call moves one datagram
 }
 
 // packetConn is what a Socket needs of a *net.UDPConn.
@@ -49,7 +50,7 @@ func Listen(network, address string) (*Socket, error) {
 		return nil, err
 	}
 	growBuffers(c)
-	return &Socket{conn: c, ecn: setPath(c), addr: plain(c.LocalAddr().(*net.UDPAddr).AddrPort())}, nil
+	return newSocket(c), nil
 }
 
 // Open binds a socket for dialing, to a port that the system chooses. It hears of ICMP messages: see Unreachable. The network is "udp4" or "udp6".
@@ -65,7 +66,13 @@ func Open(network string) (*Socket, error) {
 		c.Close()
 		return nil, err
 	}
-	return &Socket{conn: c, ecn: setPath(c), addr: plain(c.LocalAddr().(*net.UDPAddr).AddrPort()), raw: raw}, nil
+	s := newSocket(c)
+	s.raw = raw
+	return s, nil
+}
+
+func newSocket(c *net.UDPConn) *Socket {
+	return &Socket{conn: c, ecn: setPath(c), addr: plain(c.LocalAddr().(*net.UDPAddr).AddrPort()), many: openMany(c)}
 }
 
 // plain is the address as peers know it: an IPv4 address on a socket for both
@@ -85,6 +92,9 @@ func (s *Socket) LocalAddr() netip.AddrPort { return s.addr }
 // only FaultClosed is for good.
 func (s *Socket) ReadBatch(b *Batch) error {
 	b.Reset()
+	if s.many != nil {
+		return s.many.read(b, true)
+	}
 	room := b.Next()
 	control := b.control[:]
 	if !s.ecn {
@@ -98,29 +108,60 @@ func (s *Socket) ReadBatch(b *Batch) error {
 	return nil
 }
 
+// Polls reports whether PollBatch finds anything on this system.
+func (s *Socket) Polls() bool { return s.many != nil }
+
+// PollBatch is ReadBatch where something is there already; its fault is FaultNothing where not, and always where Polls is false.
+func (s *Socket) PollBatch(b *Batch) error {
+	b.Reset()
+	if s.many == nil {
+		return errNothing
+	}
+	return s.many.read(b, false)
+}
+
 // WriteBatch sends the datagrams of b, in order. One that the system refuses is
 // lost, as it might be on the way, and the others are sent all the same; the first
 // error is returned. Only with FaultClosed is nothing more sent.
 func (s *Socket) WriteBatch(b *Batch) error {
 	var first error
-	for i := range b.Datagrams {
-		d := &b.Datagrams[i]
-		err := s.write(d)
-		if s.raw != nil && FaultOf(err) == FaultRefused {
-			// It is another datagram's error, which this one's system call was told. See Unreachable.
-			err = s.write(d)
+	for rest := b.Datagrams; len(rest) > 0; {
+		n := s.writeRun(b, rest)
+		if n == 0 {
+			n = 1
+			err := s.writeOne(&rest[0])
+			if first == nil {
+				first = err
+			}
+			if FaultOf(err) == FaultClosed {
+				break
+			}
 		}
-		if err == nil {
-			continue
-		}
-		if first == nil {
-			first = err
-		}
-		if FaultOf(err) == FaultClosed {
-			break
-		}
+		rest = rest[n:]
 	}
 	return first
+}
+
+// writeRun sends as many of the datagrams as one system call takes, and returns how many that were. It is
+// zero if there is only one, or if the system refuses them together.
+func (s *Socket) writeRun(b *Batch, datagrams []Datagram) int {
+	if s.many == nil {
+		return 0
+	}
+	n := s.many.run(datagrams)
+	if n == 1 || s.many.write(b, datagrams[:n], s.ecn && !s.unmarked.Load()) != nil {
+		return 0
+	}
+	return n
+}
+
+func (s *Socket) writeOne(d *Datagram) error {
+	err := s.write(d)
+	if s.raw != nil && FaultOf(err) == FaultRefused {
+		// It is another datagram's error, which this one's system call was told. See Unreachable.
+		err = s.write(d)
+	}
+	return err
 }
 
 func (s *Socket) write(d *Datagram) error {

@@ -1,0 +1,21 @@
+//go:build !linux
+
+package udp
+
+import "net"
+
+// many would move many datagrams a system call. There is none: the portable form moves one.
+type many struct{}
+
+type system struct{}
+
+func openMany(*net.UDPConn) *many { return nil }
+
+func (*many) read(*Batch, bool) error { return errNothing }
+
+func (*many) run([]Datagram) int { return 1 }
+
+func (*many) write(*Batch, []Datagram, bool) error { return nil }
+
+// Yield does nothing: it is for between polls.
+func Yield() {}
