@@ -170,9 +170,19 @@ func (c *ServerCall) end(ctx context.Context, err error) {
 		return
 	}
 	c.over = true
-	if err := c.stream.Send(ctx, message, true); err != nil {
+	if err := c.reply(ctx, message); err != nil {
 		c.unsent(ctx, err)
 	}
+}
+
+// reply sends the last message. Behind it nothing is left to do: a carrier that knows may send it with others.
+func (c *ServerCall) reply(ctx context.Context, message []byte) error {
+	if s, ok := c.stream.(interface {
+		Reply(ctx context.Context, message []byte) error
+	}); ok {
+		return s.Reply(ctx, message)
+	}
+	return c.stream.Send(ctx, message, true)
 }
 
 // broken tells a caller that broke the protocol which rule it was.

@@ -43,7 +43,11 @@ func (l *link) open(ctx context.Context, p *session.Protocol, note []byte) (*str
 			err = waited
 		}
 	}
-	l.push(idle && !p.DialerSendsFirst())
+	if err == nil && !p.DialerSendsFirst() {
+		l.push(idle)
+	} else {
+		l.unlockSame()
+	}
 	return s, err
 }
 

@@ -94,16 +94,19 @@ func (l *link) evict() {
 	l.shard.pump.add(l)
 }
 
-// receive takes in a datagram. It waits for no lock.
-func (l *link) receive(at mono.Time, d *udp.Datagram) {
-	if l.mu.TryLock() {
-		l.takeIn()
-		l.machine.HandleMarked(at, d.Addr, d.Data, conn.Mark(d.ECN))
+// delivered ends the delivery of datagrams to l, by a reader that held its lock or found it held. The reader
+// has yet to look what there is to send, and when the next timer is due: see transmitReading.
+func (l *link) delivered(held bool) {
+	switch {
+	case l == nil:
+	case held:
+		l.settleBudgets()
+		l.mu.Unlock()
+		if l.inbox.empty() || !l.mu.TryLock() {
+			return
+		}
 		l.unlock()
-		return
-	}
-	l.inbox.put(&l.shard.spare, d)
-	if l.mu.TryLock() { // the holder may have gone without seeing it
+	case l.mu.TryLock(): // the holder may have gone without seeing what is in the inbox
 		l.unlock()
 	}
 }
@@ -135,14 +138,25 @@ func (l *link) unlock() {
 		l.settleBudgets()
 		// While somebody writes, what is due may be waiting to be written: the pump, who is to
 		// write it, would hear the same timer without end. It is set when the writing is done.
-		if due := l.machine.NextTimeout(); due < l.alarm && !l.removed && !l.writing {
-			l.alarm = due
-			l.shard.timers.set(l, due)
+		if !l.writing && !l.removed {
+			if due := l.machine.NextTimeout(); due < l.alarm {
+				// What was due before is not late: nobody had looked.
+				l.alarm = max(due, now())
+				l.shard.timers.set(l, l.alarm)
+			}
 		}
 		l.mu.Unlock()
 		if l.inbox.empty() || !l.mu.TryLock() {
 			return
 		}
+	}
+}
+
+// unlockSame is unlock after what has brought up no event, nothing to keep and no earlier timer.
+func (l *link) unlockSame() {
+	l.mu.Unlock()
+	if !l.inbox.empty() && l.mu.TryLock() {
+		l.unlock()
 	}
 }
 
@@ -244,9 +258,8 @@ func (l *link) wrote() {
 	l.unlock()
 }
 
-// pump writes for the pump, and forgets a connection that is over and has said all.
+// pump writes for the pump, and forgets a connection that is over and has said all. l.mu is held, and let go.
 func (l *link) pump() {
-	l.mu.Lock()
 	if l.evicted.Load() {
 		l.machine.GiveUp(now())
 		l.settle()
@@ -268,6 +281,9 @@ func (l *link) pump() {
 	l.again = l.again || l.over
 	l.unlock()
 	l.write(b)
-	l.mu.Lock()
-	l.wrote()
+	if l.mu.TryLock() {
+		l.wrote()
+	} else {
+		l.shard.pump.adopt(l)
+	}
 }

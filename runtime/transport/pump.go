@@ -1,15 +1,23 @@
 package transport
 
-import "sync"
+import (
+	"runtime"
+	"sync"
+)
 
 // pump has the connections that want to write and whose writing no application's
-// goroutine does inline. Its goroutine packs whole batches, a batch a connection in turn.
+// goroutine does inline. Whoever has promised to look writes for them: the reader, before it sleeps, or a
+// goroutine that serves sessions, when it has served one. Where nobody has, the pump's own goroutine does, which
+// takes a batch a connection in turn.
 type pump struct {
 	mu    sync.Mutex
 	queue []*link
-	spare []*link       // queue's memory, in turn
-	wake  chan struct{} // queue is not empty any more
-	quit  chan struct{}
+	// attended: the leader looks into the queue before it sleeps or goes.
+	attended bool
+	// roused: the pump's goroutine is about to look.
+	roused bool
+	wake   chan struct{} // roused has become true
+	quit   chan struct{}
 }
 
 func (p *pump) init() {
@@ -17,13 +25,24 @@ func (p *pump) init() {
 	p.quit = make(chan struct{})
 }
 
-// add lets the pump write for l.
-func (p *pump) add(l *link) { p.enqueue(l, false) }
+// add lets somebody else write for l.
+func (p *pump) add(l *link) { p.enqueue(l, false, false) }
 
-// adopt lets the pump write for l, and makes it the one that l.writing stands for.
-func (p *pump) adopt(l *link) { p.enqueue(l, true) }
+// adopt lets somebody else write for l, and makes it the one that l.writing stands for.
+func (p *pump) adopt(l *link) { p.enqueue(l, true, false) }
 
-func (p *pump) enqueue(l *link, adopted bool) {
+// keep is add for one who will look into the queue itself, soon.
+func (p *pump) keep(l *link) { p.enqueue(l, false, true) }
+
+// putBack is add for the leader, who found that l is in use.
+func (p *pump) putBack(l *link) {
+	p.mu.Lock()
+	p.queue = append(p.queue, l)
+	p.rouse()
+	p.mu.Unlock()
+}
+
+func (p *pump) enqueue(l *link, adopted, kept bool) {
 	p.mu.Lock()
 	l.adopted = l.adopted || adopted
 	first := !l.queued && len(p.queue) == 0
@@ -31,23 +50,76 @@ func (p *pump) enqueue(l *link, adopted bool) {
 		l.queued = true
 		p.queue = append(p.queue, l)
 	}
+	if first && !p.attended && !kept {
+		p.rouse()
+	}
 	p.mu.Unlock()
-	if first {
-		select {
-		case p.wake <- struct{}{}:
-		default: // it is about to look
-		}
+}
+
+// rouse wakes the pump's goroutine. p.mu is held.
+func (p *pump) rouse() {
+	p.roused = true
+	select {
+	case p.wake <- struct{}{}:
+	default: // it was told already
 	}
 }
 
-// take empties the queue. What it returns is valid until the next call.
-func (p *pump) take() []*link {
+// take empties the queue. The memory of taken, which take returned before, is used again.
+func (p *pump) take(taken []*link) []*link {
+	clear(taken)
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.roused = false
 	queue := p.queue
-	clear(p.spare)
-	p.queue, p.spare = p.spare[:0], queue
+	p.queue = taken[:0]
 	return queue
+}
+
+// takeAttending is take for the leader, who leaves to the pump's goroutine what that is about to take.
+func (p *pump) takeAttending(taken []*link) []*link {
+	p.mu.Lock()
+	left := p.roused || len(p.queue) == 0
+	p.mu.Unlock()
+	if left {
+		return taken[:0]
+	}
+	return p.take(taken)
+}
+
+// attend is the leader's promise.
+func (p *pump) attend() {
+	p.mu.Lock()
+	p.attended = true
+	p.mu.Unlock()
+}
+
+// isAttended reports whether the leader looks into the queue soon.
+func (p *pump) isAttended() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.attended
+}
+
+// leave ends the leader's promise, and reports whether nothing is left to write. It does nothing if something is.
+func (p *pump) leave() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.queue) > 0 && !p.roused {
+		return false
+	}
+	p.attended = false
+	return true
+}
+
+// abandon ends the leader's promise; the pump's goroutine does what is left.
+func (p *pump) abandon() {
+	p.mu.Lock()
+	if p.attended && len(p.queue) > 0 {
+		p.rouse()
+	}
+	p.attended = false
+	p.mu.Unlock()
 }
 
 // release takes l out of the queue's books, and reports whether it was adopted.
@@ -61,12 +133,12 @@ func (p *pump) release(l *link) (adopted bool) {
 
 func (s *shard) runPump() {
 	self := newWaiter(s)
+	var taken []*link
 	for {
 		select {
 		case <-s.pump.wake:
-			for _, l := range s.pump.take() {
-				l.pump()
-			}
+			runtime.Gosched() // those that run already say what they have to say
+			taken = s.writeAll(taken)
 		case <-s.timers.timer.C:
 			s.fire(self)
 		case <-s.pump.quit:
@@ -74,6 +146,16 @@ func (s *shard) runPump() {
 			return
 		}
 	}
+}
+
+// writeAll writes for the connections in the queue. It is not for the leader, who waits for no lock.
+func (s *shard) writeAll(taken []*link) []*link {
+	taken = s.pump.take(taken)
+	for _, l := range taken {
+		l.mu.Lock()
+		l.pump()
+	}
+	return taken
 }
 
 // fire lets the timers of connections fire that are due.

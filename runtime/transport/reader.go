@@ -2,10 +2,13 @@ package transport
 
 import (
 	"net/netip"
+	"runtime"
 	"slices"
 	"time"
 
+	"github.com/sessgen/sessgen/runtime/internal/conn"
 	"github.com/sessgen/sessgen/runtime/internal/endpoint"
+	"github.com/sessgen/sessgen/runtime/internal/mono"
 	"github.com/sessgen/sessgen/runtime/internal/udp"
 )
 
@@ -14,19 +17,105 @@ type reader struct {
 	in      *udp.Batch
 	replies *udp.Batch // which belong to no connection
 	touched []*link
+	writing []*link // for the pump
 	reports report
 	faults  int // failed reads in a row
+	vigil   vigil
 }
 
-// faultsMax is how many reads may fail in a row before the reader pauses between them.
-const faultsMax = 100
+const (
+	// faultsMax is how many reads may fail in a row before the reader pauses between them.
+	faultsMax = 100
+	// readsMax is how often a socket that has more is read before what was read is answered: bulk is
+	// acknowledged, and those who wait are woken, once for all of it.
+	readsMax = 16
+	// bulkSize is the size from which on one datagram is taken for a sign that more have come.
+	bulkSize = 1200
+)
+
+// next reads. It writes for the pump until it sleeps. Its error has udp.FaultNothing where the leader has
+// been told to return. The caller has the role.
+func (s *shard) next() error {
+	s.pump.attend()
+	for until := s.vigil.begin(); ; {
+		s.drain()
+		err := s.sock.PollBatch(s.in)
+		if udp.FaultOf(err) != udp.FaultNothing {
+			if until > 0 {
+				s.vigil.end(true)
+			}
+			return err
+		}
+		switch recalled, stirred := s.news(); {
+		case recalled:
+			return err
+		case stirred:
+			// Those who were woken may have something to send, and it goes together.
+			runtime.Gosched()
+		case until > 0 && now() < until:
+			udp.Yield() // the peer may be about to run on this processor
+		case s.pump.leave():
+			if until > 0 {
+				s.vigil.end(false)
+			}
+			return s.sleep(err)
+		}
+	}
+}
+
+// news reports whether the leader has been told to return, and whether goroutines have been woken since it last asked.
+func (s *shard) news() (recalled, stirred bool) {
+	r := &s.role
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	stirred, r.stirred = r.stirred, false
+	return r.recalled(), stirred
+}
+
+// sleep reads, and waits if nothing is there. It returns nothing where the leader has been told to return.
+func (s *shard) sleep(nothing error) error {
+	r := &s.role
+	r.mu.Lock()
+	if r.recalled() {
+		r.mu.Unlock()
+		return nothing
+	}
+	r.reading = true
+	r.mu.Unlock()
+	begun := now()
+	err := s.sock.ReadBatch(s.in)
+	r.mu.Lock()
+	r.reading = false
+	if r.interrupted {
+		r.interrupted = false
+		s.sock.Resume()
+	}
+	r.mu.Unlock()
+	if err == nil {
+		s.vigil.slept(now().Sub(begun))
+	}
+	s.pump.attend()
+	return err
+}
+
+// drain writes for the pump.
+func (s *shard) drain() {
+	s.writing = s.pump.takeAttending(s.writing)
+	for _, l := range s.writing {
+		if l.mu.TryLock() {
+			l.pump()
+		} else {
+			s.pump.putBack(l)
+		}
+	}
+}
 
 // handleRead does with what a read returned what there is to do, for every
 // connection. The caller has the role.
 func (s *shard) handleRead(err error) {
 	switch udp.FaultOf(err) {
 	case udp.FaultNone:
-	case udp.FaultClosed, udp.FaultInterrupted:
+	case udp.FaultClosed, udp.FaultInterrupted, udp.FaultNothing:
 		return
 	case udp.FaultRefused:
 		s.sock.Unreachable(s.unreachable)
@@ -40,7 +129,27 @@ func (s *shard) handleRead(err error) {
 	}
 	s.faults = 0
 	at := now()
+	for reads := 1; ; reads++ {
+		s.deliver(at)
+		bulk := len(s.in.Datagrams) > 1 || len(s.in.Datagrams) == 1 && len(s.in.Datagrams[0].Data) >= bulkSize
+		if !bulk || reads == readsMax || s.sock.PollBatch(s.in) != nil {
+			break
+		}
+		at = now()
+	}
+	for _, l := range s.touched {
+		l.transmitReading()
+	}
+	s.report(at)
+	clear(s.touched)
+	s.touched = s.touched[:0]
+}
+
+// deliver gives the datagrams that were read to their connections.
+func (s *shard) deliver(at mono.Time) {
 	s.replies.Reset()
+	var last *link
+	held := false // last's lock
 	for i := range s.in.Datagrams {
 		d := &s.in.Datagrams[i]
 		r := s.table.route(at, d, s.replies)
@@ -54,20 +163,27 @@ func (s *shard) handleRead(err error) {
 		if l == nil {
 			continue
 		}
-		l.receive(at, d)
-		if !slices.Contains(s.touched, l) {
-			s.touched = append(s.touched, l)
+		if l != last {
+			last.delivered(held)
+			last, held = l, l.mu.TryLock()
+			if held {
+				l.takeIn()
+			}
+			if !slices.Contains(s.touched, l) {
+				s.touched = append(s.touched, l)
+			}
+		}
+		if held {
+			l.machine.HandleMarked(at, d.Addr, d.Data, conn.Mark(d.ECN))
+			l.settle()
+		} else {
+			l.inbox.put(&s.spare, d)
 		}
 	}
+	last.delivered(held)
 	if len(s.replies.Datagrams) > 0 {
 		_ = s.sock.WriteBatch(s.replies) // what is lost is asked for again
 	}
-	for _, l := range s.touched {
-		l.transmitReading()
-	}
-	s.report(at)
-	clear(s.touched)
-	s.touched = s.touched[:0]
 }
 
 // unreachable tells the connections to an address that nobody seems to be there. The caller has the role.

@@ -26,8 +26,8 @@ type role struct {
 	// parked wait for something that the leader will find. Who came last is handed
 	// the role first: its memory is still in the cache.
 	parked parking
-	// woken: a waiter that was parked has been told that it is ready.
-	woken bool
+	// woken: a waiter that was parked has been told that it is ready. stirred: the same, since the leader last looked.
+	woken, stirred bool
 
 	turns   uint64 // how often the role fell free
 	armed   bool   // standBy runs
@@ -48,7 +48,14 @@ func (r *role) take(w *waiter) bool {
 	return true
 }
 
-// release ends the leader's turn. r.mu is held.
+// release ends the leader's turn. role.mu is held.
+func (s *shard) release() {
+	s.role.release()
+	if s.role.leader == nil {
+		s.pump.abandon()
+	}
+}
+
 func (r *role) release() {
 	r.leader = nil
 	r.turns++
@@ -98,19 +105,18 @@ func (s *shard) interrupt() {
 	}
 }
 
-// read lets the leader read once and handle what came. role.mu is held, but not meanwhile.
-func (s *shard) read() {
+// recalled reports whether the leader has something else to do than to read. r.mu is held.
+func (r *role) recalled() bool { return r.leader.ready || r.urgent != nil || r.closed }
+
+// read lets the leader read once and handle what came. If that is one of by, it is to look for sessions to serve
+// then. role.mu is held, but not meanwhile.
+func (s *shard) read(by *handlers) {
 	r := &s.role
-	r.reading = true
 	r.mu.Unlock()
-	err := s.sock.ReadBatch(s.in)
-	r.mu.Lock()
-	r.reading = false
-	if r.interrupted {
-		r.interrupted = false
-		s.sock.Resume()
+	err := s.next()
+	if by != nil {
+		by.expect()
 	}
-	r.mu.Unlock()
 	s.handleRead(err)
 	r.mu.Lock()
 	if udp.FaultOf(err) == udp.FaultClosed {
@@ -135,21 +141,36 @@ func (s *shard) readDry(self *waiter) {
 	}
 	r.mu.Unlock()
 	for range dryReadsMax {
-		s.sock.ResumeFor(time.Millisecond)
-		err := s.sock.ReadBatch(s.in)
-		if err != nil {
+		if s.readThere() != nil {
 			break
 		}
 		s.handleRead(nil)
 	}
-	s.sock.Resume()
 	r.mu.Lock()
-	r.release()
+	s.release()
 	r.mu.Unlock()
+}
+
+// readThere reads what is there.
+func (s *shard) readThere() error {
+	if s.sock.Polls() {
+		return s.sock.PollBatch(s.in)
+	}
+	s.sock.ResumeFor(time.Millisecond)
+	defer s.sock.Resume()
+	return s.sock.ReadBatch(s.in)
 }
 
 // dryReadsMax bounds readDry when datagrams keep coming.
 const dryReadsMax = 1 << 14
+
+// served is how often a goroutine was woken to serve sessions: it may read next.
+func (s *shard) served() uint32 {
+	if s.serving == nil {
+		return 0
+	}
+	return s.serving.handlers.calls.Load()
+}
 
 // standBy reads when nobody else does. It keeps the role while nobody waits, and
 // gives it up when it has woken a waiter: who got one message may soon wait for the next.
@@ -167,12 +188,12 @@ func (s *shard) standBy() {
 		case r.take(self):
 			for r.leader == self {
 				r.woken = false
-				s.read()
-				if r.woken || r.wanted() || r.closed {
-					r.release()
+				calls := s.served()
+				s.read(nil)
+				if r.woken || r.wanted() || r.closed || calls != s.served() {
+					s.release()
 				}
 			}
-			continue
 		}
 		r.mu.Unlock()
 		<-r.standBy.C

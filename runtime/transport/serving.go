@@ -111,7 +111,7 @@ func (sv *serving) find(known *registry.Accepted[handler], header []byte) (handl
 
 // run lets serve run a session.
 func (sv *serving) run(serve handler, s *stream) {
-	sv.handlers.run(job{serve, s})
+	sv.handlers.add(job{serve, s})
 }
 
 // release tells the machine that nothing runs for the session any more.
@@ -122,5 +122,5 @@ func (s *stream) release() {
 	if s.link.machine.Pressing() {
 		s.link.wantWrite()
 	}
-	s.link.unlock()
+	s.link.unlockSame()
 }

@@ -15,8 +15,8 @@ import (
 // writes what no application's goroutine writes itself, and lets timers fire.
 //
 // Locks: who holds a link's may take any one of the others (the role's, the
-// table's, the pump's, the timers', the inbox's, the spare batches', the workers'); who holds one of those takes
-// none. None is held over a system call.
+// table's, the pump's, the timers', the inbox's, the spare batches', the workers', the handlers'); who holds one of those takes
+// none, but that who holds the role's or the handlers' may take the pump's. None is held over a system call.
 type shard struct {
 	sock    *udp.Socket
 	serving *serving // accepts connections and sessions; nil where this end dials
@@ -39,7 +39,7 @@ const (
 	// option says otherwise, in bytes: what a link with jumbo frames carries.
 	datagramMax = 8952
 	// batchMax is how many datagrams are read or written at once.
-	batchMax = 32
+	batchMax = 64
 )
 
 // startShard starts a shard on the socket, whose owner it becomes.
@@ -50,6 +50,7 @@ func startShard(sock *udp.Socket, serving *serving) *shard {
 		s.journal = journal{out: serving.ln.config.logger, running: &s.running}
 		config.Listening, config.Version, config.Full = true, serving.ln.config.conn.Version, s.workers.full
 		config.ResetKey = serving.ln.config.endpointKey()
+		serving.handlers.shard = s
 	}
 	s.table.endpoint = endpoint.New[*link](now(), config)
 	s.workers.group = &s.running

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sessgen/sessgen/runtime/internal/conn"
+	"github.com/sessgen/sessgen/runtime/internal/mono"
 	"github.com/sessgen/sessgen/runtime/internal/registry"
 	"github.com/sessgen/sessgen/runtime/session"
 )
@@ -21,14 +22,24 @@ type stream struct {
 	spoken *registry.Dialable // at the dialing end: its protocol
 	note   []byte             // at the listening end
 
-	recv waiter // also waits in Close, when nothing more is received
-	send waiter
+	replied mono.Time // when Reply was called; of the goroutine that serves the session
+
+	// room is where short messages are received.
+	room [roomSize]byte
+
+	recv    waiter // also waits in Close, when nothing more is received
+	send    waiter
+	patient bool // see Patient; of the goroutine that sends
 	// What follows is guarded by link.mu.
 	over error // why the machine knows the stream no more
 	both bool  // the sender waits for something to receive, too
 }
 
 var _ session.Stream = (*stream)(nil)
+
+// roomSize is the size of messages that are copied where they are received, so that the machine's
+// memory is free again though the stream may be over.
+const roomSize = 128
 
 // errFinished is why a stream is over that both ends have finished.
 var errFinished = errors.New("transport: session finished")
@@ -51,8 +62,7 @@ func (s *stream) end(why error) {
 	s.over = why
 	delete(s.link.streams, s.id)
 	s.ctx.end(s.cause())
-	s.recv.retire()
-	s.send.retire()
+	retire(&s.recv, &s.send)
 }
 
 // cause is what a call returns that needs a stream which is over.
@@ -65,17 +75,25 @@ func (s *stream) cause() error {
 
 // Send implements session.Stream.
 func (s *stream) Send(ctx context.Context, message []byte, last bool) error {
-	_, err := s.sendOr(ctx, message, last, false)
+	_, err := s.sendOr(ctx, message, last, false, false)
+	return err
+}
+
+// Reply is a Send of the last message, for package rpc: its handler returns at once. So the message may go with the
+// answers of those that are served next.
+func (s *stream) Reply(ctx context.Context, message []byte) error {
+	s.replied = now()
+	_, err := s.sendOr(ctx, message, true, false, true)
 	return err
 }
 
 // SendOrReadable implements session.Stream.
 func (s *stream) SendOrReadable(ctx context.Context, message []byte, last bool) (sent bool, err error) {
-	return s.sendOr(ctx, message, last, true)
+	return s.sendOr(ctx, message, last, true, false)
 }
 
-// sendOr sends; if both is set, it gives up where it would wait and there is something to receive.
-func (s *stream) sendOr(ctx context.Context, message []byte, last, both bool) (sent bool, err error) {
+// sendOr sends; if both is set, it gives up where it would wait and there is something to receive. reply: see Reply.
+func (s *stream) sendOr(ctx context.Context, message []byte, last, both, reply bool) (sent bool, err error) {
 	l := s.link
 	for {
 		l.mu.Lock()
@@ -83,10 +101,18 @@ func (s *stream) sendOr(ctx context.Context, message []byte, last, both bool) (s
 			defer l.unlock()
 			return false, s.cause()
 		}
+		if s.patient {
+			s.patient = false
+			l.machine.Patient(s.id)
+		}
 		idle := l.machine.Idle()
 		switch err := l.machine.Send(now(), s.id, message, last); {
 		case err == nil:
-			l.push(idle)
+			if reply {
+				l.pushReply(idle)
+			} else {
+				l.push(idle)
+			}
 			return true, nil
 		case err != conn.ErrBlocked:
 			l.unlock()
@@ -104,13 +130,29 @@ func (s *stream) sendOr(ctx context.Context, message []byte, last, both bool) (s
 }
 
 // push lets go of the lock and sees to it that what was just put into the machine is
-// written: here if the line was idle, since then nothing can be packed with it; by the pump if not.
+// written: here if the line was idle, since then nothing can be packed with it; by the pump if not, or if the reader
+// is about to write what all say whom it has woken.
 func (l *link) push(idle bool) {
-	if idle {
+	if idle && !l.shard.pump.isAttended() {
 		l.transmit()
 		return
 	}
 	l.wantWrite()
+	l.unlock()
+}
+
+// pushReply is push for the last word of a session's program, which returns at once.
+func (l *link) pushReply(idle bool) {
+	h := &l.shard.serving.handlers
+	switch {
+	case idle && h.waiting.Load() == 0:
+		l.transmit()
+		return
+	case l.writing:
+		l.again = true
+	default:
+		h.keep(l)
+	}
 	l.unlock()
 }
 
@@ -134,10 +176,10 @@ func (s *stream) Recv(ctx context.Context) (message []byte, arrived time.Time, e
 			s.link.unlock()
 			return message, arrived, err
 		}
-		if len(s.link.streams) < crowd {
+		if len(s.link.streams) < crowd && s.link.machine.Talkative() && !s.link.shard.pump.isAttended() {
 			s.link.transmit()
 		} else {
-			s.link.unlock() // the pump packs what many have said
+			s.link.unlockSame() // the pump packs what many have said
 		}
 		if err := s.recv.wait(ctx); err != nil {
 			return nil, time.Time{}, err
@@ -148,11 +190,12 @@ func (s *stream) Recv(ctx context.Context) (message []byte, arrived time.Time, e
 // TryRecv implements session.Stream.
 func (s *stream) TryRecv() (message []byte, arrived time.Time, ok bool, err error) {
 	s.link.mu.Lock()
-	defer s.link.unlock()
 	message, arrived, err = s.next()
 	if err == conn.ErrBlocked {
+		s.link.unlockSame()
 		return nil, time.Time{}, false, nil
 	}
+	s.link.unlock()
 	return message, arrived, err == nil, err
 }
 
@@ -165,7 +208,7 @@ func (s *stream) next() (message []byte, arrived time.Time, err error) {
 	default:
 		return nil, time.Time{}, s.over
 	}
-	message, at, err := s.link.machine.Recv(now(), s.id)
+	message, at, err := s.link.machine.RecvInto(now(), s.id, s.room[:])
 	if s.link.machine.Pressing() {
 		s.link.wantWrite()
 	}
@@ -241,12 +284,8 @@ func (s *stream) ConfirmRead() {
 }
 
 // Patient says, for package rpc, that nobody at the peer waits until its last word has been acknowledged: the
-// acknowledgement travels with the next call.
-func (s *stream) Patient() {
-	s.link.mu.Lock()
-	defer s.link.unlock()
-	s.link.machine.Patient(s.id)
-}
+// acknowledgement travels with the next call. It comes before the first Send.
+func (s *stream) Patient() { s.patient = true }
 
 // LocalAddr is the address of this end's socket.
 func (s *stream) LocalAddr() net.Addr { return s.link.localAddr() }

@@ -9,8 +9,9 @@ import (
 // a message, room to send, the end. While it waits it reads the socket, or is
 // parked until it is its turn to read or until it is ready.
 type waiter struct {
-	shard *shard
-	wake  chan struct{} // while it is parked
+	shard  *shard
+	serves bool          // it is one of the goroutines that serve sessions
+	wake   chan struct{} // while it is parked
 
 	// What follows is guarded by shard.role.mu.
 
@@ -40,15 +41,20 @@ func (w *waiter) init(s *shard) {
 func (w *waiter) signal() {
 	r := &w.shard.role
 	r.mu.Lock()
+	w.signalLocked(r)
+	r.mu.Unlock()
+}
+
+// signalLocked is signal where r.mu is held.
+func (w *waiter) signalLocked(r *role) {
 	w.ready = true
 	switch {
 	case w.parked:
-		r.woken = true
+		r.woken, r.stirred = true, true
 		r.unpark(w)
 	case r.leader == w:
 		w.shard.interrupt()
 	}
-	r.mu.Unlock()
 }
 
 // wait returns nil after a signal, the one that came since the last wait or the
@@ -63,17 +69,17 @@ func (w *waiter) wait(ctx context.Context) error {
 	r.mu.Lock()
 	for !w.ready {
 		if r.leader == w && (r.urgent != nil || r.closed) {
-			r.release()
+			w.shard.release()
 		}
 		if r.leader == w || r.take(w) {
-			w.shard.read()
+			w.shard.read(nil)
 		} else {
 			w.park()
 		}
 	}
 	w.ready = false
 	if r.leader == w {
-		r.release()
+		w.shard.release()
 	}
 	r.mu.Unlock()
 	return nil
@@ -98,10 +104,7 @@ var wakes = sync.Pool{New: func() any { return make(chan struct{}, 1) }}
 func (w *waiter) watch(ctx context.Context) {
 	r := &w.shard.role
 	done := ctx.Done()
-	r.mu.Lock()
-	same := w.done == done
-	r.mu.Unlock()
-	if same {
+	if w.done == done { // which only its own goroutine changes
 		return
 	}
 	var unwatch func() bool
@@ -121,16 +124,24 @@ func (w *waiter) watch(ctx context.Context) {
 }
 
 // retire is a last signal; no context is watched any more.
-func (w *waiter) retire() {
-	r := &w.shard.role
+func (w *waiter) retire() { retire(w) }
+
+// retire retires waiters of one shard.
+func retire(waiters ...*waiter) {
+	r := &waiters[0].shard.role
+	var watches [2]func() bool
 	r.mu.Lock()
-	unwatch := w.unwatch
-	w.unwatch, w.retired = nil, true
-	r.mu.Unlock()
-	if unwatch != nil {
-		unwatch()
+	for i, w := range waiters {
+		watches[i] = w.unwatch
+		w.unwatch, w.retired = nil, true
+		w.signalLocked(r)
 	}
-	w.signal()
+	r.mu.Unlock()
+	for _, unwatch := range watches {
+		if unwatch != nil {
+			unwatch()
+		}
+	}
 }
 
 // parking is a list of parked waiters.

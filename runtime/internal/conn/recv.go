@@ -15,6 +15,11 @@ import (
 // this stream. ErrBlocked: none is there, EventReadable follows. io.EOF: the
 // peer's FIN has been reached.
 func (c *Conn) Recv(now mono.Time, id StreamID) (message []byte, arrived mono.Time, err error) {
+	return c.RecvInto(now, id, nil)
+}
+
+// RecvInto is Recv, but a message that room has room for is copied there, so that the machine's memory for it is free.
+func (c *Conn) RecvInto(now mono.Time, id StreamID, room []byte) (message []byte, arrived mono.Time, err error) {
 	s, err := c.lookup(id)
 	if err != nil {
 		return nil, 0, err
@@ -25,7 +30,12 @@ func (c *Conn) Recv(now mono.Time, id StreamID) (message []byte, arrived mono.Ti
 		length, prefix := binary.Uvarint(r.Peek(r.read, r.parsed))
 		begin := r.read + uint64(prefix)
 		r.read = begin + length
-		message, arrived = r.View(begin, r.read), r.arrivals.of(r.read)
+		if length <= uint64(len(room)) {
+			message = room[:copy(room, r.Peek(begin, r.read)):length]
+		} else {
+			message = r.View(begin, r.read)
+		}
+		arrived = r.arrivals.of(r.read)
 		if c.finishIfDone(s) {
 			c.settle(now)
 		}

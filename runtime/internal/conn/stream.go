@@ -188,7 +188,7 @@ func (c *Conn) Release(now mono.Time, id StreamID) {
 }
 
 // spareStreams is how many records of streams are kept for the next ones.
-const spareStreams = 16
+const spareStreams = 256
 
 // emptyStream gives a stream's memory back.
 func (c *Conn) emptyStream(s *stream) {

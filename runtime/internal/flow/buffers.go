@@ -7,8 +7,10 @@ const (
 	// largestClass is the largest buffer that is kept in a class of its size.
 	largestClass = 1 << 16
 	classes      = 7
-	// keptPerClass and keptLong bound what is kept for the next stream that needs it.
+	// keptPerClass, keptBytes and keptLong bound what is kept for the next stream that needs it: of a
+	// class so many buffers, or more of them up to so many bytes.
 	keptPerClass = 16
+	keptBytes    = 256 << 10
 	keptLong     = 2
 )
 
@@ -45,7 +47,7 @@ func (b *Buffers) Put(buf []byte) {
 	switch {
 	case len(buf) == 0:
 	case len(buf) <= largestClass:
-		if class := classOf(len(buf)); len(b.free[class]) < keptPerClass {
+		if class := classOf(len(buf)); len(b.free[class]) < max(keptPerClass, keptBytes/len(buf)) {
 			b.free[class] = append(b.free[class], buf)
 		}
 	case len(b.long) < keptLong:
