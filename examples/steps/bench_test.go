@@ -3,7 +3,10 @@ package steps_test
 import (
 	"context"
 	"errors"
+	"math"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -11,9 +14,8 @@ import (
 	"github.com/sessgen/sessgen/runtime/session"
 )
 
-// What a step costs. One goroutine drives both ends, so that none is ever woken. Each
-// figure is for one message, which is two steps: one sends it, one receives it. Of a
-// kind of payload there are four:
+// What a step costs. One goroutine drives both ends, so that none is ever woken. Each kind of step is taken in four ways,
+// in turns, so that all see the same machine; a way's figure is the lower quartile of its turns.
 //
 //	steps     the generated types over a Pipe
 //	carrier   the bare Stream of a Pipe with the same bytes: what the types cost is the difference
@@ -135,61 +137,118 @@ func TestWhatStepsAllocate(t *testing.T) {
 
 func BenchmarkStep(b *testing.B) {
 	e := newEnds(b)
-	for name, round := range map[string]func(){
-		"scalar": e.number, "string": e.text, "struct": e.place, "branch": e.branch, "deferred": e.putOff,
+	scalar, text, place := byHand{label: 'N', n: 1234}, byHand{label: 'T', text: "carpe diem"}, byHand{label: 'P', at: somewhere}
+	number := [2]string{"\x00\x08\xd2\x09", "\x01\x08\xd2\x09"}
+	for _, kind := range []struct {
+		name    string
+		steps   func()
+		carried [2]string
+		message byHand
+	}{
+		{"scalar", e.number, number, scalar},
+		{"string", e.text, [2]string{"\x02\x0a\x0acarpe diem", "\x03\x08\x0a"}, text},
+		{"struct", e.place, [2]string{"\x04\x0a\x0a\x08\x03\x10\x04\x1a\x04here", "\x05\x08\x07"}, place},
+		{"branch", e.branch, number, scalar},
+		{"deferred", e.putOff, number, scalar},
 	} {
-		b.Run(name+"/steps", func(b *testing.B) { perMessage(b, round) })
+		b.Run(kind.name, func(b *testing.B) {
+			compare(b, map[string]func() time.Duration{
+				"steps":     rounds(kind.steps),
+				"carrier":   rounds(newBare(b).round(kind.carried)),
+				"byhand":    rounds(newHandMade(true).round(kind.message)),
+				"unchecked": rounds(newHandMade(false).round(kind.message)),
+			})
+		})
 	}
-	down := newCountdown(b)
-	b.Run("if/steps", func(b *testing.B) {
-		b.ReportAllocs()
+	// Each of these steps is behind an if.
+	down, bare, checked, unchecked := newCountdown(b), newBare(b), newHandDown(true), newHandDown(false)
+	for i, name := range []string{"send", "receive"} {
+		b.Run(name, func(b *testing.B) {
+			compare(b, map[string]func() time.Duration{
+				"steps":     only(i, down.send, down.receive),
+				"carrier":   only(i, bare.send, bare.receive),
+				"byhand":    only(i, checked.send, checked.receive),
+				"unchecked": only(i, unchecked.send, unchecked.receive),
+			})
+		})
+	}
+	b.Run("if", func(b *testing.B) {
 		for b.Loop() {
 			down.decide()
 		}
 	})
-	for name, messages := range map[string][2]string{
-		"scalar": {"\x00\x08\xd2\x09", "\x01\x08\xd2\x09"},
-		"string": {"\x02\x0a\x0acarpe diem", "\x03\x08\x0a"},
-		"struct": {"\x04\x0a\x0a\x08\x03\x10\x04\x1a\x04here", "\x05\x08\x07"},
-	} {
-		b.Run(name+"/carrier", func(b *testing.B) {
-			caller, answerer := streams(b)
-			there, back := []byte(messages[0]), []byte(messages[1])
-			perMessage(b, func() {
-				pass(caller, answerer, there)
-				pass(answerer, caller, back)
-			})
-			caller.Abort(session.Abort{})
-		})
-	}
-	for name, message := range map[string]byHand{
-		"scalar": {label: 'N', n: 1234}, "string": {label: 'T', text: "carpe diem"}, "struct": {label: 'P', at: somewhere},
-	} {
-		b.Run(name+"/byhand", func(b *testing.B) { perMessage(b, newHandMade(true).round(message)) })
-		b.Run(name+"/unchecked", func(b *testing.B) { perMessage(b, newHandMade(false).round(message)) })
+}
+
+// turn is how many steps a way takes in a turn: some ten microseconds.
+const turn = 128
+
+// rounds times a turn of rounds of four steps.
+func rounds(round func()) func() time.Duration {
+	return func() time.Duration {
+		began := time.Now()
+		for range turn / 4 {
+			round()
+		}
+		return time.Since(began)
 	}
 }
 
-// perMessage runs rounds of two messages.
-func perMessage(b *testing.B, round func()) {
-	b.ReportAllocs()
-	for i := 0; i < b.N; i += 2 {
-		round()
+// only times a turn of sends, or one of receives, and takes the other too.
+func only(timed int, sendAndReceive ...func()) func() time.Duration {
+	return func() (took time.Duration) {
+		for i, step := range sendAndReceive {
+			began := time.Now()
+			for range turn {
+				step()
+			}
+			if i == timed {
+				took = time.Since(began)
+			}
+		}
+		return took
 	}
 }
 
-// streams are the two ends of a bare stream.
-func streams(t testing.TB) (caller, answerer session.Stream) {
+// compare reports what a step costs each way, and what the types cost above the carrier.
+func compare(b *testing.B, ways map[string]func() time.Duration) {
+	took := map[string][]time.Duration{}
+	for i := 0; i < b.N; i += turn {
+		for name, way := range ways {
+			took[name] = append(took[name], way())
+		}
+	}
+	step := map[string]float64{}
+	for name := range ways {
+		slices.Sort(took[name])
+		step[name] = float64(took[name][len(took[name])/4]) / turn
+		b.ReportMetric(step[name], name+"-ns/step")
+	}
+	b.ReportMetric(step["steps"]-step["carrier"], "above-ns/step")
+	b.ReportMetric(0, "ns/op") // of all four together
+}
+
+// bare is the two ends of a bare stream.
+type bare struct{ caller, answerer session.Stream }
+
+func newBare(t testing.TB) *bare {
 	conn, srv := session.Pipe()
 	served := make(chan session.Stream, 1)
 	srv.Handle(&steps.PingProtocol, func(_ context.Context, s session.Stream) { served <- s })
 	caller, err := conn.OpenStream(context.Background(), &steps.PingProtocol, nil)
 	require.NoError(t, err)
 	require.NoError(t, caller.Send(context.Background(), []byte{0}, false))
-	answerer = <-served
-	_, _, err = answerer.Recv(context.Background())
-	require.NoError(t, err)
-	return caller, answerer
+	b := &bare{caller, <-served}
+	b.receive()
+	t.Cleanup(func() { caller.Abort(session.Abort{}) })
+	return b
+}
+
+func (b *bare) round(messages [2]string) func() {
+	there, back := []byte(messages[0]), []byte(messages[1])
+	return func() {
+		pass(b.caller, b.answerer, there)
+		pass(b.answerer, b.caller, back)
+	}
 }
 
 func pass(from, to session.Stream, message []byte) {
@@ -201,27 +260,88 @@ func pass(from, to session.Stream, message []byte) {
 	}
 }
 
-// countdown is a session at an if.
-type countdown struct{ down steps.CountdownCallerDown }
+var tick = []byte("\x01\x08\xff\xff\xff\xff\x07")
+
+func (b *bare) send() {
+	if err := b.caller.Send(context.Background(), tick, false); err != nil {
+		panic(err)
+	}
+}
+
+func (b *bare) receive() { must2(b.answerer.Recv(context.Background())) }
+
+// countdown is both ends of a session of Countdown, each at an if.
+type countdown struct {
+	caller   steps.CountdownCallerDown
+	answerer steps.CountdownAnswererDown
+}
 
 func newCountdown(t testing.TB) *countdown {
 	conn, srv := session.Pipe()
-	steps.RegisterCountdownAnswerer(srv, func(ctx context.Context, _ steps.CountdownAnswererStart) (end steps.CountdownAnswererEnd, err error) {
+	served := make(chan steps.CountdownAnswererDown, 1)
+	steps.RegisterCountdownAnswerer(srv, func(ctx context.Context, start steps.CountdownAnswererStart) (end steps.CountdownAnswererEnd, err error) {
+		_, down, err := start.RecvFrom(ctx)
+		served <- down
 		<-ctx.Done()
-		return end, context.Cause(ctx)
+		return end, errors.Join(err, context.Cause(ctx))
 	})
 	start, err := steps.OpenCountdownCaller(context.Background(), conn)
 	require.NoError(t, err)
-	down, err := start.SendFrom(context.Background(), 5)
+	down, err := start.SendFrom(context.Background(), math.MaxUint32)
 	require.NoError(t, err)
 	t.Cleanup(func() { down.Abort(nil) })
-	return &countdown{down}
+	return &countdown{down, <-served}
 }
 
 func (c *countdown) decide() {
-	if _, _, ok := c.down.Branch(); !ok {
+	if _, _, ok := c.caller.Branch(); !ok {
 		panic("it is not done")
 	}
+}
+
+func (c *countdown) send() {
+	tick, _, _ := c.caller.Branch()
+	c.caller = must(tick.SendTick(context.Background(), tick.Left()))
+}
+
+func (c *countdown) receive() {
+	tick, _, _ := c.answerer.Branch()
+	_, c.answerer = must2(tick.RecvTick(context.Background()))
+}
+
+func must2[A, B any](a A, b B, err error) (A, B) {
+	if err != nil {
+		panic(err)
+	}
+	return a, b
+}
+
+// handDown is both ends of Countdown written by hand.
+type handDown struct {
+	messages         chan byHand
+	caller, answerer int64 // what is left
+	checked          bool
+}
+
+func newHandDown(checked bool) *handDown {
+	return &handDown{messages: make(chan byHand, turn), caller: math.MaxUint32, answerer: math.MaxUint32, checked: checked}
+}
+
+func (h *handDown) send() {
+	m := byHand{label: 'T', n: h.caller}
+	if h.checked && (h.caller == 0 || m.n != h.caller) {
+		panic(errByHand)
+	}
+	h.messages <- m
+	h.caller--
+}
+
+func (h *handDown) receive() {
+	m := <-h.messages
+	if h.checked && (h.answerer == 0 || m.label != 'T' || m.n != h.answerer) {
+		panic(errByHand)
+	}
+	h.answerer--
 }
 
 // byHand is a message of Ping as one would write it over a channel.

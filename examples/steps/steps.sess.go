@@ -991,10 +991,11 @@ func decodePingAfterPlaceGotPlace(d *session.Decoder) (sum int64) {
 //	Down:
 //	    if left > 0, then DownIfTrue, else End
 //	DownIfTrue:
-//	    Caller -> Answerer: Tick(), then Down
+//	    Caller -> Answerer: Tick(at uint32), then Down
+//	        where at == left
 var CountdownProtocol = session.Protocol{
 	Name:        "steps.Countdown",
-	Fingerprint: "d320f3ee7233b6aae14dfab30440f41157e2e0c800bd82fc082f996f40c7ad4b",
+	Fingerprint: "dd44d03538385421e21029b98a686b938ac8b907c4b280278ba0ac67b4050e5e",
 	Roles:       [2]string{"Caller", "Answerer"},
 	States: []session.State{
 		countdownStart:      {Name: "Start"},
@@ -1010,7 +1011,9 @@ var CountdownProtocol = session.Protocol{
 		},
 		countdownDownIfTrueTick: {
 			Label: "Tick", Number: 1, Sender: 0, State: countdownDownIfTrue, Next: countdownDown,
-			Pos: "steps.sess:31:13",
+			Params: []string{"at uint32"},
+			Where:  "at == left",
+			Pos:    "steps.sess:31:13",
 		},
 	},
 }
@@ -1127,13 +1130,20 @@ type CountdownCallerDownIfTrue struct {
 // Left is the protocol's variable left here.
 func (s CountdownCallerDownIfTrue) Left() uint32 { return s.left }
 
-// SendTick sends Tick.
-func (s CountdownCallerDownIfTrue) SendTick(ctx context.Context) (CountdownCallerDown, error) {
+// SendTick sends Tick. It is refused with a *session.ContractError, and the
+// step not consumed, unless
+//
+//	at == left
+func (s CountdownCallerDownIfTrue) SendTick(ctx context.Context, at uint32) (CountdownCallerDown, error) {
 	out, err := s.step.BeginSend(countdownDownIfTrueTick)
 	if err != nil {
 		return CountdownCallerDown{}, err
 	}
 	left := s.left
+	if !countdownDownIfTrueTickWhere(left, at) {
+		return CountdownCallerDown{}, out.Refuse("left", left, "at", at)
+	}
+	out.Uint32(1, at)
 	next, err := out.Send(ctx)
 	if err != nil {
 		return CountdownCallerDown{}, err
@@ -1246,33 +1256,40 @@ type CountdownAnswererDownIfTrue struct {
 // Left is the protocol's variable left here.
 func (s CountdownAnswererDownIfTrue) Left() uint32 { return s.left }
 
-// RecvTick receives Tick.
-func (s CountdownAnswererDownIfTrue) RecvTick(ctx context.Context) (next CountdownAnswererDown, err error) {
+// RecvTick receives Tick. It is a *session.PeerError, and the session over,
+// unless
+//
+//	at == left
+func (s CountdownAnswererDownIfTrue) RecvTick(ctx context.Context) (at uint32, next CountdownAnswererDown, err error) {
 	in, err := s.step.Recv(ctx, countdownDownIfTrue)
 	if err != nil {
-		return next, err
+		return at, next, err
 	}
 	return s.acceptTick(in)
 }
 
 // TryRecvTick is RecvTick without the wait: ok is false, and the step not
 // consumed, if nothing has arrived yet.
-func (s CountdownAnswererDownIfTrue) TryRecvTick() (next CountdownAnswererDown, ok bool, err error) {
+func (s CountdownAnswererDownIfTrue) TryRecvTick() (at uint32, next CountdownAnswererDown, ok bool, err error) {
 	in, ok, err := s.step.TryRecv(countdownDownIfTrue)
 	if !ok {
-		return next, false, err
+		return at, next, false, err
 	}
-	next, err = s.acceptTick(in)
-	return next, err == nil, err
+	at, next, err = s.acceptTick(in)
+	return at, next, err == nil, err
 }
 
-func (s CountdownAnswererDownIfTrue) acceptTick(in *session.Inbound) (next CountdownAnswererDown, err error) {
+func (s CountdownAnswererDownIfTrue) acceptTick(in *session.Inbound) (at uint32, next CountdownAnswererDown, err error) {
+	at = decodeCountdownDownIfTrueTick(&in.Decoder)
 	left := s.left
+	if !countdownDownIfTrueTickWhere(left, at) {
+		return at, next, in.Violated("left", left, "at", at)
+	}
 	ahead, err := in.Accept()
 	if err != nil {
-		return next, err
+		return at, next, err
 	}
-	return CountdownAnswererDown{step: ahead, left: left - 1}, nil
+	return at, CountdownAnswererDown{step: ahead, left: left - 1}, nil
 }
 
 // Abort ends the session at both ends, unfinished.
@@ -1297,6 +1314,11 @@ func (s CountdownAnswererEnd) Abort(err error) { s.step.Abort(err) }
 // String describes the state, for people.
 func (s CountdownAnswererEnd) String() string { return s.step.Describe("CountdownAnswererEnd") }
 
+// countdownDownIfTrueTickWhere is the predicate of Tick (steps.sess:31:13).
+func countdownDownIfTrueTickWhere(left, at uint32) bool {
+	return at == left
+}
+
 // countdownDownIf is the condition of the if at steps.sess:30:9.
 func countdownDownIf(left uint32) bool {
 	return left > 0
@@ -1309,6 +1331,15 @@ func decodeCountdownStartFrom(d *session.Decoder) (n uint32) {
 		}
 	}
 	return n
+}
+
+func decodeCountdownDownIfTrueTick(d *session.Decoder) (at uint32) {
+	for d.Next() {
+		if d.Field() == 1 {
+			at = d.Uint32()
+		}
+	}
+	return at
 }
 
 // InOrderProtocol is the protocol InOrder: its identity and its steps.

@@ -23,7 +23,7 @@ func TestIf(t *testing.T) {
 			if !ok {
 				return done, nil
 			}
-			down, err = tick.RecvTick(ctx)
+			_, down, err = tick.RecvTick(ctx)
 		}
 		return end, err
 	})
@@ -39,9 +39,9 @@ func TestIf(t *testing.T) {
 		require.True(t, ok, "nothing was used")
 		require.Equal(t, tick, again)
 
-		next, err := tick.SendTick(ctx)
+		next, err := tick.SendTick(ctx, tick.Left())
 		require.NoError(t, err)
-		_, err = again.SendTick(ctx)
+		_, err = again.SendTick(ctx, again.Left())
 		require.ErrorIs(t, err, session.ErrStateUsed)
 		tick, done, ok = down.Branch()
 		require.False(t, ok)
@@ -50,7 +50,7 @@ func TestIf(t *testing.T) {
 
 		tick, _, ok = next.Branch()
 		require.True(t, ok)
-		last, err := tick.SendTick(ctx)
+		last, err := tick.SendTick(ctx, tick.Left())
 		require.NoError(t, err)
 		tick, done, ok = last.Branch()
 		require.False(t, ok)
