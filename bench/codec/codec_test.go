@@ -11,6 +11,7 @@ import (
 
 	"github.com/sessgen/sessgen/bench/codec/feed"
 	"github.com/sessgen/sessgen/bench/codec/pb"
+	"github.com/sessgen/sessgen/bench/stat"
 	"github.com/sessgen/sessgen/runtime/session"
 )
 
@@ -125,9 +126,10 @@ func encoded(tb testing.TB, p one) []byte {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	if _, err := p.send(tb.Context(), s); err != nil {
+	if s, err = p.send(tb.Context(), s); err != nil {
 		tb.Fatal(err)
 	}
+	s.Abort(nil)
 	return bytes.Clone(c.out)
 }
 
@@ -149,46 +151,80 @@ func TestSameBytes(t *testing.T) {
 func BenchmarkEncode(b *testing.B) {
 	ctx := context.Background()
 	for _, p := range payloads(b) {
-		size := int64(len(encoded(b, p)) - 1)
-		run := func(name string, send func(context.Context, feed.FeedAOut) (feed.FeedAOut, error)) {
-			b.Run(p.name+"/"+name, func(b *testing.B) {
+		b.Run(p.name, func(b *testing.B) {
+			sender := func(send func(context.Context, feed.FeedAOut) (feed.FeedAOut, error)) func() error {
 				s, err := feed.OpenFeedA(ctx, &carrier{})
 				if err != nil {
 					b.Fatal(err)
 				}
-				b.SetBytes(size)
-				b.ReportAllocs()
-				for b.Loop() {
-					if s, err = send(ctx, s); err != nil {
-						b.Fatal(err)
-					}
+				b.Cleanup(func() { s.Abort(nil) })
+				return func() error {
+					s, err = send(ctx, s)
+					return err
 				}
-			})
-		}
-		run("sessgen", p.send)
-		run("step", func(ctx context.Context, s feed.FeedAOut) (feed.FeedAOut, error) { return s.SendTick(ctx) })
-		b.Run(p.name+"/protobuf", func(b *testing.B) {
-			b.SetBytes(size)
-			b.ReportAllocs()
+			}
 			var buf []byte
-			var err error
-			for b.Loop() {
-				if buf, err = (proto.MarshalOptions{}).MarshalAppend(buf[:0], p.pb); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-		b.Run(p.name+"/vtprotobuf", func(b *testing.B) {
-			b.SetBytes(size)
-			b.ReportAllocs()
-			buf := make([]byte, size)
-			for b.Loop() {
-				if _, err := p.pb.MarshalToSizedBufferVT(buf[:p.pb.SizeVT()]); err != nil {
-					b.Fatal(err)
-				}
-			}
+			sized := make([]byte, proto.Size(p.pb))
+			compare(b, []way{
+				{"sessgen", sender(p.send)},
+				{"step", sender(func(ctx context.Context, s feed.FeedAOut) (feed.FeedAOut, error) { return s.SendTick(ctx) })},
+				{"protobuf", func() (err error) {
+					buf, err = proto.MarshalOptions{}.MarshalAppend(buf[:0], p.pb)
+					return err
+				}},
+				{"vtprotobuf", func() error {
+					_, err := p.pb.MarshalToSizedBufferVT(sized[:p.pb.SizeVT()])
+					return err
+				}},
+			})
 		})
 	}
+}
+
+// way is one of the ways to do the same.
+type way struct {
+	name string
+	do   func() error
+}
+
+// turn is how long a way is at it before the next one's turn comes, about.
+const turn = 50 * time.Microsecond
+
+// compare lets the ways take turns, so that all see the same machine, and reports the lower quartile of each one's turns.
+func compare(b *testing.B, ways []way) {
+	took := make([][]time.Duration, len(ways))
+	times := make([]int, len(ways)) // a turn
+	for i, w := range ways {
+		for range 100 {
+			began := time.Now()
+			if err := w.do(); err != nil {
+				b.Fatal(err)
+			}
+			took[i] = append(took[i], time.Since(began))
+		}
+		times[i] = 1 + int(turn/(1+stat.Quantile(took[i], 0.25)))
+		took[i] = nil
+	}
+	for range max(1, b.N/times[0]) {
+		for i, w := range ways {
+			began := time.Now()
+			for range times[i] {
+				if err := w.do(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			took[i] = append(took[i], time.Since(began))
+		}
+	}
+	each := map[string]float64{}
+	for i, w := range ways {
+		each[w.name] = float64(stat.Quantile(took[i], 0.25)) / float64(times[i])
+		b.ReportMetric(each[w.name], w.name+"-ns")
+		b.ReportMetric(testing.AllocsPerRun(10, func() { _ = w.do() }), w.name+"-allocs")
+	}
+	b.ReportMetric(each["protobuf"]/each["sessgen"], "protobuf/ours")
+	b.ReportMetric(each["protobuf"]/(each["sessgen"]-each["step"]), "protobuf/codec")
+	b.ReportMetric(0, "ns/op") // of all of them together
 }
 
 // Where what was decoded goes.
@@ -211,45 +247,29 @@ func receive(ctx context.Context, s feed.FeedAIn) (feed.FeedAIn, error) {
 func BenchmarkDecode(b *testing.B) {
 	ctx := context.Background()
 	for _, p := range payloads(b) {
-		message := encoded(b, p)
-		run := func(name string, in []byte) {
-			b.Run(p.name+"/"+name, func(b *testing.B) {
+		b.Run(p.name, func(b *testing.B) {
+			message := encoded(b, p)
+			receiver := func(in []byte) func() error {
 				s, err := feed.OpenFeedA(ctx, &carrier{in: in})
 				if err != nil {
 					b.Fatal(err)
 				}
+				b.Cleanup(func() { s.Abort(nil) })
 				got, err := s.SendTurn(ctx)
 				if err != nil {
 					b.Fatal(err)
 				}
-				b.SetBytes(int64(len(message) - 1))
-				b.ReportAllocs()
-				for b.Loop() {
-					if got, err = receive(ctx, got); err != nil {
-						b.Fatal(err)
-					}
+				return func() error {
+					got, err = receive(ctx, got)
+					return err
 				}
+			}
+			compare(b, []way{
+				{"sessgen", receiver(message)},
+				{"step", receiver([]byte{tick})},
+				{"protobuf", func() error { return proto.Unmarshal(message[1:], p.fresh()) }},
+				{"vtprotobuf", func() error { return p.fresh().UnmarshalVT(message[1:]) }},
 			})
-		}
-		run("sessgen", message)
-		run("step", []byte{tick})
-		b.Run(p.name+"/protobuf", func(b *testing.B) {
-			b.SetBytes(int64(len(message) - 1))
-			b.ReportAllocs()
-			for b.Loop() {
-				if err := proto.Unmarshal(message[1:], p.fresh()); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-		b.Run(p.name+"/vtprotobuf", func(b *testing.B) {
-			b.SetBytes(int64(len(message) - 1))
-			b.ReportAllocs()
-			for b.Loop() {
-				if err := p.fresh().UnmarshalVT(message[1:]); err != nil {
-					b.Fatal(err)
-				}
-			}
 		})
 	}
 }

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"math"
 	"strconv"
-	"strings"
-	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -18,42 +16,54 @@ import (
 // fields of both, and everything else has the last.
 type Decoder struct {
 	buf      []byte
-	pos, end int // the walk is at pos, and the message that it is in goes to end
-	field    int
+	pos, end int    // the walk is at pos, and the message that it is in goes to end
+	tag      uint64 // of the field at hand: number and wire type
 	depth    int
-	wire     protowire.Type
-	unread   bool // the value of the field is still to come
+	wire     protowire.Type // of the value that is still to come; none if it was read
 	fault    string
-	texts    strings.Builder
+	texts    string // what short texts are cut from: a copy of buf from textsAt on
+	textsAt  int
 }
 
-func (d *Decoder) reset(message []byte) { *d = Decoder{buf: message, end: len(message)} }
+// none is the wire type of no value.
+const none protowire.Type = -1
+
+func (d *Decoder) reset(message []byte) {
+	d.buf, d.pos, d.end = message, 0, len(message)
+	d.tag, d.depth, d.wire = 0, 0, none
+	d.fault, d.texts, d.textsAt = "", "", 0
+}
 
 // Next moves to the next field, past the value of the last one if it was not read.
 func (d *Decoder) Next() bool {
-	if d.unread {
+	if d.wire != none {
 		d.skip()
 	}
-	if d.pos >= d.end {
+	pos := d.pos
+	if pos >= d.end {
 		return false
 	}
-	tag := uint64(d.buf[d.pos])
-	if tag < 0x80 {
-		d.pos++
-	} else {
-		tag = d.longVarint()
+	tag := uint64(d.buf[pos])
+	if tag-8 >= 0x80-8 {
+		return d.longTag()
 	}
-	number := tag >> 3
-	d.field, d.wire = int(number), protowire.Type(tag&7)
-	if number-1 > uint64(protowire.MaxValidNumber-1) {
+	d.pos, d.tag, d.wire = pos+1, tag, protowire.Type(tag&7)
+	return true
+}
+
+// longTag is Next for a tag of several bytes, or for one that is none.
+func (d *Decoder) longTag() bool {
+	d.tag = d.varint()
+	if d.tag>>3-1 > uint64(protowire.MaxValidNumber-1) {
 		d.Fail("a field number out of range")
+		return false
 	}
-	d.unread = d.fault == ""
-	return d.unread
+	d.wire = protowire.Type(d.tag & 7)
+	return true
 }
 
 // Field is the number of the field that Next found.
-func (d *Decoder) Field() int { return d.field }
+func (d *Decoder) Field() int { return int(d.tag >> 3) }
 
 // Enter begins the embedded message that is the field's value; Next is false at its end. Leave(outer) goes back.
 func (d *Decoder) Enter() (outer int) {
@@ -61,33 +71,34 @@ func (d *Decoder) Enter() (outer int) {
 	n := d.open()
 	if d.depth++; d.depth > depthMax {
 		d.Fail(fmt.Sprintf("more than %d levels deep", depthMax))
+		return outer
 	}
-	if d.fault == "" {
-		d.end = d.pos + n
-	}
+	d.end = d.pos + n
 	return outer
 }
 
 // Leave ends what Enter began.
 func (d *Decoder) Leave(outer int) {
-	for d.Next() {
+	for d.pos < d.end || d.wire != none {
+		d.Next()
 	}
 	d.depth--
-	if d.fault == "" {
-		d.end = outer
-	}
+	d.end = outer
 }
 
 // Fail makes the message malformed, for a reason that only its receiver gets to know.
 func (d *Decoder) Fail(why string) {
 	if d.fault == "" {
 		d.fault = why
-		if d.field > 0 {
-			d.fault = "field " + strconv.Itoa(d.field) + ": " + why
+		if d.Field() > 0 {
+			d.fault = "field " + strconv.Itoa(d.Field()) + ": " + why
 		}
 	}
-	d.buf, d.pos, d.end, d.unread = nil, 0, 0, false
+	d.buf, d.pos, d.wire = nil, failed, none
 }
+
+// failed is where the walk is that a fault has ended: behind every end.
+const failed = math.MaxInt / 2
 
 // Bool reads a bool.
 func (d *Decoder) Bool() bool { return d.Uint64() != 0 }
@@ -96,7 +107,14 @@ func (d *Decoder) Bool() bool { return d.Uint64() != 0 }
 func (d *Decoder) Int() int { return narrow[int](d, d.Uint64()) }
 
 // Int32 reads an int32.
-func (d *Decoder) Int32() int32 { return narrow[int32](d, d.Uint64()) }
+func (d *Decoder) Int32() int32 {
+	v := d.Uint64()
+	if n := int32(v); uint64(n) == v {
+		return n
+	}
+	d.Fail(errRange)
+	return 0
+}
 
 // Int64 reads an int64.
 func (d *Decoder) Int64() int64 { return int64(d.Uint64()) }
@@ -105,14 +123,28 @@ func (d *Decoder) Int64() int64 { return int64(d.Uint64()) }
 func (d *Decoder) Uint() uint { return narrow[uint](d, d.Uint64()) }
 
 // Uint32 reads a uint32.
-func (d *Decoder) Uint32() uint32 { return narrow[uint32](d, d.Uint64()) }
+func (d *Decoder) Uint32() uint32 {
+	v := d.Uint64()
+	if v > math.MaxUint32 {
+		d.Fail(errRange)
+		return 0
+	}
+	return uint32(v)
+}
 
 // Uint64 reads a uint64.
 func (d *Decoder) Uint64() uint64 {
 	if !d.begin(protowire.VarintType) {
 		return 0
 	}
-	return d.varint()
+	pos := d.pos
+	if pos < d.end {
+		if b := d.buf[pos]; b < 0x80 {
+			d.pos = pos + 1
+			return uint64(b)
+		}
+	}
+	return d.longVarint()
 }
 
 // Enum reads a value of an enumeration with the given number of members.
@@ -149,23 +181,25 @@ func (d *Decoder) Float64() float64 {
 // Text reads a string, which must be UTF-8.
 func (d *Decoder) Text() string {
 	text := d.view()
-	if !utf8.Valid(text) {
+	if len(text) == 0 {
+		return ""
+	}
+	if !validText(text) {
 		d.Fail(errNotUTF8.Error())
 		return ""
 	}
 	if len(text) > sharedMax {
 		return string(text)
 	}
-	if d.texts.Cap()-d.texts.Len() < len(text) {
-		d.texts = strings.Builder{}
-		d.texts.Grow(min(sharedSize, len(text)+d.end-d.pos))
+	begin := d.pos - len(text)
+	if d.pos-d.textsAt > len(d.texts) {
+		d.textsAt = begin
+		d.texts = string(d.buf[begin:min(begin+sharedSize, len(d.buf))])
 	}
-	begin := d.texts.Len()
-	d.texts.Write(text)
-	return d.texts.String()[begin:]
+	return d.texts[begin-d.textsAt : d.pos-d.textsAt]
 }
 
-// Short texts of a message, of up to sharedMax bytes, lie together in pieces of memory of up to sharedSize: one that is
+// Short texts of a message, of up to sharedMax bytes, are cut from copies of pieces of it of up to sharedSize: one that is
 // kept keeps no more than that.
 const (
 	sharedMax  = 64
@@ -195,16 +229,17 @@ func (d *Decoder) Unmarshal(unmarshal func([]byte) error) {
 // finish walks to the end and says what is wrong with the message, "" if nothing.
 // The message's memory is the carrier's again.
 func (d *Decoder) finish() (fault string) {
-	for d.Next() {
+	for d.pos < d.end || d.wire != none {
+		d.Next()
 	}
-	d.buf, d.texts = nil, strings.Builder{}
+	d.buf, d.texts = nil, ""
 	return d.fault
 }
 
 // begin begins to read the field's value, if it has the right wire type.
 func (d *Decoder) begin(t protowire.Type) bool {
-	if d.unread && d.wire == t {
-		d.unread = false
+	if d.wire == t {
+		d.wire = none
 		return true
 	}
 	d.Fail("a wire type that is not its own")
@@ -236,9 +271,10 @@ func (d *Decoder) view() []byte {
 
 // varint reads a varint.
 func (d *Decoder) varint() uint64 {
-	if d.pos < d.end {
-		if b := d.buf[d.pos]; b < 0x80 {
-			d.pos++
+	pos := d.pos
+	if pos < d.end {
+		if b := d.buf[pos]; b < 0x80 {
+			d.pos = pos + 1
 			return uint64(b)
 		}
 	}
@@ -252,8 +288,8 @@ func (d *Decoder) longVarint() uint64 {
 		d.pos += 2
 		return uint64(rest[0]&0x7f) | uint64(rest[1])<<7
 	}
-	v, n := protowire.ConsumeVarint(rest)
-	if n < 0 {
+	v, n := varintOf(rest)
+	if n == 0 {
 		d.Fail(errVarint)
 		return 0
 	}
@@ -263,8 +299,8 @@ func (d *Decoder) longVarint() uint64 {
 
 // skip passes over the field's value.
 func (d *Decoder) skip() {
-	d.unread = false
-	n := protowire.ConsumeFieldValue(protowire.Number(d.field), d.wire, d.buf[d.pos:d.end])
+	n := protowire.ConsumeFieldValue(protowire.Number(d.Field()), d.wire, d.buf[d.pos:d.end])
+	d.wire = none
 	if n < 0 {
 		d.Fail("no value of its wire type")
 		return
@@ -276,6 +312,7 @@ func (d *Decoder) skip() {
 const (
 	errVarint = "a varint that is cut short or too long"
 	errShort  = "cut short"
+	errRange  = "an integer out of range"
 )
 
 // member makes the number of an enumeration's member of a varint.

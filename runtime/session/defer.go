@@ -46,9 +46,9 @@ type Taker interface {
 // there, and returns the next step. pending, a zero value, stands for the message from now on: taker
 // takes it in.
 func (p Step) Defer(message int, pending *Pending, taker Taker) (Step, error) {
-	s, err := p.begin()
-	if err != nil {
-		return Step{}, err
+	s := p.begin()
+	if s == nil {
+		return Step{}, p.refusal()
 	}
 	if uint(message) >= uint(len(s.protocol.Messages)) {
 		return Step{}, s.misplaced()
@@ -66,7 +66,8 @@ func (p Step) Defer(message int, pending *Pending, taker Taker) (Step, error) {
 	if s.observer != nil {
 		s.observer.Defer(s.protocol, s.role, message)
 	}
-	return s.goOn(m), nil
+	s.enter(m.Next)
+	return Step{s: s, turn: s.turn.Add(1)}, nil
 }
 
 // Recv waits until the message has been taken in, and those that were put off
@@ -126,7 +127,11 @@ func (p *Pending) begin() (*Session, error) {
 	if turn&1 != 0 {
 		return nil, s.misuse(ErrStateUsed)
 	}
-	return Step{s: s, turn: turn}.begin()
+	step := Step{s: s, turn: turn}
+	if step.begin() == nil {
+		return nil, step.refusal()
+	}
+	return s, nil
 }
 
 // Late is a variable that a state holds and that may not be there yet, because the

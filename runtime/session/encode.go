@@ -55,25 +55,31 @@ func (e *Encoder) Begin(field int) (begin int) {
 	}
 	begin = len(e.buf)
 	e.buf = e.sized(field, 0) // the length, as long as it fits
-	e.depth++
-	e.checkDepth(e.depth)
+	if e.depth++; e.depth > depthMax {
+		e.tooDeep()
+	}
 	return begin
 }
 
 // EndElement closes what Begin opened, an element of a list: it is written even if empty.
 func (e *Encoder) EndElement(begin int) {
 	e.depth--
+	buf := e.buf
 	length := begin + 1
-	for e.buf[length-1] >= 0x80 { // behind the tag
+	for buf[length-1] >= 0x80 { // behind the tag
 		length++
 	}
 	content := length + 1
-	size := len(e.buf) - content
-	if size < 0x80 {
-		e.buf[length] = byte(size)
-		return
+	if size := len(buf) - content; size < 0x80 {
+		buf[length] = byte(size)
+	} else {
+		e.widen(length, size)
 	}
-	more := protowire.SizeVarint(uint64(size)) - 1
+}
+
+// widen makes the length that stands there, of content that goes to the end, one of several bytes.
+func (e *Encoder) widen(length, size int) {
+	content, more := length+1, sizeVarint(uint64(size))-1
 	e.buf = append(e.buf, make([]byte, more)...)
 	copy(e.buf[content+more:], e.buf[content:])
 	binary.PutUvarint(e.buf[length:], uint64(size))
@@ -81,15 +87,12 @@ func (e *Encoder) EndElement(begin int) {
 
 // EndField closes what Begin opened; an empty message is left out.
 func (e *Encoder) EndField(begin int) {
-	if e.buf[len(e.buf)-1] == 0 && e.empty(begin) {
-		e.depth--
+	if e.EndElement(begin); e.buf[len(e.buf)-1] == 0 && e.empty(begin) {
 		e.buf = e.buf[:begin]
-		return
 	}
-	e.EndElement(begin)
 }
 
-// empty reports whether nothing was appended since Begin.
+// empty reports whether an embedded message that has nothing in it stands between begin and the end.
 func (e *Encoder) empty(begin int) bool {
 	_, tag := binary.Uvarint(e.buf[begin:])
 	return len(e.buf) == begin+tag+1
@@ -162,11 +165,30 @@ func (e *Encoder) Text(field int, v string) {
 	if v == "" && !e.present {
 		return
 	}
-	if !utf8.ValidString(v) {
-		e.failAt(field, errNotUTF8)
-		return
-	}
+	begin := len(e.buf)
 	e.buf = append(e.sized(field, len(v)), v...)
+	if !validText(e.buf[len(e.buf)-len(v):]) {
+		e.buf = e.buf[:begin]
+		e.failAt(field, errNotUTF8)
+	}
+}
+
+// validText reports whether text is UTF-8. Most texts are ASCII.
+func validText(text []byte) bool {
+	const beyondASCII = 0x8080808080808080
+	var seen uint64
+	switch n := len(text); {
+	case n >= 8:
+		for rest := text; len(rest) > 8; rest = rest[8:] {
+			seen |= binary.LittleEndian.Uint64(rest)
+		}
+		seen |= binary.LittleEndian.Uint64(text[n-8:])
+	case n >= 4:
+		seen = uint64(binary.LittleEndian.Uint32(text) | binary.LittleEndian.Uint32(text[n-4:]))
+	case n > 0:
+		seen = uint64(text[0] | text[n/2] | text[n-1])
+	}
+	return seen&beyondASCII == 0 || utf8.Valid(text)
 }
 
 // Bytes appends protobuf bytes.
@@ -214,22 +236,20 @@ func (e *Encoder) Extern(field int, v, zero encoding.BinaryAppender) {
 	e.EndElement(begin)
 }
 
-// checkDepth fails if a message is embedded deeper than the peer would follow.
-func (e *Encoder) checkDepth(depth int) {
-	if depth > depthMax {
-		e.Fail(fmt.Errorf("more than %d levels deep", depthMax))
-	}
-}
+// tooDeep fails because a message is embedded deeper than the peer would follow.
+func (e *Encoder) tooDeep() { e.Fail(fmt.Errorf("more than %d levels deep", depthMax)) }
 
 // varint appends a field that is a varint.
 func (e *Encoder) varint(field int, v uint64) {
 	e.present = false
 	tag := uint64(field)<<3 | uint64(protowire.VarintType)
-	if tag < 0x80 && v < 0x80 {
+	if tag >= 0x80 || v >= 1<<14 {
+		e.buf = appendVarints(e.buf, tag, v)
+	} else if v < 0x80 {
 		e.buf = append(e.buf, byte(tag), byte(v))
-		return
+	} else {
+		e.buf = append(e.buf, byte(tag), byte(v)|0x80, byte(v>>7))
 	}
-	e.buf = appendVarint(appendVarint(e.buf, tag), v)
 }
 
 // sized appends the beginning of a field that has a length.
@@ -239,21 +259,13 @@ func (e *Encoder) sized(field, size int) []byte {
 	if tag < 0x80 && size < 0x80 {
 		return append(e.buf, byte(tag), byte(size))
 	}
-	return appendVarint(appendVarint(e.buf, tag), uint64(size))
+	return appendVarints(e.buf, tag, uint64(size))
 }
 
 // tag begins a field.
 func (e *Encoder) tag(field int, t protowire.Type) {
 	e.present = false
 	e.buf = appendVarint(e.buf, uint64(field)<<3|uint64(t))
-}
-
-func appendVarint(buf []byte, v uint64) []byte {
-	for v >= 0x80 {
-		buf = append(buf, byte(v)|0x80)
-		v >>= 7
-	}
-	return append(buf, byte(v))
 }
 
 // failAt makes err, about the value of field, the error of the message.

@@ -46,24 +46,30 @@ func (in *Inbound) Accept() (Step, error) {
 	return next, nil
 }
 
-// admit begins a message that arrived in state, whose time limits run from since: it
-// finds out which one it is.
+// admit begins a message that arrived in state, whose time limits run from since.
 func (s *Session) admit(state int, since time.Time, message []byte, arrived time.Time) (*Inbound, error) {
+	if !s.recognise(state, message) {
+		return nil, s.unexpected(message)
+	}
+	if m := s.in.message; m.Within > 0 && arrived.Sub(since) > m.Within {
+		return nil, s.violated(TooLate, m, "", nil)
+	}
+	return &s.in, nil
+}
+
+// recognise begins a message that arrived in state: it finds out which one it is, if it is one that may come there.
+func (s *Session) recognise(state int, message []byte) bool {
 	number, payload, ok := cutNumber(message)
 	at := &s.table.places[state]
-	for i := at.first; ok && i < at.first+at.count; i++ {
-		m := &s.protocol.Messages[i]
-		if m.Number != number {
-			continue
+	all := s.protocol.Messages[:at.first+at.count]
+	for i := at.first; ok && i < len(all); i++ {
+		if m := &all[i]; m.Number == number {
+			s.in.index, s.in.message = i, m
+			s.in.reset(payload)
+			return true
 		}
-		if m.Within > 0 && arrived.Sub(since) > m.Within {
-			return nil, s.violated(TooLate, m, "", nil)
-		}
-		s.in.index, s.in.message = i, m
-		s.in.reset(payload)
-		return &s.in, nil
 	}
-	return nil, s.unexpected(message)
+	return false
 }
 
 // cutNumber takes the number of the label off a message.
@@ -71,6 +77,11 @@ func cutNumber(message []byte) (number uint64, payload []byte, ok bool) {
 	if len(message) > 0 && message[0] < 0x80 {
 		return uint64(message[0]), message[1:], true
 	}
+	return cutLongNumber(message)
+}
+
+// cutLongNumber is cutNumber for a number of several bytes.
+func cutLongNumber(message []byte) (number uint64, payload []byte, ok bool) {
 	number, n := binary.Uvarint(message)
 	if n <= 0 || message[n-1] == 0 { // none, or not in as few bytes as hold it
 		return 0, nil, false

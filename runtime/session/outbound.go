@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"sync"
 )
@@ -23,14 +22,14 @@ type Outbound struct {
 // keptMax bounds the memory for messages that a session keeps between two of them, in bytes.
 const keptMax = 4 << 10
 
-// begin starts the message: the label's number, then come the parameters.
+// begin starts the message: the label's number, then come the parameters. What it writes into is as
+// Send or giveBack have left it: an Encoder that has nothing to say.
 func (o *Outbound) begin(index int, m *Message) {
-	o.index, o.message, o.reread = index, m, false
+	o.index, o.message = index, m
 	if o.last > 0 {
 		o.borrow()
 	}
-	o.reset()
-	o.buf = binary.AppendUvarint(o.buf, m.Number)
+	o.buf = appendVarint(o.buf[:0], m.Number)
 }
 
 // Sent is a decoder of what has been encoded, for values whose encoding decodes to
@@ -48,9 +47,6 @@ func (o *Outbound) Sent() (*Decoder, error) {
 
 // lost is what is wrong with an encoding that does not decode: nil if nothing is.
 func (o *Outbound) lost() error {
-	if !o.reread {
-		return nil
-	}
 	if fault := o.s.in.finish(); fault != "" {
 		return o.unencodable(errors.New("it does not decode again: " + fault))
 	}
@@ -65,8 +61,10 @@ func (o *Outbound) unencodable(err error) error {
 // false, and returns the *ContractError that says so. values are pairs of name and value.
 func (o *Outbound) Refuse(values ...any) error {
 	s, m := o.s, o.message
-	if err := o.lost(); err != nil {
-		return o.giveBack(err)
+	if o.reread {
+		if err := o.lost(); err != nil {
+			return o.giveBack(err)
+		}
 	}
 	err := &ContractError{
 		Protocol: s.protocol.Name, Role: s.protocol.Roles[s.role], Label: m.Label,
@@ -86,16 +84,27 @@ func (o *Outbound) Send(ctx context.Context) (Step, error) {
 	if o.err != nil {
 		return Step{}, o.giveBack(o.unencodable(o.err))
 	}
-	if err := o.lost(); err != nil {
-		return Step{}, o.giveBack(err)
+	if o.reread {
+		if err := o.lost(); err != nil {
+			return Step{}, o.giveBack(err)
+		}
+		o.reread = false
 	}
-	if err := ctx.Err(); err != nil {
+	err := ctx.Err()
+	if err != nil {
 		return Step{}, o.giveBack(s.failed(ctx, err))
 	}
-	if err := s.transmit(ctx, o.buf, m.Next == s.table.end()); err != nil {
+	if last := m.Next == s.table.end(); s.deferred.n == 0 {
+		err = s.stream.Send(ctx, o.buf, last)
+	} else {
+		err = s.transmit(ctx, o.buf, last)
+	}
+	if err != nil {
 		return Step{}, o.giveBack(o.failed(ctx, err))
 	}
-	o.trim()
+	if cap(o.buf) > keptMax {
+		o.trim()
+	}
 	return s.advance(o.index, m), nil
 }
 
@@ -111,6 +120,8 @@ func (o *Outbound) failed(ctx context.Context, err error) error {
 // giveBack makes the step ready again and returns err.
 func (o *Outbound) giveBack(err error) error {
 	o.trim()
+	o.reset()
+	o.reread = false
 	o.s.giveBack()
 	return err
 }

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-
-	"google.golang.org/protobuf/encoding/protowire"
 )
 
 type integer interface {
@@ -18,16 +16,22 @@ type integer interface {
 func PackInts[T integer](e *Encoder, field int, list []T) {
 	size := 0
 	for _, v := range list {
-		size += protowire.SizeVarint(uint64(v))
+		size += sizeVarint(uint64(v))
 	}
 	if !e.pack(field, size) {
 		return
 	}
-	buf := e.buf
+	to, i := e.room(size), 0
 	for _, v := range list {
-		buf = appendVarint(buf, uint64(v))
+		v := uint64(v)
+		for ; v >= 0x80; v >>= 7 {
+			to[i] = byte(v) | 0x80
+			i++
+		}
+		to[i] = byte(v)
+		i++
 	}
-	e.buf = buf
+	e.buf = e.buf[:len(e.buf)+size]
 }
 
 // PackEnums appends a list of members of an enumeration.

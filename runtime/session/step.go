@@ -17,9 +17,9 @@ type Step struct {
 // BeginSend makes the step busy to send the message with the given index in
 // Protocol.Messages. What it returns belongs to the caller until Refuse or Send.
 func (p Step) BeginSend(message int) (*Outbound, error) {
-	s, err := p.begin()
-	if err != nil {
-		return nil, err
+	s := p.begin()
+	if s == nil {
+		return nil, p.refusal()
 	}
 	if uint(message) >= uint(len(s.protocol.Messages)) {
 		return nil, s.misplaced()
@@ -37,15 +37,36 @@ func (p Step) BeginSend(message int) (*Outbound, error) {
 // Accept. If ctx ends first, the step is as it was; a peer that sent anything else
 // has ended the session.
 func (p Step) Recv(ctx context.Context, state int) (*Inbound, error) {
-	s, err := p.beginRecv(state)
-	if err != nil {
-		return nil, err
+	s := p.begin()
+	if s == nil {
+		return nil, p.refusal()
 	}
-	in, err := s.recv(ctx, state)
-	if err != nil {
-		s.giveBack()
+	if !s.receives(state) {
+		return nil, s.misplaced()
 	}
-	return in, err
+	if s.table.timed || s.deferred.n > 0 {
+		in, err := s.recv(ctx, state)
+		if err != nil {
+			s.giveBack()
+		}
+		return in, err
+	}
+	// What follows is recv where no time matters and nothing is put off.
+	err := ctx.Err()
+	if err == nil {
+		var message []byte
+		if message, _, err = s.stream.Recv(ctx); err == nil {
+			if s.recognise(state, message) {
+				return &s.in, nil
+			}
+			err = s.unexpected(message)
+			s.giveBack()
+			return nil, err
+		}
+	}
+	err = s.failed(ctx, err)
+	s.giveBack()
+	return nil, err
 }
 
 func (s *Session) recv(ctx context.Context, state int) (*Inbound, error) {
@@ -64,9 +85,12 @@ func (s *Session) recv(ctx context.Context, state int) (*Inbound, error) {
 
 // TryRecv is Recv without the wait. ok is false, and the step as it was, if nothing has arrived yet.
 func (p Step) TryRecv(state int) (in *Inbound, ok bool, err error) {
-	s, err := p.beginRecv(state)
-	if err != nil {
-		return nil, false, err
+	s := p.begin()
+	if s == nil {
+		return nil, false, p.refusal()
+	}
+	if !s.receives(state) {
+		return nil, false, s.misplaced()
 	}
 	in, err = s.tryRecv(state)
 	if in == nil {
@@ -97,9 +121,9 @@ func (s *Session) tryRecv(state int) (*Inbound, error) {
 // step must be that of the End state, and stays it: a Close whose context ended may
 // be repeated.
 func (p Step) Close(ctx context.Context) error {
-	s, err := p.begin()
-	if err != nil {
-		return err
+	s := p.begin()
+	if s == nil {
+		return p.refusal()
 	}
 	defer s.giveBack()
 	if !s.table.holds(s.state, s.table.end()) {
@@ -136,56 +160,49 @@ func (p Step) Describe(state string) string {
 	return state + " (used)"
 }
 
-// begin makes a ready step busy.
-func (p Step) begin() (*Session, error) {
+// begin makes a ready step of a living session busy. It returns nil if it cannot, and refusal says why.
+func (p Step) begin() *Session {
 	s := p.s
-	if s == nil {
-		return nil, ErrNoSession
+	if s == nil || !s.turn.CompareAndSwap(p.turn, p.turn|1) {
+		return nil
 	}
-	if !s.turn.CompareAndSwap(p.turn, p.turn|1) {
-		return nil, s.misuse(ErrStateUsed)
-	}
-	if err := s.over(); err != nil {
+	if s.cause.Load() != nil {
 		s.giveBack()
-		return nil, err
+		return nil
 	}
-	return s, nil
+	return s
 }
 
-// beginRecv makes a ready step busy, to receive what leaves state.
-func (p Step) beginRecv(state int) (*Session, error) {
-	s, err := p.begin()
-	if err != nil {
-		return nil, err
+// refusal is why begin refused the step.
+func (p Step) refusal() error {
+	if p.s == nil {
+		return ErrNoSession
 	}
-	if uint(state) >= uint(len(s.table.places)) || !s.isAt(state) {
-		return nil, s.misplaced()
+	if err := p.s.over(); err != nil && p.Ready() {
+		return err
 	}
-	if at := &s.table.places[state]; at.count == 0 || at.sender == s.role {
-		return nil, s.misplaced()
-	}
-	return s, nil
+	return p.s.misuse(ErrStateUsed)
 }
 
 // giveBack makes the step that is busy ready again.
 func (s *Session) giveBack() { s.turn.Add(^uint64(0)) }
 
 // advance ends the step that is busy, by the message, and returns the next one.
-func (s *Session) advance(message int, m *Message) Step {
+func (s *Session) advance(index int, m *Message) Step {
 	if s.observer != nil {
-		s.observer.Observe(s.protocol, s.role, message)
+		s.observer.Observe(s.protocol, s.role, index)
 	}
-	return s.goOn(m)
-}
-
-// goOn ends the step that is busy at the place behind m, and returns the next one.
-func (s *Session) goOn(m *Message) Step {
 	s.enter(m.Next)
 	return Step{s: s, turn: s.turn.Add(1)}
 }
 
 // isAt reports whether the session is in state, as far as it can tell: it is there, or at an if before.
 func (s *Session) isAt(state int) bool { return state == s.state || s.table.holds(s.state, state) }
+
+// receives reports whether the session is in state, and its role receives there.
+func (s *Session) receives(state int) bool {
+	return uint(state) < uint(len(s.table.places)) && s.table.places[state].sender == 1-s.role && s.isAt(state)
+}
 
 // misplaced gives the step back because it is not where its type says.
 func (s *Session) misplaced() error {

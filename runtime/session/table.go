@@ -18,7 +18,7 @@ type table struct {
 type place struct {
 	// first and count are where the messages that leave it stand in Protocol.Messages.
 	first, count int
-	// sender is who sends them.
+	// sender is who sends them, and nobody if there are none.
 	sender int
 	// behind are the places that an `if` here leads to, through further ones too.
 	behind []int
@@ -26,6 +26,9 @@ type place struct {
 	timed bool
 	wait  time.Duration
 }
+
+// nobody is no role.
+const nobody = -1
 
 var tables sync.Map // *Protocol to *table
 
@@ -39,6 +42,9 @@ func tableOf(p *Protocol) *table {
 
 func newTable(p *Protocol) *table {
 	t := &table{places: make([]place, len(p.States))}
+	for i := range t.places {
+		t.places[i].sender = nobody
+	}
 	for i, m := range p.Messages {
 		at := &t.places[m.State]
 		if at.count == 0 {
@@ -83,7 +89,7 @@ func behind(p *Protocol, state int, found []int) []int {
 func (t *table) startsWith(p *Protocol, role int) bool {
 	for _, state := range append([]int{0}, t.places[0].behind...) {
 		at := &t.places[state]
-		if p.States[state].If == "" && (at.count == 0 || at.sender != role) {
+		if p.States[state].If == "" && at.sender != role {
 			return false
 		}
 	}

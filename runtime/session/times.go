@@ -38,13 +38,15 @@ func (e *Encoder) Duration(field int, v time.Duration) {
 func (e *Encoder) timed(field int, seconds, nanos int64) {
 	size := 0
 	if seconds != 0 {
-		size += 1 + protowire.SizeVarint(uint64(seconds))
+		size += 1 + sizeVarint(uint64(seconds))
 	}
 	if nanos != 0 {
-		size += 1 + protowire.SizeVarint(uint64(nanos))
+		size += 1 + sizeVarint(uint64(nanos))
 	}
 	e.buf = e.sized(field, size)
-	e.checkDepth(e.depth + 1)
+	if e.depth == depthMax {
+		e.tooDeep()
+	}
 	if seconds != 0 {
 		e.buf = protowire.AppendVarint(append(e.buf, 1<<3), uint64(seconds))
 	}

@@ -3,7 +3,6 @@ package session
 import (
 	"encoding/binary"
 	"math"
-	"math/bits"
 	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -15,20 +14,28 @@ func UnpackInts[T integer](d *Decoder, list []T) []T {
 		return append(list, narrow[T](d, d.Uint64()))
 	}
 	run := d.view()
+	n := len(list)
 	list = grow(list, countVarints(run))
-	for len(run) > 0 {
-		if run[0] < 0x80 {
-			list = append(list, T(run[0]))
-			run = run[1:]
-			continue
-		}
-		v, n := firstVarint(run)
-		if n == 0 {
-			d.Fail(errVarint)
+	var v uint64
+	var shift uint
+	for _, b := range run {
+		if shift == 63 && b > 1 {
 			break
 		}
-		run = run[n:]
-		list = append(list, narrow[T](d, v))
+		v |= uint64(b&0x7f) << shift
+		if b >= 0x80 {
+			shift += 7
+			continue
+		}
+		if list[n] = T(v); uint64(list[n]) != v {
+			d.Fail(errRange)
+			break
+		}
+		n++
+		v, shift = 0, 0
+	}
+	if shift > 0 {
+		d.Fail(errVarint)
 	}
 	return list
 }
@@ -38,21 +45,10 @@ func UnpackEnums[E ~int32](d *Decoder, list []E, members int) []E {
 	if d.wire != protowire.BytesType {
 		return append(list, E(d.Enum(members)))
 	}
-	run := d.view()
-	list = grow(list, countVarints(run))
-	for len(run) > 0 {
-		if run[0] < 0x80 {
-			list = append(list, E(d.member(uint64(run[0]), members)))
-			run = run[1:]
-			continue
-		}
-		v, n := firstVarint(run)
-		if n == 0 {
-			d.Fail(errVarint)
-			break
-		}
-		run = run[n:]
-		list = append(list, E(d.member(v, members)))
+	n := len(list)
+	list = UnpackInts(d, list)
+	for _, v := range list[n:] {
+		d.member(uint64(v), members)
 	}
 	return list
 }
@@ -63,20 +59,18 @@ func UnpackBools(d *Decoder, list []bool) []bool {
 		return append(list, d.Bool())
 	}
 	run := d.view()
+	n := len(list)
 	list = grow(list, countVarints(run))
-	for len(run) > 0 {
-		if run[0] < 0x80 {
-			list = append(list, run[0] != 0)
-			run = run[1:]
-			continue
-		}
-		v, n := firstVarint(run)
-		if n == 0 {
-			d.Fail(errVarint)
+	for i := range list[n:] {
+		v, size := varintOf(run)
+		if size == 0 {
 			break
 		}
-		run = run[n:]
-		list = append(list, v != 0)
+		run = run[size:]
+		list[n+i] = v != 0
+	}
+	if len(run) > 0 {
+		d.Fail(errVarint)
 	}
 	return list
 }
@@ -88,7 +82,7 @@ func UnpackFloats32(d *Decoder, list []float32) []float32 {
 	}
 	run := d.run(4)
 	n := len(list)
-	list = grow(list, len(run)/4)[:n+len(run)/4]
+	list = grow(list, len(run)/4)
 	for i := range list[n:] {
 		list[n+i] = math.Float32frombits(binary.LittleEndian.Uint32(run[4*i:]))
 	}
@@ -102,7 +96,7 @@ func UnpackFloats64(d *Decoder, list []float64) []float64 {
 	}
 	run := d.run(8)
 	n := len(list)
-	list = grow(list, len(run)/8)[:n+len(run)/8]
+	list = grow(list, len(run)/8)
 	for i := range list[n:] {
 		list[n+i] = math.Float64frombits(binary.LittleEndian.Uint64(run[8*i:]))
 	}
@@ -119,37 +113,12 @@ func (d *Decoder) run(size int) []byte {
 	return run
 }
 
-// firstVarint is the varint that run begins with, and its length: 0 if it is malformed or there is none.
-func firstVarint(run []byte) (v uint64, n int) {
-	if len(run) > 0 && run[0] < 0x80 {
-		return uint64(run[0]), 1
-	}
-	if len(run) > 1 && run[1] < 0x80 {
-		return uint64(run[0]&0x7f) | uint64(run[1])<<7, 2
-	}
-	v, n = protowire.ConsumeVarint(run)
-	return v, max(n, 0)
-}
-
-// grow makes room for n elements, and for no more in a list that has none yet.
+// grow makes list longer by n elements, and takes no more memory than that for one that has none yet.
 func grow[T any](list []T, n int) []T {
 	if list == nil && n > 0 {
-		return make([]T, 0, n)
+		return make([]T, n)
 	}
-	return slices.Grow(list, n)
-}
-
-// countVarints counts the varints that end in run.
-func countVarints(run []byte) (n int) {
-	for ; len(run) >= 8; run = run[8:] {
-		n += bits.OnesCount64(^binary.LittleEndian.Uint64(run) & 0x8080808080808080)
-	}
-	for _, b := range run {
-		if b < 0x80 {
-			n++
-		}
-	}
-	return n
+	return slices.Grow(list, n)[:len(list)+n]
 }
 
 // Room is list, or, where it is nil, an empty one with room for the fields that come one behind the other
@@ -164,12 +133,11 @@ func Room[T any](d *Decoder, list []T) []T {
 // Count is how many fields with the number of the one at hand come one behind the other, that one
 // included. They have a length; if one is cut short, those before it count.
 func (d *Decoder) Count() (n int) {
-	if !d.unread || d.wire != protowire.BytesType {
+	if d.wire != protowire.BytesType {
 		return 0
 	}
-	tag := uint64(d.field)<<3 | uint64(d.wire)
 	for rest := d.buf[d.pos:d.end]; ; n++ {
-		size, k := firstVarint(rest)
+		size, k := varintOf(rest)
 		if k == 0 || size > uint64(len(rest)-k) {
 			return n
 		}
@@ -177,8 +145,8 @@ func (d *Decoder) Count() (n int) {
 		if len(rest) == 0 {
 			return n + 1
 		}
-		next, k := firstVarint(rest)
-		if k == 0 || k == len(rest) || next != tag {
+		next, k := varintOf(rest)
+		if k == 0 || k == len(rest) || next != d.tag {
 			return n + 1
 		}
 		rest = rest[k:]
@@ -188,9 +156,8 @@ func (d *Decoder) Count() (n int) {
 // narrow makes a T of the varint of a protobuf int64 or uint64.
 func narrow[T integer](d *Decoder, v uint64) T {
 	n := T(v)
-	signed := ^T(0) < 0
-	if signed && int64(n) != int64(v) || !signed && uint64(n) != v {
-		d.Fail("an integer out of range")
+	if uint64(n) != v {
+		d.Fail(errRange)
 		return 0
 	}
 	return n
