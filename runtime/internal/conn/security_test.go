@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/bits"
+	"net/netip"
 	"os"
 	"reflect"
 	"testing"
@@ -427,6 +428,106 @@ func TestAttack23Downgrade(t *testing.T) {
 				require.Empty(t, s.got(EventConnected))
 			}
 		})
+	}
+}
+
+// Row 24: every datagram of a connection's life cut at every byte, and with every bit turned, comes to both ends before it
+// does: nothing panics, nothing is read beyond the end, nobody is told, and the connection goes on.
+func TestAttack24MalformedPackets(t *testing.T) {
+	for name, prepare := range map[string]func(testing.TB) *world{
+		"plaintext": func(t testing.TB) *world { return newWorld(t) },
+		"TLS":       func(t testing.TB) *world { return newWorld(t, overTLS).secure(newSecured(t)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := prepare(t)
+			w.elsewhere = map[netip.AddrPort]int{} // an end may answer what seems to come from itself
+			came, mangled := 0, map[string]map[[2]byte]int{"client": {}, "server": {}}
+			w.fate = func(d *flying) (int, time.Duration) {
+				switch kind := [2]byte{d.data[0] & 0xf0, byte(len(d.data) / 200)}; {
+				case d.addr == d.to.addr:
+					return 0, 0
+				case mangled[d.from.name][kind] > 3: // what answers the broken ones is of the same kinds
+					return 1, 0
+				default:
+					mangled[d.from.name][kind]++
+				}
+				broken := func(b []byte) {
+					came++
+					for _, to := range []*side{w.client, w.server} {
+						w.flying = append(w.flying, flying{at: w.now.Add(w.latency - 1), from: d.from, to: to, addr: d.addr, data: b[:len(b):len(b)]})
+					}
+				}
+				for cut := 1; cut < len(d.data); cut += long(1, 1+len(d.data)/60) {
+					broken(bytes.Clone(d.data[:cut]))
+				}
+				for bit := 0; bit < 8*len(d.data); bit += long(1, 1+len(d.data)/30) {
+					b := bytes.Clone(d.data)
+					b[bit/8] ^= 1 << (bit % 8)
+					broken(b)
+				}
+				return 1, 0
+			}
+			w.dial()
+			w.run(time.Second)
+			w.chat(w.open(true))
+			w.client.core.Migrate(w.now)
+			w.client.after()
+			w.run(time.Second)
+			require.Greater(t, came, 300)
+			require.Nil(t, w.client.closed, w.story())
+			require.Nil(t, w.server.closed)
+			w.fate = nil
+			w.chat(w.open(true))
+		})
+	}
+}
+
+// Row 24: behind the right protection, what is malformed ends the connection with the rule's code: RFC 9000 §12.4, "An endpoint MUST
+// treat receipt of a frame in a packet type that is not permitted as a connection error of type PROTOCOL_VIOLATION", and varints
+// are the shortest.
+func TestAttack24MalformedFrames(t *testing.T) {
+	cause := func(c *Conn) packet.Code {
+		var closed *CloseError
+		require.ErrorAs(t, c.err, &closed)
+		return packet.Code(closed.Code)
+	}
+	examples := map[packet.FrameType][]byte{}
+	for n := range 0x40 {
+		b := append([]byte{byte(n)}, make([]byte, 60)...)
+		var f packet.Frame
+		if rest, err := packet.ParseFrame(&f, b); err == nil && n >= 0x06 {
+			examples[packet.FrameType(n)] = b[:len(b)-len(rest)]
+		}
+	}
+	require.Greater(t, len(examples), 25)
+	for kind, frame := range examples {
+		if kind.AtHandshake() {
+			continue
+		}
+		w := newWorld(t, overTLS).secure(newSecured(t))
+		w.dial()
+		w.until(func() bool { return len(w.accepted) > 0 })
+		server := w.accepted[0].core
+		keys, _ := handshake.InitialKeys(server.ids.initial(), server.token)
+		l := packet.Long{Type: packet.Connect, Version: packet.V1, Dst: server.ids.initial(), Src: server.ids.peer.id, Token: server.token, Number: 100, NumberLen: 4}
+		b := packet.AppendLong(nil, l, len(frame)+handshake.TagLen)
+		server.HandleDatagram(w.now, clientAddr, keys.Seal(b, b, frame, 100))
+		require.Equal(t, packet.ProtocolViolation, cause(server), "%v at the Initial level", kind)
+	}
+	for name, frame := range map[string][]byte{
+		"a long varint":          {byte(packet.MaxStreams), 0x40, 0x01},
+		"a longer one":           {byte(packet.MaxStreamData), 0x00, 0xc0, 0, 0, 0, 0, 0, 0, 0x01},
+		"a stream beyond 2^62":   append([]byte{byte(packet.Stream) | 0x06, 0}, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 0),
+		"an ACK below 0":         packet.AppendAckHead(nil, 3, 0, 0, 4),
+		"an ACK without ranges":  packet.AppendAckHead(nil, 3, 0, 1000, 0),
+		"an id of seven bytes":   append([]byte{byte(packet.NewConnectionID), 2, 0}, make([]byte, 23)...),
+		"an empty token":         {byte(packet.NewToken), 0},
+		"a reason that is none":  append([]byte{byte(packet.StreamAbort), 0, 0, 2}, 0xff, 0xff),
+		"a reason without bound": append([]byte{byte(packet.StreamAbort), 0, 0, 0x44, 0x01}, make([]byte, 0x401)...),
+	} {
+		w := connectedWorld(t)
+		w.client.arrive(serverAddr, w.server.forge(500, frame))
+		require.Equal(t, packet.FrameEncodingError, cause(w.client.core), name)
 	}
 }
 
