@@ -40,7 +40,7 @@ func TestSlowStart(t *testing.T) {
 	require.Equal(t, 40*datagram, r.Window())
 }
 
-// RFC 9002 §7.3.2: "the sender MUST set the slow start threshold to half the value
+// RFC 9002 §7.3.2: "On entering a recovery period, a sender MUST set the slow start threshold to half the value
 // of the congestion window when loss is detected. The congestion window MUST be
 // set to the reduced value of the slow start threshold before exiting the recovery period."
 func TestLossHalvesOncePerRecoveryPeriod(t *testing.T) {
@@ -86,8 +86,8 @@ func TestPersistentCongestion(t *testing.T) {
 }
 
 // RFC 9002 §7.8: "When bytes in flight is smaller than the congestion window and
-// sending is not pacing limited, the congestion window is underutilized. […] If
-// this happens due to insufficient application data or flow control limits, the
+// sending is not pacing limited, the congestion window is underutilized. This can
+// happen due to insufficient application data or flow control limits. When this occurs, the
 // congestion window SHOULD NOT be increased in either slow start or congestion avoidance."
 func TestIdleSenderDoesNotGrow(t *testing.T) {
 	r := congestion.NewNewReno(datagram)

@@ -44,7 +44,7 @@ type answer struct {
 
 // arrived notes from where an authentic packet of the Application level came. RFC 9000 §9.3: "An endpoint only changes the
 // address to which it sends packets in response to the highest-numbered non-probing packet." Only the
-// dialing end moves (RFC 9000 §9: "a client is responsible for initiating all migrations").
+// dialing end moves (RFC 9000 §9: "Clients are responsible for initiating all migrations.").
 func (c *Conn) arrived(now mono.Time, number uint64, highest bool) {
 	m := &c.moving
 	switch {

@@ -61,7 +61,7 @@ func TestPathMTUIsFound(t *testing.T) {
 	}
 }
 
-// RFC 9000 §14: "The maximum datagram size MUST be at least 1200 bytes", and until the path is known no datagram is larger. Short
+// RFC 9000 §14: "QUIC MUST NOT be used if the network path cannot support a maximum datagram size of at least 1200 bytes", and until the path is known no datagram is larger. Short
 // conversations send no probe at all.
 func TestNoProbeForLittle(t *testing.T) {
 	w := connectedWorld(t)

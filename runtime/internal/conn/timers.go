@@ -111,8 +111,8 @@ func (c *Conn) deathAt() mono.Time {
 	return c.unansweredAt.Add(c.deathTimeout())
 }
 
-// keepAliveAt is when a PING is due. RFC 9000 §10.1.2: "An endpoint that wishes to keep
-// the connection alive" sends one. While Close drains, one is always sent, so that a peer that is gone is found out.
+// keepAliveAt is when a PING is due. RFC 9000 §10.1.2: "an endpoint could send a PING frame
+// […] periodically, which will cause the peer to restart its idle timeout period." While Close drains, one is always sent, so that a peer that is gone is found out.
 func (c *Conn) keepAliveAt() mono.Time {
 	interval := c.config.KeepAlive
 	if c.closing && interval < 0 {

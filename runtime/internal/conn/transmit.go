@@ -177,8 +177,8 @@ func (c *Conn) ridesProbe(level handshake.Level) bool {
 }
 
 // mayElicit reports whether a packet may be sent that counts as in flight. RFC 9002 §7: "An
-// endpoint MUST NOT send a packet if it would cause bytes_in_flight to be larger than
-// the congestion window, unless the packet is sent on a PTO timer expiration".
+// endpoint MUST NOT send a packet if it would cause bytes_in_flight […] to be larger than
+// the congestion window, unless the packet is sent on a PTO timer expiration […] or when entering recovery".
 func (c *Conn) mayElicit(now mono.Time, level handshake.Level) bool {
 	if c.probes[level] > 0 || c.ridesProbe(level) {
 		return true

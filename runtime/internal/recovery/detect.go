@@ -21,7 +21,7 @@ const (
 	// (kPacketThreshold) is 3", and implementations SHOULD NOT use less.
 	packetThreshold = 3
 	// packetThresholdMax bounds what the threshold is raised to. RFC 9002 §6.1.1: "Algorithms that increase the reordering threshold
-	// after spuriously detecting losses, such as RACK, have proven to be useful in practice".
+	// after spuriously detecting losses, such as RACK […], have proven to be useful in TCP and are expected to be at least as useful in QUIC."
 	packetThresholdMax = 128
 	// timeThreshold: RFC 9002 §6.1.2, "The RECOMMENDED time threshold (kTimeThreshold), expressed as an RTT multiplier, is 9/8."
 	timeThreshold    = 9
@@ -130,7 +130,7 @@ func (r *congestionRun) interrupt() { r.running = false }
 
 // persistentDuration is RFC 9002 §7.6.1: "(smoothed_rtt + max(4*rttvar,
 // kGranularity) + max_ack_delay) * kPersistentCongestionThreshold", which is 3. "Unlike the
-// PTO computation, this duration includes max_ack_delay irrespective of the packet number spaces".
+// PTO computation […], this duration includes the max_ack_delay irrespective of the packet number spaces".
 func (l *Loss) persistentDuration() time.Duration { return 3 * l.PTO(l.MaxAckDelay) }
 
 // episode is the losses of one congestion event, as far as they may all turn out to be spurious.

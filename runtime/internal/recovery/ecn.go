@@ -23,7 +23,7 @@ const (
 	ecnFailed
 )
 
-// ecnTests is how many packets are marked at first. RFC 9000 A.4: "an endpoint could set an ECT
+// ecnTests is how many packets are marked at first. RFC 9000 §13.4.2: "the endpoint could set an ECT
 // codepoint for only the first ten outgoing packets on a path".
 const ecnTests = 10
 
@@ -57,7 +57,8 @@ func (e *ECN) marking() bool {
 	return true
 }
 
-// lost hears that a packet was lost. RFC 9000 §13.4.2: "If all packets marked with ECT(0) are lost, validation is deemed to have failed".
+// lost hears that a packet was lost. RFC 9000 §13.4.2: "If all packets marked with non-zero ECN codepoints
+// are subsequently lost, it can disable marking on the assumption that the marking caused the loss."
 func (e *ECN) lost(marked bool) {
 	if e.state != ecnTesting || !marked {
 		return

@@ -175,7 +175,8 @@ func TestHandshakeBackOff(t *testing.T) {
 }
 
 // RFC 9002 §6.2.2: "When Initial or Handshake keys are discarded, the PTO and loss
-// detection timers MUST be reset", and §6.4: "discards all recovery state for the packets that were sent with those keys".
+// detection timers MUST be reset", and §6.4: "The sender MUST discard
+// all recovery state associated with those packets and MUST remove them from the count of bytes in flight."
 func TestDrop(t *testing.T) {
 	p := newPath(t)
 	p.sendIn(handshake.Initial, 3)

@@ -56,8 +56,8 @@ func TestRangesAreBounded(t *testing.T) {
 
 func eliciting(size int) Arrival { return Arrival{AckEliciting: true, Size: size, Delay: 2 * ms} }
 
-// RFC 9000 §13.2.1: "An endpoint MUST acknowledge all ack-eliciting 0-RTT and 1-RTT
-// packets within its advertised max_ack_delay".
+// RFC 9000 §13.2.1: "An endpoint MUST acknowledge all ack-eliciting Initial and Handshake packets immediately
+// and all ack-eliciting 0-RTT and 1-RTT packets within its advertised max_ack_delay".
 func TestAckAfterDelay(t *testing.T) {
 	var r Received
 	require.Equal(t, mono.Never, r.Deadline())

@@ -11,8 +11,8 @@ import (
 const ms = time.Millisecond
 
 // RFC 9002 §5.3: "Before any RTT samples are available for a new path or when the
-// estimator is reset, the estimator is initialized using the initial RTT:
-// smoothed_rtt = kInitialRtt, rttvar = kInitialRtt / 2".
+// estimator is reset, the estimator is initialized using the initial RTT",
+// with "smoothed_rtt = kInitialRtt" and "rttvar = kInitialRtt / 2".
 func TestRTTInitial(t *testing.T) {
 	r := newRTT(InitialRTT)
 	require.Equal(t, 100*ms, r.Smoothed())
@@ -21,8 +21,8 @@ func TestRTTInitial(t *testing.T) {
 	require.Equal(t, 300*ms, r.PTO(0))
 }
 
-// RFC 9002 §5.3: "On the first RTT sample for the path, that sample is used as
-// rtt_sample. This ensures that the first measurement erases the history".
+// RFC 9002 §5.3: "On the first RTT sample after initialization, the estimator is reset using that
+// sample. This ensures that the estimator retains no history of past samples."
 func TestRTTFirstSample(t *testing.T) {
 	r := newRTT(InitialRTT)
 	r.update(1, 20*ms, 15*ms)
