@@ -282,6 +282,9 @@ func (c *ClientCall) limit(ctx context.Context) time.Duration {
 // end ends an attempt: because of err, or in good order.
 func (c *ClientCall) end(ctx context.Context, err error) error {
 	if err == nil {
+		if s, ok := c.stream.(interface{ Dispose() }); ok {
+			s.Dispose()
+		}
 		c.stream = nil
 		return nil
 	}

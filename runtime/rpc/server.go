@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"slices"
+	"sync"
 
 	"github.com/sessgen/sessgen/runtime/session"
 )
@@ -23,16 +24,19 @@ func Handle(srv session.Registrar, m *Method, serve func(ctx context.Context, ca
 		return
 	}
 	srv.Handle(m.Protocol, func(ctx context.Context, stream session.Stream) {
-		call := &ServerCall{Call: Call{method: m}, stream: stream}
-		call.ctx.call = &call.Call
+		call := serverCalls.Get().(*ServerCall)
+		call.served = &served{Call: Call{method: m}}
+		call.stream = stream
 		call.serve(ctx, &config, serve)
+		if len(config.interceptors) == 0 {
+			call.release()
+		}
 	})
 }
 
 // ServerCall is one call at the serving end, for generated code.
 type ServerCall struct {
-	Call
-	ctx     callContext // the handler's
+	*served
 	stream  session.Stream
 	in      session.Decoder
 	out     session.Encoder
@@ -51,6 +55,12 @@ func CallOf(ctx context.Context) *Call {
 
 type callKey struct{}
 
+// served is what a program may keep of a call when it has returned: its context leads to it.
+type served struct {
+	Call
+	ctx callContext
+}
+
 // callContext is the context of a handler: that of the session, and its call.
 type callContext struct {
 	context.Context
@@ -62,6 +72,22 @@ func (c *callContext) Value(key any) any {
 		return c.call
 	}
 	return c.Context.Value(key)
+}
+
+// serverCalls has calls that are over, and that nobody can have kept.
+var serverCalls = sync.Pool{New: func() any { return new(ServerCall) }}
+
+// release ends the use of a call that has returned. What a program was given to send or receive with it may have kept,
+// and that leads to the call itself.
+func (c *ServerCall) release() {
+	if c.method.StreamRequest || c.method.StreamReply || len(c.message) > keepMax {
+		return
+	}
+	if s, ok := c.stream.(interface{ Dispose() }); ok {
+		s.Dispose()
+	}
+	*c = ServerCall{out: c.out}
+	serverCalls.Put(c)
 }
 
 // serve brings the call from its first message to its end.
@@ -81,7 +107,7 @@ func (c *ServerCall) serve(ctx context.Context, config *handlerConfig, serve fun
 		ctx, cancel = context.WithTimeout(ctx, timeout)
 		defer cancel()
 	}
-	c.ctx.Context = ctx
+	c.ctx = callContext{ctx, &c.Call}
 	ctx = &c.ctx
 	if !c.method.StreamRequest {
 		if err := c.request(ctx); err != nil {

@@ -74,7 +74,7 @@ func (l *link) tryOpen(p *session.Protocol, note []byte) (*stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := newStream(l, id, context.Background())
+	s := newStream(l, id)
 	s.spoken = spoken
 	return s, nil
 }

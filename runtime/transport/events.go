@@ -98,7 +98,8 @@ func (l *link) accept(id conn.StreamID, header []byte) {
 		l.wantWrite()
 		return
 	}
-	s := newStream(l, id, l.values)
+	s := newStream(l, id)
+	s.ctx, s.served = &sessionContext{values: l.values}, true
 	if len(note) > 0 {
 		s.note = bytes.Clone(note)
 	}

@@ -74,7 +74,7 @@ type job struct {
 func (j job) run() (took time.Duration) {
 	begun := now()
 	defer j.stream.release()
-	j.serve(&j.stream.ctx, j.stream)
+	j.serve(j.stream.ctx, j.stream)
 	if ended := j.stream.replied; ended > 0 {
 		return ended.Sub(begun)
 	}

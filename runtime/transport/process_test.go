@@ -366,7 +366,8 @@ func TestProcessConnections(t *testing.T) {
 	oursAfter, ourLeft := here()
 	t.Logf("%d connections: the server's heap from %d to %d bytes and goroutines from %d to %d; the client's from %d to %d and from %d to %d",
 		count, heap, after, goroutines, left, ours, oursAfter, our, ourLeft)
-	require.LessOrEqual(t, left, goroutines)
+	// Goroutines that serve sessions are kept, and how many of them were needed is up to the scheduler.
+	require.LessOrEqual(t, left, goroutines+idleHandlers)
 	require.LessOrEqual(t, ourLeft, our)
 	// A shard keeps batches for the next burst, and how many of them it has met before the count began is up to the scheduler.
 	const bound = 1<<20 + batchesKept*batchMax*datagramMax

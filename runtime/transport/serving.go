@@ -116,11 +116,14 @@ func (sv *serving) run(serve handler, s *stream) {
 
 // release tells the machine that nothing runs for the session any more.
 func (s *stream) release() {
-	s.link.mu.Lock()
-	s.link.machine.Release(now(), s.id)
+	l := s.link
+	l.mu.Lock()
+	l.machine.Release(now(), s.id)
 	// Nothing is written here: what the session said last is on its way, or is the pump's to pack with that of others.
-	if s.link.machine.Pressing() {
-		s.link.wantWrite()
+	if l.machine.Pressing() {
+		l.wantWrite()
 	}
-	s.link.unlockSame()
+	s.served = false
+	s.recycle()
+	l.unlockSame()
 }

@@ -98,7 +98,8 @@ func (s *shaking) run() {
 	l := s.link
 	l.mu.Lock()
 	for {
-		if s.gone {
+		// A ticket for the next handshake may have come just before the end of the connection.
+		if s.gone && (len(s.heard) == 0 || !l.up) {
 			l.mu.Unlock()
 			s.driver.Close()
 			return

@@ -26,6 +26,7 @@ type shard struct {
 	pump    pump
 	timers  timers
 	spare   batches
+	streams sync.Pool // records for the next sessions
 	workers workers
 	// refusals counts what the listening end's handshakes came to.
 	refusals refusals

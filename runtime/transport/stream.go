@@ -17,7 +17,7 @@ import (
 type stream struct {
 	link *link
 	id   conn.StreamID
-	ctx  sessionContext
+	ctx  *sessionContext // nil at the dialing end, until somebody asks for it
 
 	spoken *registry.Dialable // at the dialing end: its protocol
 	note   []byte             // at the listening end
@@ -33,6 +33,8 @@ type stream struct {
 	// What follows is guarded by link.mu.
 	over error // why the machine knows the stream no more
 	both bool  // the sender waits for something to receive, too
+	// served: it is being served, at the listening end. disposed: see Dispose.
+	served, disposed bool
 }
 
 var _ session.Stream = (*stream)(nil)
@@ -44,14 +46,38 @@ const roomSize = 128
 // errFinished is why a stream is over that both ends have finished.
 var errFinished = errors.New("transport: session finished")
 
-// newStream adds a stream to l, whose lock is held. Its context has parent's values.
-func newStream(l *link, id conn.StreamID, parent context.Context) *stream {
-	s := &stream{link: l, id: id}
-	s.ctx.values = parent
-	s.recv.init(l.shard)
-	s.send.init(l.shard)
+// newStream adds a stream to l, whose lock is held.
+func newStream(l *link, id conn.StreamID) *stream {
+	s, _ := l.shard.streams.Get().(*stream)
+	if s == nil {
+		s = new(stream)
+		s.recv.init(l.shard)
+		s.send.init(l.shard)
+	}
+	s.link, s.id = l, id
 	l.streams[id] = s
 	return s
+}
+
+// Dispose says, for package rpc, that nobody uses the stream any more: when it is over, its record
+// serves another session.
+func (s *stream) Dispose() {
+	l := s.link
+	l.mu.Lock()
+	s.disposed = true
+	s.recycle()
+	l.unlockSame()
+}
+
+// recycle keeps the record of a stream that neither a program nor the connection knows any more. link.mu is held.
+func (s *stream) recycle() {
+	if !s.disposed || s.over == nil || s.served || !s.recv.recycle() || !s.send.recycle() {
+		return
+	}
+	l := s.link
+	s.link, s.ctx, s.spoken, s.note, s.replied = nil, nil, nil, nil, 0
+	s.patient, s.disposed, s.both, s.over = false, false, false, nil
+	l.shard.streams.Put(s)
 }
 
 // end notes why the stream is over, and tells all who wait. link.mu is held.
@@ -61,8 +87,11 @@ func (s *stream) end(why error) {
 	}
 	s.over = why
 	delete(s.link.streams, s.id)
-	s.ctx.end(s.cause())
+	if s.ctx != nil {
+		s.ctx.end(s.cause())
+	}
 	retire(&s.recv, &s.send)
+	s.recycle()
 }
 
 // cause is what a call returns that needs a stream which is over.
@@ -297,4 +326,14 @@ func (s *stream) RemoteAddr() net.Addr { return s.link.remoteAddr() }
 func (s *stream) Note() []byte { return s.note }
 
 // Context implements session.Stream.
-func (s *stream) Context() context.Context { return &s.ctx }
+func (s *stream) Context() context.Context {
+	s.link.mu.Lock()
+	defer s.link.unlockSame()
+	if s.ctx == nil {
+		s.ctx = &sessionContext{values: context.Background()}
+		if s.over != nil {
+			s.ctx.end(s.cause())
+		}
+	}
+	return s.ctx
+}

@@ -25,6 +25,7 @@ type waiter struct {
 	done    <-chan struct{}
 	unwatch func() bool
 	retired bool
+	spoiled bool // the end of a context may still be a signal
 }
 
 func newWaiter(s *shard) *waiter {
@@ -118,9 +119,7 @@ func (w *waiter) watch(ctx context.Context) {
 		old, w.unwatch = unwatch, nil
 	}
 	r.mu.Unlock()
-	if old != nil {
-		old()
-	}
+	w.stop(old)
 }
 
 // retire is a last signal; no context is watched any more.
@@ -137,11 +136,27 @@ func retire(waiters ...*waiter) {
 		w.signalLocked(r)
 	}
 	r.mu.Unlock()
-	for _, unwatch := range watches {
-		if unwatch != nil {
-			unwatch()
-		}
+	for i, w := range waiters {
+		w.stop(watches[i])
 	}
+}
+
+// stop stops watching a context.
+func (w *waiter) stop(unwatch func() bool) {
+	if unwatch != nil && !unwatch() {
+		w.shard.role.mu.Lock()
+		w.spoiled = true
+		w.shard.role.mu.Unlock()
+	}
+}
+
+// recycle makes a retired waiter, which nobody waits with any more, ready for another use, and reports whether it can be.
+func (w *waiter) recycle() bool {
+	if w.spoiled {
+		return false
+	}
+	w.ready, w.retired, w.done = false, false, nil
+	return true
 }
 
 // parking is a list of parked waiters.
