@@ -179,19 +179,19 @@ func (w *world) take(h *host, f *flight) {
 	now := h.clock()
 	switch r := h.table.Route(now, f.source, f.data, w.reply[:0]); r.Verdict {
 	case endpoint.Deliver:
-		r.Conn.core.HandleDatagram(now, f.source, f.data)
+		r.Conn.core.HandleMarked(now, f.source, f.data, f.mark)
 		w.attend(r.Conn)
 	case endpoint.Reply:
 		if len(r.Reply) > len(f.data) {
 			w.fail("%s answers %d bytes with %d", h, len(f.data), len(r.Reply))
 		}
-		w.send(h, f.source, r.Reply)
+		w.send(h, f.source, r.Reply, conn.NotECT)
 	case endpoint.Accept:
 		p := w.newPeer(h, w.byAddr[f.source], conn.NewServer(now, w.config(), r.Accepted))
 		p.id = r.Accepted.ServerID
 		p.partner = w.dials[r.Accepted.ClientID]
 		h.table.Add(p.id, p)
-		p.core.HandleDatagram(now, f.source, f.data)
+		p.core.HandleMarked(now, f.source, f.data, f.mark)
 		w.attend(p)
 	}
 }
@@ -202,6 +202,7 @@ func (w *world) config() conn.Config {
 		Version:     w.version,
 		IdleTimeout: w.o.Idle, DeathTimeout: w.o.Death, HandshakeTimeout: w.o.Handshake,
 		MaxStreams: w.o.MaxStreams, Pool: w.o.Pool, MaxMessage: maxMessage, Congestion: w.o.Congestion,
+		ECN: w.o.Marks != nil,
 	}
 	if w.o.Skip {
 		c.Seed = w.random.next()

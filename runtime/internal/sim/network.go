@@ -3,6 +3,7 @@ package sim
 import (
 	"net/netip"
 
+	"github.com/sessgen/sessgen/runtime/internal/conn"
 	"github.com/sessgen/sessgen/runtime/internal/mono"
 )
 
@@ -11,10 +12,11 @@ type flight struct {
 	source netip.AddrPort // where it says that it comes from
 	to     *host
 	data   []byte
+	mark   conn.Mark
 }
 
 // send takes a datagram from a host, and draws what becomes of it.
-func (w *world) send(from *host, addr netip.AddrPort, data []byte) {
+func (w *world) send(from *host, addr netip.AddrPort, data []byte, mark conn.Mark) {
 	to := w.byAddr[addr]
 	number := w.Datagrams
 	w.Datagrams++
@@ -36,6 +38,7 @@ func (w *world) send(from *host, addr netip.AddrPort, data []byte) {
 	d := roll(w.o.Seed, 5, uint64(number))
 	w.attack(from, to, data)
 	f := w.set(from.addr, to, data)
+	f.mark = w.mark(&d, mark)
 	late, twice := mono.Time(w.o.Latency), false
 	if w.now < mono.Time(w.o.Heal) && !w.spared[number] {
 		hurt := false
@@ -51,7 +54,9 @@ func (w *world) send(from *host, addr netip.AddrPort, data []byte) {
 		}
 		if twice = d.chance(w.o.Duplicate); twice {
 			at := w.now + mono.Time(w.o.Latency) + mono.Time(d.upTo(w.o.DelayMax))
-			w.agenda.Push(at, happening{flight: w.set(from.addr, to, data)})
+			again := w.set(from.addr, to, data)
+			again.mark = f.mark
+			w.agenda.Push(at, happening{flight: again})
 		}
 		if d.chance(w.o.Corrupt) {
 			for range 1 + d.intn(8) {
@@ -119,7 +124,7 @@ func (w *world) set(source netip.AddrPort, to *host, data []byte) (f *flight) {
 	} else {
 		f = &flight{data: make([]byte, 0, 2048)}
 	}
-	f.source, f.to, f.data = source, to, append(f.data[:0], data...)
+	f.source, f.to, f.data, f.mark = source, to, append(f.data[:0], data...), conn.NotECT
 	return f
 }
 

@@ -28,6 +28,8 @@ type Options struct {
 	// Attack is how many datagrams an attacker adds for each one that is sent, on average. It sees every
 	// datagram, and has no keys.
 	Attack float64 `json:",omitempty"`
+	// Marks: both ends use ECN, and this becomes of it; nil where they do not.
+	Marks *Marks `json:",omitempty"`
 	// Faults happen at their times.
 	Faults []Fault `json:",omitempty"`
 	// Spared are datagrams whose fate is good, by their number in the run: a failure that was made
@@ -177,6 +179,9 @@ func Draw(seed uint64) Options {
 	}
 	if some() {
 		o.drawFaults(&d)
+	}
+	if some() {
+		o.drawMarks(&d)
 	}
 	return o
 }

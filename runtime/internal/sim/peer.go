@@ -73,7 +73,7 @@ func (w *world) attend(p *peer) {
 			break
 		}
 		p.expose(to, datagram)
-		w.send(p.host, to, datagram)
+		w.send(p.host, to, datagram, p.core.Mark())
 	}
 	p.arm()
 	if p.closed && !p.buried {
@@ -196,11 +196,18 @@ func (p *peer) event(e conn.Event) {
 // say hands the handshake's messages on, and has an eye on the keys that it makes.
 func (p *peer) say(messages []handshake.Message) {
 	for i, m := range messages {
-		if k, ok := m.(handshake.Keys); ok && k.Sealer != nil && k.Level == handshake.Application {
+		k, ok := m.(handshake.Keys)
+		if !ok || k.Level != handshake.Application {
+			continue
+		}
+		if k.Sealer != nil {
 			p.sealer = k.Sealer
 			k.Sealer = p.watch(k.Sealer)
-			messages[i] = k
 		}
+		if k.Opener != nil {
+			k.Opener = p.hearing(k.Opener)
+		}
+		messages[i] = k
 	}
 	p.core.HandleHandshake(p.host.clock(), messages)
 }

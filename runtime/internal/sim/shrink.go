@@ -59,6 +59,7 @@ func simpler(o Options) (all []Options) {
 	try(o.Pause > 0, func(o *Options) { o.Pause = 0 })
 	try(o.Linger > 0, func(o *Options) { o.Linger = 0 })
 	try(o.MaxStreams > 0, func(o *Options) { o.MaxStreams = 0 })
+	try(o.Marks != nil, func(o *Options) { o.Marks = nil })
 	try(o.MTU > 1200, func(o *Options) { o.MTU = 1200 })
 	return all
 }

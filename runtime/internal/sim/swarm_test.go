@@ -184,12 +184,20 @@ func TestSwarmHasEveryFault(t *testing.T) {
 		note("large messages", o.Size > 50_000)
 		note("short time-outs", o.Idle < time.Minute)
 		note("lane "+string(o.Lane), true)
+		note("ECN", o.Marks != nil)
+		if m := o.Marks; m != nil {
+			note("marks of congestion", m.Congested > 0)
+			note("bleached", m.Bleached > 0)
+			note("altered marks", m.Altered > 0)
+			note("lies about marks", m.Lies > 0)
+		}
 		for _, f := range o.Faults {
 			note(string(f.Kind), true)
 			note("knowing move", f.Kind == Move && f.Size&Knowing != 0)
 		}
 	}
 	for _, what := range []string{
+		"ECN", "marks of congestion", "bleached", "altered marks", "lies about marks",
 		"drop", "delay", "duplicate", "corrupt", "truncate", "attack", "aborts", "pause", "linger", "few streams", "several clients",
 		"several connections", "large messages", "short time-outs", "lane ", "lane plain",
 		"partition", "deaf", "mute", "stop", "jump", "restart", "shrink", "move", "knowing move", "close", "abort",
