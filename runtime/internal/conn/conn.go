@@ -92,8 +92,8 @@ type Conn struct {
 	client bool
 	phase  phase
 	path   path
-	moving moving
-	answer answer
+	moving *moving // nil while the peer is where it was
+	answer *answer // nil where none is owed
 	ids    ids
 	peer   peer
 	// resetToken is what a stateless reset for the listening end's id in use ends with; there, for its initial one.

@@ -18,7 +18,7 @@ import (
 // goes to the old address until the new one has answered a challenge; so who sends on a copy of a packet from
 // elsewhere, or lies about where it comes from, moves nothing, and draws no traffic there.
 type moving struct {
-	path // not validated; its address is not valid if the peer is where it was
+	path // not validated
 	// number is the largest packet number that came from there, id the number of the own id that it came to. Where that is another than
 	// packets from the old address come to, the peer means to move; else a NAT may have given it another address.
 	number uint64
@@ -46,33 +46,33 @@ type answer struct {
 // address to which it sends packets in response to the highest-numbered non-probing packet." Only the
 // dialing end moves (RFC 9000 §9: "Clients are responsible for initiating all migrations.").
 func (c *Conn) arrived(now mono.Time, number uint64, highest bool) {
-	m := &c.moving
+	m := c.moving
 	switch {
 	case c.client || !c.confirmed || !c.from.IsValid():
 	case c.from == c.path.addr:
-		if m.addr.IsValid() && number > m.number {
-			*m = moving{} // it is where it was
+		if m != nil && number > m.number {
+			c.moving = nil // it is where it was
 		}
 		if highest {
 			c.expect(c.ids.at)
 			c.follow(now, c.ids.at)
 		}
-	case c.from == m.addr:
+	case m != nil && c.from == m.addr:
 		if m.number = max(m.number, number); highest {
 			c.expect(c.ids.at)
 			m.id = c.ids.at
 		}
 	case highest:
 		c.expect(c.ids.at)
-		*m = moving{path: path{addr: c.from, received: c.size}, number: number, id: c.ids.at, due: true, at: mono.Never}
+		c.moving = &moving{path: path{addr: c.from, received: c.size}, number: number, id: c.ids.at, due: true, at: mono.Never}
 	}
 }
 
 // pathTimeout sends one more challenge, or gives the address up.
 func (c *Conn) pathTimeout() {
-	m := &c.moving
+	m := c.moving
 	if m.challenges == pathTries {
-		*m = moving{}
+		c.moving = nil
 		return
 	}
 	m.due, m.at = true, mono.Never
@@ -80,7 +80,7 @@ func (c *Conn) pathTimeout() {
 
 // movingAt is when pathTimeout is due.
 func (c *Conn) movingAt() mono.Time {
-	if !c.moving.addr.IsValid() {
+	if c.moving == nil {
 		return mono.Never
 	}
 	return c.moving.at
@@ -88,20 +88,20 @@ func (c *Conn) movingAt() mono.Time {
 
 // appendPath appends a datagram for an address that is not the connection's yet: an answer that is owed, or a challenge.
 func (c *Conn) appendPath(now mono.Time, b []byte) ([]byte, netip.AddrPort) {
-	if a := c.answer; a.to.IsValid() {
-		c.answer = answer{}
+	m := c.moving
+	if a := c.answer; a != nil {
+		c.answer = nil
 		if a.to == c.path.addr {
 			a.room = c.path.allowance(baseDatagram)
 		}
 		if datagram := c.appendProbe(now, b, packet.PathResponse, a.data, a.room, a.id); len(datagram) > len(b) {
-			if a.to == c.moving.addr {
-				c.moving.path.sent += len(datagram) - len(b)
+			if m != nil && a.to == m.addr {
+				m.path.sent += len(datagram) - len(b)
 			}
 			return datagram, a.to
 		}
 	}
-	m := &c.moving
-	if !m.due || !m.addr.IsValid() {
+	if m == nil || !m.due {
 		return b, netip.AddrPort{}
 	}
 	data := c.challenge()
@@ -159,7 +159,10 @@ func (c *Conn) challenge() (data [8]byte) {
 
 // heardChallenge notes what is to be answered, where it came from (RFC 9000 §8.2.2).
 func (c *Conn) heardChallenge(data []byte) {
-	c.answer = answer{to: c.from, id: c.ids.at, room: 3 * c.size}
+	if c.answer == nil {
+		c.answer = new(answer)
+	}
+	*c.answer = answer{to: c.from, id: c.ids.at, room: 3 * c.size}
 	if c.client {
 		c.answer.to = c.path.addr // RFC 9000 §9: a server does not move
 	}
@@ -169,8 +172,8 @@ func (c *Conn) heardChallenge(data []byte) {
 // heardResponse moves the connection, if the address that it seems to have moved to is the peer's. RFC 9000 §8.2.3: "A PATH_RESPONSE frame received on
 // any network path validates the path on which the PATH_CHALLENGE was sent."
 func (c *Conn) heardResponse(now mono.Time, data []byte) {
-	m := &c.moving
-	for i := range m.challenges {
+	m := c.moving
+	for i := 0; m != nil && i < m.challenges; i++ {
 		if subtle.ConstantTimeCompare(m.sent[i][:], data) == 1 {
 			c.move(now)
 			return
@@ -185,7 +188,7 @@ func (c *Conn) move(now mono.Time) {
 	to.validated = true
 	old := c.path.addr
 	c.follow(now, c.moving.id)
-	c.path, c.moving = to, moving{}
+	c.path, c.moving = to, nil
 	c.stats.Moves++
 	c.events.push(Event{Kind: EventMoved, Addr: to.addr})
 	if old.Addr() != to.addr.Addr() {

@@ -87,7 +87,7 @@ func TestMigrationWithoutAnswer(t *testing.T) {
 	w.until(func() bool { m, _ := w.server.recvIf(id); return m != nil })
 	w.run(3 * time.Second)
 	require.Equal(t, home, w.server.core.path.addr)
-	require.False(t, w.server.core.moving.addr.IsValid())
+	require.Nil(t, w.server.core.moving)
 	require.Positive(t, w.elsewhere[strangerAddr])
 	exchangeOn(w, id)
 }

@@ -44,10 +44,10 @@ func (c *Conn) HandleMarked(now mono.Time, from netip.AddrPort, datagram []byte,
 		c.wordsDue = c.words != nothing
 		return
 	}
-	switch from {
-	case c.path.addr:
+	switch {
+	case from == c.path.addr:
 		c.path.received += len(datagram)
-	case c.moving.addr:
+	case c.moving != nil && from == c.moving.addr:
 		c.moving.received += len(datagram)
 	}
 	taken := false
