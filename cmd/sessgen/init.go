@@ -5,7 +5,9 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"go/parser"
 	"go/token"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -13,6 +15,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"text/tabwriter"
 	"text/template"
 
 	"github.com/spf13/cobra"
@@ -60,6 +63,9 @@ func makeFirst(cmd *cobra.Command, dir string) error {
 	if token.IsKeyword(name) || name == "main" {
 		return usageError{fmt.Errorf("%q is no name for a package: Go uses it otherwise", name)}
 	}
+	if err := lonely(dir, name); err != nil {
+		return err
+	}
 	importPath, err := importPathOf(abs)
 	if err != nil {
 		return err
@@ -106,19 +112,48 @@ func makeFirst(cmd *cobra.Command, dir string) error {
 	if err := (generation{format: diag.Text}).run(cmd, []string{dir}); err != nil {
 		return err
 	}
-	get := ""
-	if !requiresSessgen(filepath.Dir(abs)) {
-		get = "  go get -tool " + self + "/cmd/sessgen\n"
+	printNext(cmd.OutOrStdout(), dir, name, requiresSessgen(filepath.Dir(abs)))
+	return nil
+}
+
+// printNext says what one may do with the folder.
+func printNext(w io.Writer, dir, name string, required bool) {
+	fmt.Fprintf(w, "made %s\n\n", filepath.ToSlash(filepath.Clean(dir)))
+	table := tabwriter.NewWriter(w, 0, 0, 4, ' ', 0)
+	if !required {
+		fmt.Fprintf(table, "  go get -tool %s/cmd/sessgen\n", self)
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), `made %[1]s
+	at := goPath(dir)
+	server, client := strings.TrimSuffix(at, "/")+"/server", strings.TrimSuffix(at, "/")+"/client"
+	fmt.Fprintf(table, "  go mod tidy\twhat the packages import\n")
+	fmt.Fprintf(table, "  go test %s\tboth roles, in memory\n", at)
+	fmt.Fprintf(table, "  go run %s\tserves on 127.0.0.1:7009\n", server)
+	fmt.Fprintf(table, "  go run %s 127.0.0.1:7009 Ada Grace\tin another terminal\n", client)
+	table.Flush()
+	fmt.Fprintf(w, "\nThen change %s, and run go generate %s\n", filepath.ToSlash(filepath.Join(dir, name+".sess")), at)
+}
 
-%[3]s  go mod tidy                                        what the packages import
-  go test ./%[1]s                                    both roles, in memory
-  go run ./%[1]s/server                              serves on 127.0.0.1:7009
-  go run ./%[1]s/client 127.0.0.1:7009 Ada Grace     in another terminal
+// goPath is a folder as the go command takes it.
+func goPath(dir string) string {
+	dir = filepath.ToSlash(filepath.Clean(dir))
+	if dir == "." || path.IsAbs(dir) || filepath.IsAbs(dir) || strings.HasPrefix(dir, "../") {
+		return dir
+	}
+	return "./" + dir
+}
 
-Then change %[1]s/%[2]s.sess, and run go generate ./%[1]s.
-`, filepath.ToSlash(filepath.Clean(dir)), name, get)
+// lonely refuses a folder in which the Go files are of another package: one folder is one package.
+func lonely(dir, name string) error {
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		tree, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.PackageClauseOnly)
+		if err == nil && tree.Name.Name != name {
+			return fmt.Errorf("%s is of package %s: init makes package %s, which wants a folder of its own", file, tree.Name.Name, name)
+		}
+	}
 	return nil
 }
 

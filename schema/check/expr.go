@@ -94,13 +94,30 @@ func (sc *exprScope) check(e *ast.Expr, tree goast.Expr, code diag.Code) (*types
 		d.Suggestion = "did you mean " + near + "?"
 	case isUndefined:
 		suggest(d, undefined, sc.candidates())
-		if d.Suggestion == "" && e.Pos() <= te.Pos && bytes.HasPrefix(sc.file.Source[sc.file.File.Offset(to):], []byte(".")) {
-			d.Suggestion = "is an import missing?"
+		if d.Suggestion == "" && e.Pos() <= te.Pos {
+			d.Suggestion = sc.missing(undefined, sc.file.Source[sc.file.File.Offset(to):])
 		}
 	case strings.Contains(message, "untyped bool") && chained(tree):
 		d.Suggestion = "comparisons are joined with &&, as in a < b && b < c"
 	}
 	return info, false
+}
+
+// missing says what an unknown name may have been meant for, by what stands behind it.
+func (sc *exprScope) missing(name string, behind []byte) string {
+	switch {
+	case bytes.HasPrefix(behind, []byte(".")):
+		return "is an import missing?"
+	case bytes.HasPrefix(behind, []byte("(")):
+		return "functions are those of imports, as in strings.HasPrefix(s, \"a\"), and Go's builtins"
+	}
+	for _, n := range sc.c.schema.Types {
+		isMember := func(m *Member) bool { return m.Name == name }
+		if n.Kind == Enum && slices.ContainsFunc(n.Members, isMember) {
+			return "did you mean " + n.Name + name + "?"
+		}
+	}
+	return ""
 }
 
 // chained reports whether a comparison compares another one, as in a < b < c.
@@ -274,6 +291,7 @@ func (sc *exprScope) made(e *ast.Expr, info *types.Info) *Expr {
 		}
 	}
 	sc.c.comparisons(e, info)
+	sc.c.sameAtBothEnds(e, info)
 	sc.c.captures(e, info)
 	return made
 }

@@ -42,6 +42,34 @@ func (c *checker) allowed(e *ast.Expr) bool {
 	return ok
 }
 
+// ofOneEnd are packages of which every function gives each end an answer of its own.
+var ofOneEnd = []string{"math/rand", "math/rand/v2", "crypto/rand", "os"}
+
+// clockCalls are the functions of package time that look at a clock, or wait for one.
+var clockCalls = []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker"}
+
+// sameAtBothEnds refuses calls that certainly have another answer at the other end, or the next time.
+func (c *checker) sameAtBothEnds(e *ast.Expr, info *types.Info) {
+	goast.Inspect(e.Tree, func(n goast.Node) bool {
+		call, ok := n.(*goast.CallExpr)
+		if !ok {
+			return true
+		}
+		callee, ok := goast.Unparen(call.Fun).(*goast.SelectorExpr)
+		if !ok {
+			return true
+		}
+		f, ok := info.Uses[callee.Sel].(*types.Func)
+		if !ok || f.Signature().Recv() != nil || f.Pkg() == nil {
+			return true
+		}
+		if path := f.Pkg().Path(); slices.Contains(ofOneEnd, path) || path == "time" && slices.Contains(clockCalls, f.Name()) {
+			c.reportSpan(diag.Refused, callee.Pos(), callee.End(), "%s.%s does not give both ends the same answer: send what it gave as a parameter", f.Pkg().Name(), f.Name())
+		}
+		return true
+	})
+}
+
 // comparisons refuses == where what is compared differs between two ends.
 func (c *checker) comparisons(e *ast.Expr, info *types.Info) {
 	goast.Inspect(e.Tree, func(n goast.Node) bool {

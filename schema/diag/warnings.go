@@ -7,6 +7,7 @@ const (
 	NeverTaken        Code = "never-taken"        // a side of an if that no run takes
 	Stuck             Code = "stuck"              // a place where the role that is to send cannot
 	SelfCompare       Code = "self-compare"       // a value compared with itself
+	NeverContinued    Code = "never-continued"    // a recursion without a continue
 	UnusedParameter   Code = "unused-parameter"   // a recursion's parameter that nothing uses
 	ConstantParameter Code = "constant-parameter" // a recursion's parameter that never changes
 )

@@ -60,16 +60,26 @@ func semicolons(all []lexeme) []lexeme {
 
 // unfold breaks the blocks on one line that hold more than one should: a block of
 // statements with another inside, or with several statements; and any whose line would be too long. The
-// blocks of a choice or an if are broken all or none.
+// blocks of a choice or an if are broken all or none. A group of constants or imports has a line for each.
 func unfold(all []lexeme) []lexeme {
 	closing := matching(all)
 	depth := 0
 	broken := map[int]bool{}  // by depth: the block there is broken
 	decided := map[int]bool{} // by the block's first token
+	group := false
 	for i := range all {
 		l := &all[i]
 		switch {
 		case l.expr:
+		case beginsGroup(all, i):
+			group = i+1 < len(all) && !all[i+1].is(")")
+			if group {
+				all[i+1].breaks = max(all[i+1].breaks, lineComment(all[i+1]))
+			}
+		case group && l.is(")"):
+			l.breaks, group = max(l.breaks, 1), false
+		case group && l.tok == token.SEMICOLON && i+1 < len(all):
+			all[i+1].breaks = max(all[i+1].breaks, lineComment(all[i+1]))
 		case l.is("{"):
 			depth++
 			if _, done := decided[i]; !done {

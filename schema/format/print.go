@@ -102,11 +102,16 @@ func spaced(all []lexeme, i int) bool {
 	case l.is(">") && before.is("-"), before.is("*"), before.is("]"):
 		return false
 	case l.is("("):
-		return before.is(">", "stream", "or", "if")
+		return before.is(">", "stream", "or", "if") || beginsGroup(all, i)
 	case l.is("["):
 		return !before.is("map", "*")
 	case l.tok == token.IDENT && l.glued && (before.tok == token.INT || before.tok == token.FLOAT):
 		return false // 500ms
 	}
 	return true
+}
+
+// beginsGroup reports whether the token is the parenthesis that opens a group of constants or imports.
+func beginsGroup(all []lexeme, i int) bool {
+	return i > 0 && all[i].is("(") && (all[i-1].tok == token.CONST || all[i-1].tok == token.IMPORT)
 }

@@ -8,30 +8,42 @@ import (
 	"github.com/sessgen/sessgen/schema/diag"
 )
 
-// recursions warns of parameters of recursions that could be left out.
+// recursions warns of recursions that nothing continues, and of parameters that could be left out.
 func (r *reasoner) recursions(body []check.Stmt) {
 	each(body, func(st check.Stmt) {
 		rec, ok := st.(*check.Rec)
 		if !ok {
 			return
 		}
+		once := !continued(rec)
+		if once && len(rec.Vars) == 0 { // with variables it gives values names
+			r.warn(diag.NeverContinued, rec.Pos, len(rec.Name), "nothing continues %s: it runs once", rec.Name)
+		}
 		for i, v := range rec.Vars {
 			switch u := use(rec, i); {
 			case u.changed: // even if nothing uses it, the program may read it
 			case !u.used:
 				r.warn(diag.UnusedParameter, v.Pos, len(v.Name), "%s is never used, and never changes", v.Name)
-			case u.continued:
+			case !once:
 				r.warn(diag.ConstantParameter, v.Pos, len(v.Name), "%s never changes: each continue hands it on as it is", v.Name)
 			}
 		}
 	})
 }
 
+// continued reports whether a continue goes back to the head of the recursion.
+func continued(rec *check.Rec) (found bool) {
+	each(rec.Body, func(st check.Stmt) {
+		c, ok := st.(*check.Continue)
+		found = found || ok && c.Rec == rec
+	})
+	return found
+}
+
 // usage is what becomes of a parameter of a recursion.
 type usage struct {
-	used      bool // by anything but the argument that hands it on
-	continued bool // there is a continue
-	changed   bool // one gives it another value
+	used    bool // by anything but the argument that hands it on
+	changed bool // a continue gives it another value
 }
 
 func use(rec *check.Rec, i int) (u usage) {
@@ -39,7 +51,6 @@ func use(rec *check.Rec, i int) (u usage) {
 	each(rec.Body, func(st check.Stmt) {
 		exprs := expressions(st)
 		if c, ok := st.(*check.Continue); ok && c.Rec == rec {
-			u.continued = true
 			if !isVar(c.Args[i], v) {
 				u.changed = true
 			}
