@@ -194,24 +194,44 @@ func TestVigil(t *testing.T) {
 	if !canWatch {
 		t.Skip("one processor: nothing else would run during a vigil")
 	}
-	watches := func(v *vigil) bool { return v.begin() > 0 }
+	watches := func(v *vigil) bool {
+		w := v.begin()
+		return w.v != nil
+	}
+	inVain := func(v *vigil, look ...time.Duration) (looks int) {
+		w := v.begin()
+		at := w.last
+		for i := 0; w.goesOnAt(at); i++ {
+			looks++
+			at = at.Add(look[i%len(look)])
+		}
+		return looks
+	}
 	var v vigil
 	v.slept(time.Hour)
 	require.False(t, watches(&v), "behind a long sleep")
 	v.slept(shortSleep)
 	require.True(t, watches(&v), "behind a short one")
-	v.end(true)
 	require.True(t, watches(&v))
+	require.EqualValues(t, watchTime/time.Microsecond, inVain(&v, time.Microsecond))
+	require.False(t, watches(&v))
 	sleeps := 0
-	for range 20 { // each vigil is in vain, all sleeps are short
-		v.end(false)
+	for range 20 { // each watch is in vain, all sleeps are short
 		for ; !watches(&v); sleeps++ {
 			v.slept(0)
 		}
+		require.Equal(t, 2, inVain(&v, time.Microsecond, heldUp), "others want the processor")
 	}
-	require.Greater(t, sleeps, 12*patienceMax)
-	v.end(true)
+	require.Greater(t, sleeps, 10*patienceMax)
+	for !watches(&v) {
+		v.slept(0)
+	}
+	w := v.begin()
+	w.came()
 	v.slept(time.Second)
 	v.slept(0)
-	require.True(t, watches(&v), "it was worth it, so it is again at once")
+	require.True(t, watches(&v))
+	inVain(&v, heldUp)
+	v.slept(0)
+	require.True(t, watches(&v), "it was worth it, so there is another one soon")
 }

@@ -37,13 +37,11 @@ const (
 // been told to return. The caller has the role.
 func (s *shard) next() error {
 	s.pump.attend()
-	for until := s.vigil.begin(); ; {
+	for watch := s.vigil.begin(); ; {
 		s.drain()
 		err := s.sock.PollBatch(s.in)
 		if udp.FaultOf(err) != udp.FaultNothing {
-			if until > 0 {
-				s.vigil.end(true)
-			}
+			watch.came()
 			return err
 		}
 		switch recalled, stirred := s.news(); {
@@ -52,12 +50,10 @@ func (s *shard) next() error {
 		case stirred:
 			// Those who were woken may have something to send, and it goes together.
 			runtime.Gosched()
-		case until > 0 && now() < until:
+			watch = s.vigil.begin()
+		case watch.goesOn():
 			udp.Yield() // the peer may be about to run on this processor
 		case s.pump.leave():
-			if until > 0 {
-				s.vigil.end(false)
-			}
 			return s.sleep(err)
 		}
 	}

@@ -7,21 +7,23 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/mono"
 )
 
-// vigil is how long the leader looks for a datagram before it sleeps. To wake a thread that sleeps on another core takes
+// vigil is how the leader looks for a datagram before it sleeps. To wake a thread that sleeps on another core takes
 // longer than a whole round trip between two that are awake, so it pays to stay awake where the answer comes at once. As
 // with the halt polling of virtual machines, sleeps tell: one that was short enough to have been watched through is a
-// reason to watch the next time, a vigil that ends without anything coming is a reason not to, for twice as many
-// short sleeps as the time before. So there is no vigil where answers take their time, next to none where
-// the processors are busy with something else, and none on an idle connection. The zero value does not watch.
+// reason to watch the next time. A watch that was in vain, or in which others wanted the processor, is a reason not to,
+// for twice as many short sleeps as the one before. So nobody watches where answers take their time, hardly anybody
+// where the processors are busy with something else, and nobody on an idle connection.
 type vigil struct {
-	// patience is how many more short sleeps it takes until the next vigil, and next what it will be when one is in vain.
+	// patience is how many more short sleeps it takes until the next watch, next what it will be when one is in vain.
 	patience, next int
 }
 
 const (
-	// vigilTime is how long a vigil lasts: until a peer that had to be woken has answered.
-	vigilTime = 200 * time.Microsecond
-	// shortSleep is how long a sleep lasts at most that a vigil would have saved: it has a wake-up in it.
+	// watchTime is how long a watch lasts: until a peer that had to be woken has answered.
+	watchTime = 200 * time.Microsecond
+	// heldUp is how long it may take until the leader runs again that let others run.
+	heldUp = 50 * time.Microsecond
+	// shortSleep is how long a sleep lasts at most that a watch would have saved: it has a wake-up in it.
 	shortSleep = 400 * time.Microsecond
 	// patienceMax bounds the patience.
 	patienceMax = 256
@@ -39,20 +41,43 @@ func (v *vigil) slept(d time.Duration) {
 	}
 }
 
-// begin begins a vigil, if there is to be one: it lasts until the time returned.
-func (v *vigil) begin() (until mono.Time) {
-	if v.patience > 0 || !canWatch {
-		return 0
-	}
-	return now().Add(vigilTime)
+// watch is one of its watches; none if v is nil.
+type watch struct {
+	v           *vigil
+	until, last mono.Time
 }
 
-// end says whether something came during a vigil.
-func (v *vigil) end(came bool) {
-	if came {
-		v.next = 0
-		return
+// begin begins a watch, if there is to be one.
+func (v *vigil) begin() watch {
+	if v.patience > 0 || !canWatch {
+		return watch{}
 	}
-	v.next = min(max(1, 2*v.next), patienceMax)
-	v.patience = v.next
+	at := now()
+	return watch{v, at.Add(watchTime), at}
+}
+
+// came says that something came.
+func (w *watch) came() {
+	if w.v != nil {
+		w.v.next = 0
+	}
+}
+
+// goesOn reports whether the leader is to look once more, letting others run before.
+func (w *watch) goesOn() bool {
+	if w.v == nil {
+		return false
+	}
+	return w.goesOnAt(now())
+}
+
+func (w *watch) goesOnAt(at mono.Time) bool {
+	if at < w.until && at.Sub(w.last) < heldUp {
+		w.last = at
+		return true
+	}
+	w.v.next = min(max(1, 2*w.v.next), patienceMax)
+	w.v.patience = w.v.next
+	w.v = nil
+	return false
 }
