@@ -6,7 +6,6 @@ package registry
 import (
 	"encoding/hex"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 )
@@ -15,12 +14,12 @@ import (
 // The zero value is empty and ready. It may be used from any number of goroutines.
 type Registry[H any] struct {
 	mu     sync.RWMutex
-	served map[string][]entry[H] // by name; one entry for each fingerprint
+	served map[string][]*entry[H] // by name; one entry for each fingerprint
 }
 
 type entry[H any] struct {
-	fingerprint [fingerprintSize]byte
-	handler     H
+	id      protocolID
+	handler H
 }
 
 // Add registers handler for the protocol with this name and fingerprint, 64
@@ -33,13 +32,13 @@ func (r *Registry[H]) Add(name, fingerprint string, handler H) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, found := find(r.served[name], id.fingerprint); found {
+	if find(r.served[name], id.fingerprint) != nil {
 		panic(fmt.Sprintf("session: protocol %s (fingerprint %s) is registered twice", name, fingerprint))
 	}
 	if r.served == nil {
-		r.served = make(map[string][]entry[H])
+		r.served = make(map[string][]*entry[H])
 	}
-	r.served[name] = append(r.served[name], entry[H]{id.fingerprint, handler})
+	r.served[name] = append(r.served[name], &entry[H]{id, handler})
 }
 
 // refusedMax bounds a refusal: fingerprints of 64 digits, with commas, fit in the
@@ -52,27 +51,33 @@ func (r *Registry[H]) Find(name, fingerprint string) (handler H, refusal string,
 	if err != nil {
 		return handler, "", false
 	}
-	return r.find(&id)
+	e, refusal := r.find(id.name, id.fingerprint)
+	if e == nil {
+		return handler, refusal, false
+	}
+	return e.handler, "", true
 }
 
-func (r *Registry[H]) find(id *protocolID) (handler H, refusal string, found bool) {
+// find returns the entry with this identity; nil if there is none, and what a refusal says.
+func (r *Registry[H]) find(name string, fingerprint [fingerprintSize]byte) (e *entry[H], refusal string) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	served := r.served[id.name]
-	if handler, found := find(served, id.fingerprint); found {
-		return handler, "", true
+	served := r.served[name]
+	if e = find(served, fingerprint); e != nil {
+		return e, ""
 	}
 	var digits []string
 	for _, e := range served[:min(len(served), refusedMax)] {
-		digits = append(digits, hex.EncodeToString(e.fingerprint[:]))
+		digits = append(digits, hex.EncodeToString(e.id.fingerprint[:]))
 	}
-	return handler, strings.Join(digits, ","), false
+	return nil, strings.Join(digits, ",")
 }
 
-func find[H any](served []entry[H], fingerprint [fingerprintSize]byte) (handler H, found bool) {
-	i := slices.IndexFunc(served, func(e entry[H]) bool { return e.fingerprint == fingerprint })
-	if i < 0 {
-		return handler, false
+func find[H any](served []*entry[H], fingerprint [fingerprintSize]byte) *entry[H] {
+	for _, e := range served {
+		if e.id.fingerprint == fingerprint {
+			return e
+		}
 	}
-	return served[i].handler, true
+	return nil
 }
