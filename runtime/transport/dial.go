@@ -72,7 +72,8 @@ func (s *shard) dial(config config, to netip.AddrPort) *link {
 		c.Token, c.TokenPatience = t.bytes, t.patience()
 	}
 	l := newLink(s, c.ClientID, to, conn.NewClient(now(), c, to))
-	l.tls, l.dials, l.own = config.tls, true, config.ownSocket
+	l.tls, l.secure = config.tls, config.tls != nil
+	l.dials, l.own = true, config.ownSocket
 	if config.logger != nil {
 		l.dialJournal = &journal{out: config.logger, running: &s.running}
 	}

@@ -31,7 +31,8 @@ type link struct {
 	machine *conn.Conn
 	peer    netip.AddrPort // a listening end's may change, another one is read without the lock
 	source  netip.Addr     // from where a dialing end's datagrams leave, where it is known: see roam
-	tls     *tls.Config    // nil in plaintext
+	tls     *tls.Config    // nil in plaintext, and once the handshake is over
+	secure  bool           // it is not plaintext
 	shaking *shaking       // nil once the handshake is over
 	state   *tls.ConnectionState
 	streams map[conn.StreamID]*stream
@@ -73,8 +74,7 @@ type link struct {
 func newLink(s *shard, id endpoint.ID, peer netip.AddrPort, machine *conn.Conn) *link {
 	l := &link{
 		shard: s, id: id, peer: peer,
-		machine: machine, streams: make(map[conn.StreamID]*stream),
-		alarm: mono.Never,
+		machine: machine, alarm: mono.Never,
 	}
 	machine.Share(share{l})
 	return l
@@ -82,7 +82,7 @@ func newLink(s *shard, id endpoint.ID, peer netip.AddrPort, machine *conn.Conn) 
 
 // version is the version of the wire, and the mode.
 func (l *link) version() packet.Version {
-	if l.tls == nil {
+	if !l.secure {
 		return packet.V1Plain
 	}
 	return packet.V1
@@ -172,7 +172,24 @@ func (l *link) expire(at mono.Time) {
 		l.machine.HandleTimeout(at)
 	}
 	l.settle()
+	if l.machine.Resting() {
+		l.rest()
+	}
 	l.transmit()
+}
+
+// rest gives up what is kept for what comes next. l.mu is held.
+func (l *link) rest() {
+	l.header = nil
+	if len(l.streams) == 0 {
+		l.streams = nil
+	}
+	if len(l.waiters) == 0 {
+		l.waiters = nil
+	}
+	if len(l.openers) == 0 {
+		l.openers = nil
+	}
 }
 
 // wantWrite lets somebody else write what the machine has to send. l.mu is held.

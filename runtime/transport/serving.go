@@ -77,7 +77,7 @@ func (s *shard) accept(at mono.Time, accepted endpoint.Accepted) *link {
 	}
 	machine := conn.NewServer(at, config.conn, accepted)
 	l := newLink(s, accepted.ServerID, accepted.From, machine)
-	l.tls = config.tls
+	l.tls, l.secure = config.tls, config.tls != nil
 	l.values = peerContext{s.serving.values, l}
 	if !s.table.add(l) {
 		s.refuse(at, machine)

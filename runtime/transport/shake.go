@@ -50,9 +50,10 @@ func (l *link) shake(e conn.Event) {
 		l.shaking.heard = append(l.shaking.heard, heard{level: e.Level, data: bytes.Clone(e.Data)})
 	case conn.EventHandshakeOver:
 		l.unshake()
+		l.tls = nil
 		return
 	}
-	if l.tls != nil {
+	if l.secure {
 		l.shard.workers.add(l.shaking)
 		return
 	}
@@ -67,9 +68,9 @@ func (l *link) shake(e conn.Event) {
 func (l *link) newDriver() handshake.Driver {
 	dials := l.shard.serving == nil
 	switch {
-	case l.tls != nil && dials:
+	case l.secure && dials:
 		return tlsdriver.NewClient(l.tls)
-	case l.tls != nil:
+	case l.secure:
 		return tlsdriver.NewServer(l.tls)
 	}
 	var half [handshake.KeyHalfLen]byte
@@ -88,7 +89,7 @@ func (l *link) unshake() {
 	}
 	l.shaking = nil
 	s.gone = true
-	if l.tls != nil {
+	if l.secure {
 		l.shard.workers.add(s) // closes the driver
 	}
 }

@@ -15,7 +15,7 @@ import (
 // writes what no application's goroutine writes itself, and lets timers fire.
 //
 // Locks: who holds a link's may take any one of the others (the role's, the
-// table's, the pump's, the timers', the inbox's, the spare batches', the workers', the handlers'); who holds one of those takes
+// table's, the pump's, the timers', the inbox's, the spare batches', the workers', the handlers', the rousings'); who holds one of those takes
 // none, but that who holds the role's or the handlers' may take the pump's. None is held over a system call.
 type shard struct {
 	sock    *udp.Socket
@@ -28,6 +28,8 @@ type shard struct {
 	spare   batches
 	streams sync.Pool // records for the next sessions
 	workers workers
+	// rousings bounds what forged datagrams may bring about.
+	rousings rousings
 	// refusals counts what the listening end's handshakes came to.
 	refusals refusals
 	sources  *sources       // of the dialing end

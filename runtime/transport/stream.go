@@ -55,6 +55,9 @@ func newStream(l *link, id conn.StreamID) *stream {
 		s.send.init(l.shard)
 	}
 	s.link, s.id = l, id
+	if l.streams == nil {
+		l.streams = make(map[conn.StreamID]*stream)
+	}
 	l.streams[id] = s
 	return s
 }

@@ -15,12 +15,18 @@ import (
 type BBR struct {
 	maxDatagram int
 	random      uint64
+	window      int
+	rate        int  // bytes a second
+	filled      bool // the pipe was full, once
+	rested      bbrRested
+	*bbrRun     // nil at rest: see bbrrest.go
+}
 
+// bbrRun is what BBR is about while packets flow.
+type bbrRun struct {
 	state      bbrState
 	pacingGain int // in percent, as is windowGain
 	windowGain int
-	window     int
-	rate       int // bytes a second
 	// priorWindow is what the window was before ProbeRTT or an episode of nothing.
 	priorWindow int
 
@@ -31,7 +37,7 @@ type BBR struct {
 
 	// fullBW and fullBWCount find the plateau of the bandwidth: after three rounds without a quarter more it is reached.
 	fullBW, fullBWCount int
-	fullBWNow, filled   bool
+	fullBWNow           bool
 	idleRestart         bool
 	// limited: the window was what kept packets back, this round or the one before.
 	limited, limitedBefore bool
@@ -91,7 +97,7 @@ func NewBBR(maxDatagram int, seed uint64) *BBR {
 		maxDatagram: maxDatagram,
 		random:      seed,
 		window:      InitialWindow(maxDatagram),
-		model:       newBBRModel(),
+		bbrRun:      &bbrRun{model: newBBRModel()},
 	}
 	b.enterStartup()
 	return b
@@ -104,6 +110,7 @@ func (b *BBR) enterStartup() {
 
 // OnSent notices the end of an idle time, and whether the window is what holds packets back.
 func (b *BBR) OnSent(now mono.Time, size, bytesInFlight int) {
+	b.wake(now)
 	if bytesInFlight == 0 && b.model.appLimited {
 		b.idleRestart = true
 		b.model.restart(now)
@@ -121,6 +128,7 @@ func (b *BBR) OnAcked(Acked) {}
 
 // OnAck takes in a sample, and says anew how much and how fast to send.
 func (b *BBR) OnAck(s Sample) {
+	b.wake(s.Now)
 	b.updateModel(s)
 	b.noise.onAck(s, b)
 	if b.noise.probeFull {
@@ -260,7 +268,8 @@ func (b *BBR) withHeadroom() int {
 }
 
 // OnPersistentCongestion keeps the model, and sends the least until something comes back.
-func (b *BBR) OnPersistentCongestion(mono.Time) {
+func (b *BBR) OnPersistentCongestion(now mono.Time) {
+	b.wake(now)
 	b.saveWindow()
 	// RFC 9002 §7.6.2: "When persistent congestion is declared, the sender's
 	// congestion window MUST be reduced to the minimum congestion window".
@@ -273,7 +282,7 @@ func (b *BBR) saveWindow() {
 
 // OnSpurious takes back what the last losses changed.
 func (b *BBR) OnSpurious(mono.Time) {
-	if !b.undo.armed {
+	if b.bbrRun == nil || !b.undo.armed {
 		return
 	}
 	u := b.undo

@@ -176,6 +176,7 @@ func (b *BBR) raiseGrowth() {
 
 // OnLost hears of losses: where they are congestion, they bound what may be in flight.
 func (b *BBR) OnLost(l Lost) {
+	b.wake(l.Now)
 	if l.Fresh {
 		b.undo.armed = false
 	}
@@ -213,6 +214,7 @@ func (b *BBR) tooHigh(now mono.Time, delivered uint64, inflight int, appLimited 
 
 // OnCE hears of marks: they are congestion, whatever else is seen.
 func (b *BBR) OnCE(now, _ mono.Time) {
+	b.wake(now)
 	b.noise.marked = true
 	b.model.lossInRound = true
 	if b.cycle.samples {

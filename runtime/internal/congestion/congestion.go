@@ -36,6 +36,9 @@ type Controller interface {
 	OnSpurious(now mono.Time)
 	// SetMaxDatagram hears how large datagrams may be from now on, in bytes.
 	SetMaxDatagram(bytes int)
+	// Rest hears that nothing is in flight, and will not be for a while: what describes more than the latest
+	// exchange is all that need be kept. Window and Rate stay as they are.
+	Rest()
 	// Window is how many bytes may be in flight.
 	Window() int
 	// Rate is how many bytes a second to send at most; zero means that there is no limit.

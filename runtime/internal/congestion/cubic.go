@@ -208,6 +208,9 @@ func (c *Cubic) SetMaxDatagram(bytes int) {
 	c.maxDatagram = bytes
 }
 
+// Rest does nothing: there is little.
+func (c *Cubic) Rest() {}
+
 // Window is the congestion window in bytes.
 func (c *Cubic) Window() int { return c.window }
 

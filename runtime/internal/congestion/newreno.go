@@ -110,6 +110,9 @@ func (r *NewReno) SetMaxDatagram(bytes int) {
 	r.maxDatagram = bytes
 }
 
+// Rest does nothing: there is little.
+func (r *NewReno) Rest() {}
+
 // Rate is a little more than a window a round trip.
 func (r *NewReno) Rate(smoothedRTT time.Duration) int {
 	return windowRate(r.window, smoothedRTT, r.SlowStart())

@@ -123,3 +123,16 @@ func (s *Sampler) Sample(now mono.Time, minRTT time.Duration) Sample {
 	s.has, s.acked, s.gone = false, 0, 0
 	return r
 }
+
+// Rested is what a Sampler knows of the past while nothing is in flight.
+type Rested struct{ delivered, lost uint64 }
+
+// Rest returns the Sampler as it is at rest.
+func (s *Sampler) Rest() Rested { return Rested{s.delivered, s.lost} }
+
+// Wake returns a Sampler that goes on where the other one came to rest: because there was nothing more to send.
+func (r Rested) Wake() Sampler {
+	s := Sampler{delivered: r.delivered, lost: r.lost}
+	s.AppLimited(0)
+	return s
+}

@@ -22,7 +22,8 @@ const (
 // reason of at most 1,024 bytes (the rest is cut off). It is idempotent. No event
 // follows at this end.
 func (c *Conn) AbortStream(now mono.Time, id StreamID, code uint64, reason string) {
-	if s := c.streams[id]; s != nil && s.aborted == nil && !c.over() {
+	if s := c.find(id); s != nil && s.aborted == nil && !c.over() {
+		c.rouse(now)
 		if c.peerClosed { // the peer has finished, and may be gone: it is not told
 			c.dropStream(s)
 		} else {

@@ -24,7 +24,7 @@ func (c *Conn) appendInit(now mono.Time, b []byte) []byte {
 		c.initAt = now.Add(c.cookiePatience(now))
 	}
 	c.initsSent++
-	return packet.AppendInit(b, c.config.Version, c.ids.initial(), c.config.Nonce)
+	return packet.AppendInit(b, c.config.Version, c.ids.initial(), c.nonce)
 }
 
 // cookieless reports whether no COOKIE has come.
@@ -48,7 +48,7 @@ const maxTried = 16
 // A late copy of a COOKIE from before the current one does not count: its server may have had the first message of
 // a handshake that is forgotten here, and would answer that for ever.
 func (c *Conn) takeCookie(now mono.Time, h *packet.Header) bool {
-	if !c.client || c.authentic || h.Dst != c.ids.initial() || h.Version != c.config.Version || !bytes.Equal(h.Nonce, c.config.Nonce[:]) {
+	if !c.client || c.authentic || h.Dst != c.ids.initial() || h.Version != c.config.Version || !bytes.Equal(h.Nonce, c.nonce[:]) {
 		return false
 	}
 	cookie := string(h.Src[:]) + string(h.Token)
@@ -75,7 +75,7 @@ const versionsPatience = 3
 // only counts if no COOKIE comes, not even to the next INITs: somebody who sees an INIT may answer
 // faster than the server, and must not end the attempt by that. It is ignored if it offers what was asked for.
 func (c *Conn) takeVersions(h *packet.Header) bool {
-	if !c.client || !c.cookieless() || c.authentic || h.Dst != c.ids.initial() || !bytes.Equal(h.Nonce, c.config.Nonce[:]) {
+	if !c.client || !c.cookieless() || c.authentic || h.Dst != c.ids.initial() || !bytes.Equal(h.Nonce, c.nonce[:]) {
 		return false
 	}
 	var versions []packet.Version

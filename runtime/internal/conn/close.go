@@ -28,6 +28,7 @@ func (c *Conn) Close(now mono.Time) {
 	if c.over() || c.closing {
 		return
 	}
+	c.rouse(now)
 	c.closing = true
 	if !c.client {
 		c.refuseFrom = c.nextStream
@@ -41,6 +42,7 @@ func (c *Conn) Abort(now mono.Time, code uint64, reason string) {
 	if c.over() {
 		return
 	}
+	c.rouse(now)
 	c.suspect(&CloseError{Cause: Aborted, Code: code, Reason: cutReason(reason)})
 	c.settle(now)
 }
@@ -130,8 +132,8 @@ func (c *Conn) heardGoAway(from StreamID) error {
 		}
 		s = next
 	}
-	if c.wantStreams {
-		c.wantStreams = false
+	if c.wanting {
+		c.wanting = false
 		c.events.push(Event{Kind: EventStreams})
 	}
 	return nil

@@ -76,6 +76,16 @@ const (
 	rideTime = time.Millisecond
 )
 
+// terms is what a Config says that counts for as long as the connection lives.
+type terms struct {
+	IdleTimeout, KeepAlive, DeathTimeout, InitialRTT time.Duration
+	Seed                                             uint64
+	Pool                                             int
+	MaxMessage, MaxStreams                           int32
+	Version                                          packet.Version
+	Congestion                                       congestion.Algorithm
+}
+
 func (c Config) withDefaults(client bool) Config {
 	c.Version = cmp.Or(c.Version, packet.V1Plain)
 	or := func(d *time.Duration, standard time.Duration) {
@@ -105,7 +115,7 @@ func (c Config) withDefaults(client bool) Config {
 
 // surplus is the part of the pool that streams with fast readers get for larger windows. Two messages
 // of the largest size always fit beside it, so that what is reserved completes.
-func (c Config) surplus() int { return max(0, min(c.Pool/2, c.Pool-2*c.MaxMessage)) }
+func (t *terms) surplus() int { return max(0, min(t.Pool/2, t.Pool-2*int(t.MaxMessage))) }
 
 // NewClient makes the dialing end of a connection to the address. It begins its handshake at now.
 func NewClient(now mono.Time, config Config, to netip.AddrPort) *Conn {
@@ -140,35 +150,60 @@ func NewServer(now mono.Time, config Config, accepted endpoint.Accepted) *Conn {
 func newConn(now mono.Time, config Config, client bool) *Conn {
 	config = config.withDefaults(client)
 	c := &Conn{
-		config:       config,
-		client:       client,
-		loss:         recovery.NewLoss(congestion.New(config.Congestion, baseDatagram, config.Seed), baseDatagram, config.InitialRTT),
-		streams:      map[StreamID]*stream{},
-		pool:         flow.NewPool(uint64(config.Pool - config.surplus())),
-		surplus:      uint64(config.surplus()),
-		peerStreams:  flow.NewStreams(uint64(config.MaxStreams)),
-		initAt:       mono.Never,
-		begun:        now,
-		handshakeEnd: now.Add(config.HandshakeTimeout),
-		activeAt:     now,
-		unansweredAt: mono.Never,
-		proofAt:      mono.Never,
-		closeBegan:   mono.Never,
-		driverEnd:    mono.Never,
-		pacedUntil:   mono.Never,
-		mtu:          newMTU(config.MaxDatagram),
+		config: terms{
+			IdleTimeout: config.IdleTimeout, KeepAlive: config.KeepAlive, DeathTimeout: config.DeathTimeout, InitialRTT: config.InitialRTT,
+			Seed: config.Seed, Pool: config.Pool, MaxMessage: int32(min(config.MaxMessage, math.MaxInt32)),
+			MaxStreams: int32(min(config.MaxStreams, math.MaxInt32)), Version: config.Version, Congestion: config.Congestion,
+		},
+		client:      client,
+		peerStreams: flow.NewStreams(uint64(config.MaxStreams)),
+		activeAt:    now,
+		mtu:         newMTU(config.MaxDatagram),
+		awake:       newAwake(),
 	}
+	c.nonce, c.begun, c.handshakeEnd = config.Nonce, now, now.Add(config.HandshakeTimeout)
+	c.loss = recovery.NewLoss(congestion.New(config.Congestion, baseDatagram, config.Seed), baseDatagram, config.InitialRTT)
 	if config.Seed != 0 {
 		c.loss.SkipNumbers(config.Seed)
 	}
 	if config.ECN {
 		c.loss.ECN.Start()
 	}
-	c.loss.MaxBackOff = cmp.Or(config.DeathTimeout, leastDeath) / probesBeforeDeath
+	c.setBackOff()
+	c.setTable()
+	return c
+}
+
+// newAwake is a connection on which nothing has happened.
+func newAwake() *awake {
+	return &awake{
+		initAt: mono.Never, unansweredAt: mono.Never, proofAt: mono.Never, closeBegan: mono.Never,
+		driverEnd: mono.Never, pacedUntil: mono.Never,
+	}
+}
+
+// setBackOff makes probes frequent enough for the death timeout to be fair.
+func (c *Conn) setBackOff() {
+	c.loss.MaxBackOff = cmp.Or(c.config.DeathTimeout, leastDeath) / probesBeforeDeath
+}
+
+// setTable makes room for streams, if there is none.
+func (c *Conn) setTable() {
+	if c.table != nil {
+		return
+	}
+	surplus := c.config.surplus()
+	c.table = &table{
+		streams: map[StreamID]*stream{},
+		pool:    *flow.NewPool(uint64(c.config.Pool - surplus)),
+		surplus: uint64(surplus),
+	}
+	if c.shared != nil {
+		c.pool.Bank = c.shared
+	}
 	for i := range c.lists {
 		c.lists[i].of = order(i)
 	}
-	return c
 }
 
 // peer is what the other end allows, as its transport parameters say.
@@ -177,8 +212,9 @@ type peer struct {
 	// streams is how many streams this end may have opened over the connection's life.
 	streams uint64
 	// floor is how much may be sent on each stream before its limit is raised.
-	floor      uint64
-	maxMessage uint64
+	floor       uint64
+	maxMessage  uint64
+	maxAckDelay time.Duration
 }
 
 // seen is what this end saw of the first flights, as it tells the peer.
@@ -230,6 +266,7 @@ func (c *Conn) learn() *CloseError {
 		streams:     p.MaxStreams,
 		floor:       p.Floor,
 		maxMessage:  min(p.MaxMessage, math.MaxInt32),
+		maxAckDelay: p.MaxAckDelay,
 	}
 	if c.client {
 		c.resetToken = p.ResetToken

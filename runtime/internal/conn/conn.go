@@ -87,27 +87,67 @@ type Event struct {
 }
 
 // Conn is one end of one connection. See the package comment for how to drive it.
+//
+// What it holds is in three parts: what it is, for as long as it lives; its streams, while it has some; and what
+// it needs while something happens. A second after the last packet that part shrinks to what is worth to be kept: see rest.go.
 type Conn struct {
-	config Config
-	client bool
-	phase  phase
-	path   path
-	moving *moving // nil while the peer is where it was
-	answer *answer // nil where none is owed
-	ids    ids
-	peer   peer
+	config     terms
+	client     bool
+	phase      phase
+	tokenHeard bool // the dialing end has been given a token
+	closing    bool // Close was called
+	leaving    bool // GOAWAY came
+	wanting    bool // OpenStream returned ErrBlocked
+	path       path
+	ids        ids
+	peer       peer
 	// resetToken is what a stateless reset for the listening end's id in use ends with; there, for its initial one.
 	resetToken [packet.TokenLen]byte
+	phases     phases
+	mtu        mtu
+
+	nextStream  StreamID // the next one that is opened, by the dialing end
+	refuseFrom  StreamID // the streams from this one on are refused since Close, at the listening end
+	peerStreams flow.Streams
+	shared      Shared // nil for nothing
+	tracer      Tracer // nil for nobody
+
+	// Timers: see timers.go.
+	activeAt   mono.Time // since when the connection may count as idle
+	elicitedAt mono.Time // when something was last sent that asks for an answer
+
+	// askedThreshold is the byte threshold of acknowledgements that the peer was asked for; zero means none.
+	askedThreshold int
+	tally          counters
+
+	*table
+	*awake
+	rested *rested // nil while awake
+}
+
+// table is a connection's streams: see stream.go.
+type table struct {
+	streams  map[StreamID]*stream
+	lists    [orders]list
+	pool     flow.Pool
+	surplus  uint64 // bytes that windows may still grow by
+	spare    []*stream
+	buffered int // bytes in all send buffers
+}
+
+// awake is what a connection needs while something happens.
+type awake struct {
+	moving *moving // nil while the peer is where it was
+	answer *answer // nil where none is owed
 
 	// The handshake: see handshake.go and client.go.
+	nonce      [16]byte
 	keys       [handshake.Levels]keys
-	phases     phases
 	crypto     [handshake.Levels]cryptoStream
 	parked     []parked // packets whose keys are not there yet
 	peerParams []byte
 	token      []byte   // the cookie, or an address token
 	tokened    bool     // the dialing end goes on with an address token; no COOKIE has come
-	tokenHeard bool     // the dialing end has been given a token
 	offer      []byte   // the address token that the listening end gives
 	tried      []string // the cookies that were taken, with their server ids
 	complete   bool     // the handshake is done, as this end sees it
@@ -133,7 +173,6 @@ type Conn struct {
 	loss     *recovery.Loss
 	probes   [handshake.Levels]int
 	marks    [handshake.Levels]recovery.Counts // of what arrived
-	mtu      mtu
 	// pacedUntil is until when what there is to send has to wait, because it would be too fast; mono.Never if nothing does.
 	pacedUntil mono.Time
 	// repeating: frames were handed out to be repeated early, and no packet has left since.
@@ -147,37 +186,20 @@ type Conn struct {
 	scratch   [16]byte
 
 	// Streams: see stream.go.
-	streams     map[StreamID]*stream
-	lists       [orders]list
-	nextStream  StreamID // the next one that is opened, by the dialing end
-	peerStreams flow.Streams
-	pool        *flow.Pool
-	surplus     uint64 // bytes that windows may still grow by
-	shared      Shared // nil for nothing
-	buffers     flow.Buffers
-	chunks      chunks
-	spare       []*stream
-	buffered    int  // bytes in all send buffers
-	wantStreams bool // OpenStream returned ErrBlocked
-	pressing    bool // see Pressing
+	buffers  flow.Buffers
+	chunks   chunks
+	pressing bool // see Pressing
 
 	// Single frames that are to be sent.
 	handshakeDoneDue, offerDue, maxStreamsDue, pingDue, closeDue, closedDue, goAwayDue bool
-	// askedThreshold is the byte threshold of acknowledgements that the peer was asked for; zero means none.
-	askedThreshold int
-
-	resting bool // see rest.go
 
 	// Timers: see timers.go.
-	activeAt     mono.Time // since when the connection may count as idle
 	unansweredAt mono.Time // when something was sent for which nothing has come since
-	elicitedAt   mono.Time // when something was last sent that asks for an answer
 	proofAt      mono.Time // when the dialing end shows that it has the keys, if it has nothing to say
+	roused       mono.Time // when a rest ended, or could not begin
+	unproven     bool      // a datagram ended it, and nothing has been authentic since
 
 	// The end: see close.go.
-	closing    bool        // Close was called
-	refuseFrom StreamID    // the streams from this one on are refused since Close, at the listening end
-	leaving    bool        // GOAWAY came
 	closeBegan mono.Time   // when everything was finished and CLOSE was due
 	answered   bool        // the peer has seen our CLOSE
 	peerClosed bool        // CLOSE came
@@ -186,11 +208,9 @@ type Conn struct {
 	words      farewell
 	wordsDue   bool
 
-	tracer Tracer // nil for nobody
 	events eventQueue
 	// headers has those of events that are to be polled.
 	headers []byte
-	stats   Stats
 }
 
 // phase is how far a connection has come.
@@ -205,6 +225,9 @@ const (
 
 // PollEvent returns the next event; ok is false when there is none.
 func (c *Conn) PollEvent() (e Event, ok bool) {
+	if c.rested != nil {
+		return Event{}, false
+	}
 	c.forgetCrypto()
 	if e, ok = c.events.pop(); ok {
 		return e, true
@@ -214,19 +237,30 @@ func (c *Conn) PollEvent() (e Event, ok bool) {
 
 // Idle reports whether nothing is in flight and nothing queued, so that a Send may write inline.
 func (c *Conn) Idle() bool {
+	if c.rested != nil {
+		return true
+	}
 	return c.phase == connected && c.loss.BytesInFlight() == 0 && c.lists[byTurn].n == 0 && c.lists[byControl].n == 0
 }
 
 // Pressing reports whether there is something to send that the application's reading has
 // brought about and that its next command may not come soon enough to take along.
-func (c *Conn) Pressing() bool { return c.pressing }
+func (c *Conn) Pressing() bool { return c.rested == nil && c.pressing }
+
+// find finds a stream.
+func (c *Conn) find(id StreamID) *stream {
+	if c.table == nil {
+		return nil
+	}
+	return c.streams[id]
+}
 
 // lookup finds a stream for a command of the application.
 func (c *Conn) lookup(id StreamID) (*stream, error) {
 	if c.over() {
 		return nil, c.ended()
 	}
-	s := c.streams[id]
+	s := c.find(id)
 	switch {
 	case s == nil || !s.accepted:
 		return nil, ErrNoStream

@@ -47,6 +47,7 @@ func (c *Conn) begin(token []byte) {
 
 // HandleHandshake takes in what the handshake's Driver said.
 func (c *Conn) HandleHandshake(now mono.Time, messages []handshake.Message) {
+	c.rouse(now)
 	for _, message := range messages {
 		if c.over() {
 			return
@@ -121,8 +122,8 @@ func (c *Conn) connect(now mono.Time) {
 
 // offerStreams tells an application that waits for it that streams can be opened.
 func (c *Conn) offerStreams() {
-	if c.wantStreams && uint64(c.nextStream) < c.peer.streams {
-		c.wantStreams = false
+	if c.wanting && uint64(c.nextStream) < c.peer.streams {
+		c.wanting = false
 		c.events.push(Event{Kind: EventStreams})
 	}
 }
@@ -162,6 +163,7 @@ func (c *Conn) confirmedByServer(now mono.Time) {
 // OfferToken gives the peer an address token that its endpoint made, for its next connection. The driver of a
 // listening end calls it on EventConnected.
 func (c *Conn) OfferToken(now mono.Time, token []byte) {
+	c.rouse(now)
 	if c.client || c.phase != connected || len(token) <= packet.IDLen || len(token) > packet.MaxCookie {
 		return
 	}
@@ -186,7 +188,7 @@ func (c *Conn) dropHandshake() {
 	c.loss.Confirmed, c.loss.ProbeApplication = true, true
 	c.dropLevel(handshake.Initial)
 	c.dropLevel(handshake.Handshake)
-	c.token, c.tried, c.peerParams, c.config.Token = nil, nil, nil, nil
+	c.token, c.tried, c.peerParams = nil, nil, nil
 }
 
 func (c *Conn) dropLevel(level handshake.Level) {
@@ -249,7 +251,7 @@ type parked struct {
 // park keeps a packet whose keys are not there yet.
 func (c *Conn) park(raw []byte) {
 	if len(c.parked) == maxParked {
-		c.stats.PacketsDropped++
+		c.tally.packetsDropped++
 		return
 	}
 	c.parked = append(c.parked, parked{append([]byte(nil), raw...), c.mark})

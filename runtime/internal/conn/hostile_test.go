@@ -18,6 +18,7 @@ import (
 
 // forge makes an authentic packet of the end's, with frames that its machine would not send.
 func (s *side) forge(number uint64, frames []byte) []byte {
+	s.core.rouse(s.w.now)
 	b := packet.AppendShort(nil, s.core.ids.peer.id, s.core.phases.phase, number, 4)
 	sealer := s.core.keys[handshake.Application].sealer
 	numberAt := len(b) - 4

@@ -119,6 +119,7 @@ func (c *Conn) wantIDs() {
 // OfferID gives the peer an id that datagrams to this end may carry from now on, and at a listening end the token that
 // its endpoint ends a stateless reset for it with. The driver calls it on EventIDWanted.
 func (c *Conn) OfferID(now mono.Time, id packet.ID, token [packet.TokenLen]byte) {
+	c.rouse(now)
 	for k := range c.ids.own {
 		if o := &c.ids.own[k]; o.state == idWanted {
 			// RFC 9000 §5.1.1: "The sequence number on each newly issued connection ID MUST increase by 1."

@@ -189,7 +189,7 @@ func (c *Conn) move(now mono.Time) {
 	old := c.path.addr
 	c.follow(now, c.moving.id)
 	c.path, c.moving = to, nil
-	c.stats.Moves++
+	c.tally.moves++
 	c.events.push(Event{Kind: EventMoved, Addr: to.addr})
 	if old.Addr() != to.addr.Addr() {
 		c.forgetPath()
@@ -203,13 +203,14 @@ func (c *Conn) forgetPath() {
 }
 
 // Movable reports whether Migrate would hide that the connection is the same: the server has given a spare id.
-func (c *Conn) Movable() bool { return c.confirmed && c.ids.hasSpare }
+func (c *Conn) Movable() bool { return (c.rested != nil || c.confirmed) && c.ids.hasSpare }
 
 // Migrate says that what the dialing end sends leaves from another address from now on. It goes on under its spare id, so that who
 // watches the networks cannot tell that the connection is the same, and speaks at once, so that the server hears of it. RFC 9000 §9.2:
 // an endpoint migrates "by sending packets containing non-probing frames from that address". Where the server's next spare id
 // has not come yet the id stays, and the move looks like one that this end knows nothing of.
 func (c *Conn) Migrate(now mono.Time) {
+	c.rouse(now)
 	// RFC 9000 §9: "An endpoint MUST NOT initiate connection migration before the handshake is confirmed".
 	if !c.client || !c.confirmed || c.over() {
 		return
@@ -217,7 +218,7 @@ func (c *Conn) Migrate(now mono.Time) {
 	if c.ids.hasSpare {
 		c.useSpare(now)
 	}
-	c.stats.Moves++
+	c.tally.moves++
 	c.forgetPath()
 	c.pingDue = true
 	c.settle(now)

@@ -87,7 +87,7 @@ func TestMigrationWithoutAnswer(t *testing.T) {
 	w.until(func() bool { m, _ := w.server.recvIf(id); return m != nil })
 	w.run(3 * time.Second)
 	require.Equal(t, home, w.server.core.path.addr)
-	require.Nil(t, w.server.core.moving)
+	require.True(t, w.server.core.Resting(), "it tries no more")
 	require.Positive(t, w.elsewhere[strangerAddr])
 	exchangeOn(w, id)
 }
@@ -129,6 +129,7 @@ func TestAttack07PathQueues(t *testing.T) {
 	w := connectedWorld(t)
 	w.run(time.Second)
 	core := w.server.core
+	core.rouse(w.now)
 	sent := core.Stats().PacketsSent
 	for i := range 100_000 {
 		data := [8]byte{byte(i), byte(i >> 8), byte(i >> 16)}

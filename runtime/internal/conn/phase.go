@@ -95,6 +95,7 @@ func (c *Conn) mayUpdate() bool {
 // UpdateKeys begins a new key phase, if the rules allow one now. The machine does so by itself,
 // long before a key has sealed as many packets as it may.
 func (c *Conn) UpdateKeys() bool {
+	c.rouse(c.activeAt)
 	if _, updates := c.keys[handshake.Application].sealer.(handshake.Cipher); !updates || c.over() || !c.mayUpdate() {
 		return false
 	}

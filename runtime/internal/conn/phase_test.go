@@ -105,14 +105,14 @@ func TestOldKeysAreForgotten(t *testing.T) {
 	require.True(t, w.client.core.UpdateKeys())
 	w.client.send(id, "in the new phase", false)
 	w.until(func() bool { return w.server.core.phases.phase })
-	before := w.server.core.stats.PacketsReceived
+	before := w.server.core.tally.packetsReceived
 	w.server.arrive(clientAddr, held[0])
-	require.Equal(t, before+1, w.server.core.stats.PacketsReceived)
+	require.Equal(t, before+1, w.server.core.tally.packetsReceived)
 	w.run(4 * w.server.core.probePeriod())
-	before = w.server.core.stats.PacketsReceived
+	before = w.server.core.tally.packetsReceived
 	w.server.arrive(clientAddr, held[1])
-	require.Equal(t, before, w.server.core.stats.PacketsReceived)
-	require.Zero(t, w.server.core.stats.PacketsForged, "a key that is gone is no forgery")
+	require.Equal(t, before, w.server.core.tally.packetsReceived)
+	require.Zero(t, w.server.core.tally.packetsForged, "a key that is gone is no forgery")
 }
 
 // RFC 9000 §17.2 and §17.3.1: unused bits that are set, behind the right protection, break a rule.

@@ -86,7 +86,7 @@ func cipherOf(keys any) handshake.Cipher {
 // selected AEAD, the endpoint MUST immediately close the connection with a connection error of type
 // AEAD_LIMIT_REACHED and not process any more packets."
 func (c *Conn) countForged(level handshake.Level) {
-	c.stats.PacketsForged++
+	c.tally.packetsForged++
 	cipher, limited := c.keys[level].opener.(handshake.Cipher)
 	if !limited {
 		return

@@ -37,8 +37,11 @@ const (
 
 // HandleMarked is HandleDatagram for a driver that sees which mark a datagram came with.
 func (c *Conn) HandleMarked(now mono.Time, from netip.AddrPort, datagram []byte, mark Mark) {
+	if c.rested != nil && !c.rouseFor(now, datagram) {
+		return
+	}
 	c.mark, c.from, c.size = mark, from, len(datagram)
-	c.stats.BytesReceived += uint64(len(datagram))
+	c.tally.bytesReceived += uint64(len(datagram))
 	if c.over() {
 		// The peer goes on: it is told once more.
 		c.wordsDue = c.words != nothing
@@ -54,7 +57,7 @@ func (c *Conn) HandleMarked(now mono.Time, from netip.AddrPort, datagram []byte,
 	for rest := datagram; len(rest) > 0 && !c.over(); {
 		h, next, err := c.parsePacket(rest)
 		if err != nil {
-			c.stats.PacketsDropped++
+			c.tally.packetsDropped++
 			break
 		}
 		if c.handlePacket(now, &h, rest[:len(rest)-len(next)]) {
@@ -117,7 +120,7 @@ func (c *Conn) handlePacket(now mono.Time, h *packet.Header, raw []byte) bool {
 		c.drop(now, len(raw), DropDuplicate)
 		return true
 	}
-	c.stats.PacketsReceived++
+	c.tally.packetsReceived++
 	if c.tracer != nil {
 		c.tracer.Received(now, Traced{Type: h.Type, Number: number, Size: len(raw), Frames: payload})
 	}
@@ -190,6 +193,9 @@ func (c *Conn) number(level handshake.Level, h *packet.Header) uint64 {
 // authenticated notes that a packet of the level came from the peer.
 func (c *Conn) authenticated(now mono.Time, level handshake.Level) {
 	c.heard(now)
+	if c.unproven {
+		c.proveRouse()
+	}
 	if c.client && !c.authentic {
 		c.authentic, c.tried = true, nil
 		c.initDue, c.initAt = false, mono.Never

@@ -20,6 +20,7 @@ func (c *Conn) Recv(now mono.Time, id StreamID) (message []byte, arrived mono.Ti
 
 // RecvInto is Recv, but a message that room has room for is copied there, so that the machine's memory for it is free.
 func (c *Conn) RecvInto(now mono.Time, id StreamID, room []byte) (message []byte, arrived mono.Time, err error) {
+	c.rouse(now)
 	s, err := c.lookup(id)
 	if err != nil {
 		return nil, 0, err
@@ -74,6 +75,7 @@ func (c *Conn) heardRead(s *stream) error {
 // Readable reports whether Recv would return something else than ErrBlocked. If not,
 // EventReadable follows. What Recv returned last is not valid any more.
 func (c *Conn) Readable(now mono.Time, id StreamID) bool {
+	c.rouse(now)
 	s, err := c.lookup(id)
 	if err != nil {
 		return true

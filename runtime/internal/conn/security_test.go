@@ -58,7 +58,7 @@ func TestAttack01ForgedPackets(t *testing.T) {
 		var recorded [][]byte
 		w.fate = func(d *flying) (int, time.Duration) { recorded = append(recorded, d.data); return 1, 0 }
 		w.chat(id)
-		w.run(time.Second)
+		w.run(restTime / 2)
 		w.fate = nil
 		before := map[*side]string{w.client: w.client.image(), w.server: w.server.image()}
 		for i := range long(2_500_000, 5_000) {
@@ -83,7 +83,7 @@ func TestAttack01ForgedPackets(t *testing.T) {
 		}
 		for s, image := range before {
 			require.Equal(t, image, s.image(), s.name)
-			require.NotZero(t, s.core.stats.PacketsForged)
+			require.NotZero(t, s.core.tally.packetsForged)
 		}
 		w.chat(id)
 	})
@@ -290,7 +290,7 @@ func TestAttack16KeyPhaseGarbage(t *testing.T) {
 	w := secureWorld(t)
 	id := w.open(true)
 	w.chat(id)
-	w.run(time.Second)
+	w.run(restTime / 2)
 	before, phases := w.server.image(), w.server.core.phases
 	flipped := w.client.forge(500, packet.AppendPing(nil))
 	flipped[0] ^= 0x20
@@ -333,12 +333,12 @@ func TestAttack18CryptoMemory(t *testing.T) {
 	own := packet.AppendLong(nil, packet.Long{Type: packet.Handshake, Version: packet.V1, Dst: ids.initial(), Src: ids.peer.id, NumberLen: 1}, 100)
 	own = append(own, make([]byte, 100)...)
 	server.core.keys[handshake.Handshake] = keysOf(nil)
-	dropped := server.core.stats.PacketsDropped
+	dropped := server.core.tally.packetsDropped
 	for range 100 {
 		server.core.HandleDatagram(w.now, clientAddr, append(bytes.Clone(stray), own...))
 	}
 	require.Len(t, server.core.parked, maxParked)
-	require.EqualValues(t, 100+100-maxParked, server.core.stats.PacketsDropped-dropped)
+	require.EqualValues(t, 100+100-maxParked, server.core.tally.packetsDropped-dropped)
 	for _, p := range server.core.parked {
 		require.Len(t, p.raw, len(own))
 	}

@@ -24,6 +24,7 @@ const (
 // message. ErrBlocked means that the peer's limit on streams is reached, or not known yet:
 // EventStreams follows. Only the dialing end opens streams.
 func (c *Conn) OpenStream(now mono.Time, header []byte, eager bool) (StreamID, error) {
+	c.rouse(now)
 	switch {
 	case c.over():
 		return 0, c.ended()
@@ -34,7 +35,7 @@ func (c *Conn) OpenStream(now mono.Time, header []byte, eager bool) (StreamID, e
 	case len(header) > packet.MaxHeader:
 		return 0, &TooLargeError{Size: len(header), Limit: packet.MaxHeader}
 	case c.phase < connected || uint64(c.nextStream) >= c.peer.streams:
-		c.wantStreams = true
+		c.wanting = true
 		return 0, ErrBlocked
 	}
 	s := c.newStream(c.nextStream)
@@ -53,6 +54,7 @@ func (c *Conn) OpenStream(now mono.Time, header []byte, eager bool) (StreamID, e
 // too much waits to be sent, on the stream or on the connection: EventWritable
 // follows. *TooLargeError compares with the limit that the peer advertised.
 func (c *Conn) Send(now mono.Time, id StreamID, message []byte, last bool) error {
+	c.rouse(now)
 	s, err := c.lookup(id)
 	switch {
 	case err != nil:
@@ -80,6 +82,7 @@ func (c *Conn) Send(now mono.Time, id StreamID, message []byte, last bool) error
 
 // Finish ends the sending direction of the stream after what was sent. After a Send with last it does nothing.
 func (c *Conn) Finish(now mono.Time, id StreamID) error {
+	c.rouse(now)
 	s, err := c.lookup(id)
 	if err != nil {
 		return err

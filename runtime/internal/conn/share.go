@@ -10,6 +10,10 @@ type Shared interface {
 	// Full reports whether no more than the streams' floors is to be kept for sending. Send then
 	// returns ErrBlocked.
 	Full() bool
+	// Rouse reports whether a connection at rest may make its ciphers for a datagram that may be forged. Roused
+	// says that it was not.
+	Rouse(now mono.Time) bool
+	Roused()
 	// Bank is what room for long messages that arrive is taken from.
 	flow.Bank
 }
@@ -23,9 +27,10 @@ func (c *Conn) Share(s Shared) {
 
 // Retry lets those go on that had to wait for what is shared.
 func (c *Conn) Retry(now mono.Time) {
-	if c.over() {
+	if c.over() || c.table == nil {
 		return
 	}
+	c.rouse(now)
 	c.pool.Retry()
 	c.granted()
 	c.settle(now)
@@ -35,4 +40,9 @@ func (c *Conn) Retry(now mono.Time) {
 func (c *Conn) full() bool { return c.shared != nil && c.shared.Full() }
 
 // Buffered is how many bytes the send buffers of all streams hold.
-func (c *Conn) Buffered() int { return c.buffered }
+func (c *Conn) Buffered() int {
+	if c.table == nil {
+		return 0
+	}
+	return c.buffered
+}

@@ -29,9 +29,21 @@ type Stats struct {
 	Buffered int
 }
 
+// counters are what a connection counts over its life: see Stats.
+type counters struct {
+	packetsSent, packetsReceived, packetsDropped, packetsForged, bytesSent, bytesReceived, moves uint64
+}
+
 // Stats returns a picture of the connection.
 func (c *Conn) Stats() Stats {
-	stats := c.stats
+	if c.rested != nil {
+		return c.image().Stats()
+	}
+	n := &c.tally
+	stats := Stats{
+		PacketsSent: n.packetsSent, PacketsReceived: n.packetsReceived, BytesSent: n.bytesSent, BytesReceived: n.bytesReceived,
+		PacketsDropped: n.packetsDropped, PacketsForged: n.packetsForged, Moves: n.moves,
+	}
 	stats.SmoothedRTT, stats.RTTVar = c.loss.Smoothed(), c.loss.Variation()
 	stats.MinRTT, stats.LatestRTT = c.loss.Min(), c.loss.Latest()
 	stats.PacketsLost = c.loss.LostPackets()

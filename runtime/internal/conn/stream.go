@@ -134,7 +134,7 @@ func (a *arrivals) of(end uint64) mono.Time {
 // Patient says of an open stream that the peer's program does not wait until its FIN is acknowledged, so that the
 // acknowledgement may travel with what is sent next.
 func (c *Conn) Patient(id StreamID) {
-	if s := c.streams[id]; s != nil {
+	if s := c.find(id); s != nil {
 		s.patient = true
 	}
 }
@@ -179,6 +179,7 @@ func (c *Conn) dropStream(s *stream) {
 // the peer may not open another in its place, whatever became of the stream: who opens streams and
 // aborts them at once starts no more programs than it may have streams.
 func (c *Conn) Release(now mono.Time, id StreamID) {
+	c.rouse(now)
 	if s := c.streams[id]; s != nil {
 		s.served = false
 		return

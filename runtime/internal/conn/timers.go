@@ -9,9 +9,10 @@ import (
 
 // HandleTimeout lets everything happen that is due at now. It may be called early and often.
 func (c *Conn) HandleTimeout(now mono.Time) {
-	if c.over() {
+	if c.over() || c.rested != nil && now < c.rested.due {
 		return
 	}
+	c.rouse(now)
 	if c.phase < connected && now >= c.handshakeEnd {
 		c.suspect(&CloseError{Cause: HandshakeTimeout})
 	}
@@ -48,21 +49,29 @@ func (c *Conn) HandleTimeout(now mono.Time) {
 	if now >= c.movingAt() {
 		c.pathTimeout()
 	}
-	if now >= c.restAt() {
-		c.rest(now)
-	}
 	if now >= c.driverEnd {
 		c.endDriver()
 	}
 	c.settle(now)
+	if now >= c.restAt() {
+		c.rest(now)
+	}
 }
 
 // NextTimeout is when HandleTimeout is due next, mono.Never if no timer runs.
 func (c *Conn) NextTimeout() mono.Time {
-	if c.over() {
+	switch {
+	case c.over():
 		return mono.Never
+	case c.rested != nil:
+		return c.rested.due
 	}
-	at := min(c.loss.Deadline(), c.initAt, c.proofAt, c.closeExpiry(), c.deathAt(), c.idleAt(), c.keepAliveAt(), c.driverEnd, c.restAt(), c.movingAt(),
+	return min(c.alarm(), c.restAt())
+}
+
+// alarm is when something else than a rest is due.
+func (c *Conn) alarm() mono.Time {
+	at := min(c.loss.Deadline(), c.initAt, c.proofAt, c.closeExpiry(), c.deathAt(), c.idleAt(), c.keepAliveAt(), c.driverEnd, c.movingAt(),
 		c.pacedUntil, c.loss.RepeatAt())
 	if c.phase < connected {
 		at = min(at, c.handshakeEnd)
@@ -128,7 +137,6 @@ func (c *Conn) keepAliveAt() mono.Time {
 func (c *Conn) heard(now mono.Time) {
 	c.activeAt = now
 	c.unansweredAt = mono.Never
-	c.resting = false
 }
 
 // asked notes that a packet leaves that asks for an answer. RFC 9000 §10.1: "an
@@ -136,7 +144,6 @@ func (c *Conn) heard(now mono.Time) {
 // other ack-eliciting packets have been sent since last receiving and processing a packet."
 func (c *Conn) asked(now mono.Time) {
 	c.elicitedAt = now
-	c.resting = false
 	if c.unansweredAt == mono.Never {
 		c.activeAt = now
 		c.unansweredAt = now

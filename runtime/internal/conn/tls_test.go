@@ -89,7 +89,7 @@ func TestTLSConnects(t *testing.T) {
 		for _, level := range []handshake.Level{handshake.Initial, handshake.Handshake} {
 			require.True(t, s.core.keys[level].gone, "%s still has the keys of level %d", s.name, level)
 		}
-		require.Zero(t, s.core.stats.PacketsForged)
+		require.Zero(t, s.core.tally.packetsForged)
 	}
 }
 

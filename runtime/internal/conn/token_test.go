@@ -106,7 +106,7 @@ func TestTokenIsGivenAgain(t *testing.T) {
 	w.dial()
 	w.run(10 * time.Second)
 	require.Len(t, w.client.got(EventToken), 1, w.story())
-	require.Nil(t, w.server.core.offer)
+	require.True(t, w.server.core.Resting(), "the token is not kept")
 
 	w.server.arrive(clientAddr, w.client.forge(500, packet.AppendNewToken(nil, make([]byte, 60))))
 	var fault *CloseError

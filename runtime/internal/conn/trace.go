@@ -61,7 +61,7 @@ func (c *Conn) Trace(t Tracer) {
 
 // drop counts a packet that is not taken in.
 func (c *Conn) drop(now mono.Time, size int, why DropReason) {
-	c.stats.PacketsDropped++
+	c.tally.packetsDropped++
 	if c.tracer != nil {
 		c.tracer.Dropped(now, size, why)
 	}

@@ -34,13 +34,16 @@ const minDatagram = 128
 // when there is none now. A driver with an idle line calls it until then. If buf has room for
 // 1,200 bytes, no datagram is longer than its room.
 func (c *Conn) PollTransmit(now mono.Time, buf []byte) (datagram []byte, to netip.AddrPort, ok bool) {
+	if c.rested != nil {
+		return buf, c.path.addr, false
+	}
 	begin := len(buf)
 	c.pressing = false
 	c.watchLimit(now)
 	c.pacedUntil, c.ect = mono.Never, false
 	if !c.over() && c.keys[handshake.Application].sealer != nil {
 		if buf, to = c.appendPath(now, buf); len(buf) > begin {
-			c.stats.BytesSent += uint64(len(buf) - begin)
+			c.tally.bytesSent += uint64(len(buf) - begin)
 			return buf, to, true
 		}
 	}
@@ -50,7 +53,7 @@ func (c *Conn) PollTransmit(now mono.Time, buf []byte) (datagram []byte, to neti
 		buf = c.appendFarewells(now, buf)
 	case c.initDue:
 		buf = c.appendInit(now, buf)
-		c.stats.PacketsSent++
+		c.tally.packetsSent++
 	case limit >= minDatagram:
 		if room := cap(buf) - begin; room >= baseDatagram {
 			limit = min(limit, room) // the driver sends no larger ones
@@ -69,14 +72,14 @@ func (c *Conn) PollTransmit(now mono.Time, buf []byte) (datagram []byte, to neti
 	}
 	size := len(buf) - begin
 	c.path.sent += size
-	c.stats.BytesSent += uint64(size)
+	c.tally.bytesSent += uint64(size)
 	return buf, c.path.addr, size > 0
 }
 
 // Mark is the ECN codepoint that the datagram is to leave with that PollTransmit returned last: ECT0 where the path is, or may be, capable of
 // ECN. A driver that cannot set it leaves it, and does not set Config.ECN.
 func (c *Conn) Mark() Mark {
-	if c.ect {
+	if c.rested == nil && c.ect {
 		return ECT0
 	}
 	return NotECT
@@ -255,7 +258,7 @@ func (c *Conn) seal(now mono.Time, p *builder) []byte {
 	// RFC 9000 §13.4.1 marks every packet that leaves; one datagram has one mark.
 	c.ect = c.ect || p.eliciting && c.loss.ECN.Marking()
 	c.loss.Sent(now, p.level, len(b)-p.begin, kind)
-	c.stats.PacketsSent++
+	c.tally.packetsSent++
 	if p.acks {
 		c.received[p.level].Sent()
 	}

@@ -17,6 +17,10 @@ const (
 // authenticated: one fails the handshake only if no COOKIE has come, so that nobody seems to be there, and others
 // say so too. Later it is a reason to ask the peer, no more (RFC 9000 §14.2.1 and RFC 8085 §5.2 say how far to trust them).
 func (c *Conn) HandleUnreachable(now mono.Time) {
+	if c.rested != nil && c.shared != nil && !c.shared.Rouse(now) {
+		return
+	}
+	c.rouse(now)
 	switch {
 	case c.over():
 	case c.phase == opening:

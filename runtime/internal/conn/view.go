@@ -23,7 +23,7 @@ type View struct {
 // that is gone, was aborted, or never was. Without content, Unacked and Unread are nil. They are valid until the next
 // input, command, or View into v.
 func (c *Conn) View(id StreamID, v *View, content bool) (known bool) {
-	s := c.streams[id]
+	s := c.find(id)
 	if s == nil || s.aborted != nil {
 		return false
 	}
@@ -46,6 +46,9 @@ func (c *Conn) View(id StreamID, v *View, content bool) (known bool) {
 // CheckInvariants says what is wrong inside the machine, nil if nothing is. It takes time
 // in proportion to all streams, and is for tests and simulations.
 func (c *Conn) CheckInvariants() error {
+	if c.rested != nil {
+		return c.image().CheckInvariants()
+	}
 	buffered, reserved, grown := 0, uint64(0), uint64(0)
 	if wrong := c.checkIDs(); wrong != "" {
 		return fmt.Errorf("%s", wrong)

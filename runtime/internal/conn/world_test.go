@@ -434,7 +434,7 @@ func (w *world) until(done func() bool) {
 
 // recvIf is recv, if the end knows of the stream.
 func (s *side) recvIf(id StreamID) (messages []string, err error) {
-	if s.core == nil || s.core.streams[id] == nil {
+	if s.core == nil || s.core.find(id) == nil {
 		return nil, nil
 	}
 	return s.recv(id)

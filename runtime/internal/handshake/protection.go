@@ -29,19 +29,27 @@ type Cipher interface {
 
 // Protection is the packet protection of RFC 9001 §5 under one secret of TLS. It is a Cipher.
 type Protection struct {
-	suite  *suite
-	secret []byte
-	hiding []byte // the key of header protection, which lasts for all key phases
+	suite    *suite
+	secret   [secretMax]byte
+	hiding   [keyMax]byte // the key of header protection, which lasts for all key phases
+	*ciphers              // nil while at rest
+}
 
-	aead  cipher.AEAD // nil while at rest
-	hide  masker      // the same
+// ciphers are what is made of a Protection's keys.
+type ciphers struct {
+	aead  cipher.AEAD
+	hide  masker
 	iv    [ivLen]byte
 	nonce [ivLen]byte
 }
 
 var _ Cipher = (*Protection)(nil)
 
-const ivLen = 12
+const (
+	ivLen     = 12
+	secretMax = 48
+	keyMax    = 32
+)
 
 // masker makes masks of samples.
 type masker interface {
@@ -49,14 +57,15 @@ type masker interface {
 }
 
 // NewProtection makes the protection of one direction of one level from the secret that TLS
-// gave for it. ok is false for a suite that is not TLS 1.3's, by its number.
+// gave for it. ok is false for a suite that is not TLS 1.3's, by its number, and for a secret that is none of it.
 func NewProtection(suite uint16, secret []byte) (p *Protection, ok bool) {
 	s, ok := suites[suite]
-	if !ok {
+	if !ok || len(secret) != s.secretLen {
 		return nil, false
 	}
-	p = &Protection{suite: s, secret: append([]byte(nil), secret...)}
-	p.hiding = s.expand(secret, "quic hp", s.keyLen)
+	p = &Protection{suite: s}
+	copy(p.secret[:], secret)
+	copy(p.hiding[:], s.expand(secret, "quic hp", s.keyLen))
 	p.wake()
 	return p, true
 }
@@ -64,18 +73,21 @@ func NewProtection(suite uint16, secret []byte) (p *Protection, ok bool) {
 // wake makes key, IV and the ciphers from the secret. RFC 9001 §5.1: "The keys used for packet
 // protection are computed from the TLS secrets using the KDF provided by TLS", with the labels "quic key", "quic iv" and "quic hp".
 func (p *Protection) wake() {
-	p.aead = p.suite.newAEAD(p.suite.expand(p.secret, "quic key", p.suite.keyLen))
-	copy(p.iv[:], p.suite.expand(p.secret, "quic iv", ivLen))
-	p.hide = p.suite.newMasker(p.hiding)
+	s, secret := p.suite, p.secret[:p.suite.secretLen]
+	p.ciphers = &ciphers{
+		aead: s.newAEAD(s.expand(secret, "quic key", s.keyLen)),
+		hide: s.newMasker(p.hiding[:s.keyLen]),
+		iv:   [ivLen]byte(s.expand(secret, "quic iv", ivLen)),
+	}
 }
 
 // Rest implements Cipher.
-func (p *Protection) Rest() { p.aead, p.hide = nil, nil }
+func (p *Protection) Rest() { p.ciphers = nil }
 
 // Next implements Cipher. RFC 9001 §6.1: "The header protection key is not updated."
 func (p *Protection) Next() Cipher {
 	n := &Protection{suite: p.suite, hiding: p.hiding}
-	n.secret = p.suite.expand(p.secret, "quic ku", len(p.secret))
+	copy(n.secret[:], p.suite.expand(p.secret[:p.suite.secretLen], "quic ku", p.suite.secretLen))
 	n.wake()
 	return n
 }
@@ -102,7 +114,7 @@ func (p *Protection) Open(dst, header, sealed []byte, pn uint64) ([]byte, bool) 
 
 // Mask implements Cipher.
 func (p *Protection) Mask(sample []byte) [MaskLen]byte {
-	if p.hide == nil {
+	if p.ciphers == nil {
 		p.wake()
 	}
 	return p.hide.mask(sample)
@@ -112,7 +124,7 @@ func (p *Protection) Mask(sample []byte) [MaskLen]byte {
 // network byte order are left-padded with zeros to the size of the IV. The exclusive OR
 // of the padded packet number and the IV forms the AEAD nonce."
 func (p *Protection) ready(pn uint64) cipher.AEAD {
-	if p.aead == nil {
+	if p.ciphers == nil {
 		p.wake()
 	}
 	p.nonce = p.iv

@@ -18,9 +18,9 @@ func unhex(t testing.TB, s string) []byte {
 func TestProtectionVectorsAES(t *testing.T) {
 	p, ok := NewProtection(0x1301, unhex(t, "c00cf151ca5be075ed0ebfb5c80323c42d6b7db67881289af4008f1f6c357aea"))
 	require.True(t, ok)
-	require.Equal(t, "1f369613dd76d5467730efcbe3b1a22d", hex.EncodeToString(p.suite.expand(p.secret, "quic key", 16)))
+	require.Equal(t, "1f369613dd76d5467730efcbe3b1a22d", hex.EncodeToString(p.suite.expand(p.secret[:32], "quic key", 16)))
 	require.Equal(t, "fa044b2f42a3fd3b46fb255c", hex.EncodeToString(p.iv[:]))
-	require.Equal(t, "9f50449e04a0e810283a1e9933adedd2", hex.EncodeToString(p.hiding))
+	require.Equal(t, "9f50449e04a0e810283a1e9933adedd2", hex.EncodeToString(p.hiding[:p.suite.keyLen]))
 	mask := p.Mask(unhex(t, "d1b1c98dd7689fb8ec11d242b123dc9b"))
 	require.Equal(t, "437b9aec36", hex.EncodeToString(mask[:]))
 }
@@ -29,15 +29,15 @@ func TestProtectionVectorsAES(t *testing.T) {
 func TestProtectionVectorsChaCha20(t *testing.T) {
 	p, ok := NewProtection(0x1303, unhex(t, "9ac312a7f877468ebe69422748ad00a15443f18203a07d6060f688f30f21632b"))
 	require.True(t, ok)
-	require.Equal(t, "c6d98ff3441c3fe1b2182094f69caa2ed4b716b65488960a7a984979fb23e1c8", hex.EncodeToString(p.suite.expand(p.secret, "quic key", 32)))
+	require.Equal(t, "c6d98ff3441c3fe1b2182094f69caa2ed4b716b65488960a7a984979fb23e1c8", hex.EncodeToString(p.suite.expand(p.secret[:32], "quic key", 32)))
 	require.Equal(t, "e0459b3474bdd0e44a41c144", hex.EncodeToString(p.iv[:]))
-	require.Equal(t, "25a282b9e82f06f21f488917a4fc8f1b73573685608597d0efcb076b0ab7a7a4", hex.EncodeToString(p.hiding))
+	require.Equal(t, "25a282b9e82f06f21f488917a4fc8f1b73573685608597d0efcb076b0ab7a7a4", hex.EncodeToString(p.hiding[:p.suite.keyLen]))
 	sealed := p.Seal(nil, unhex(t, "4200bff4"), []byte{1}, 654360564)
 	require.Equal(t, "655e5cd55c41f69080575d7999c25a5bfb", hex.EncodeToString(sealed))
 	mask := p.Mask(sealed[1:])
 	require.Equal(t, "aefefe7d03", hex.EncodeToString(mask[:]))
 	next := p.Next().(*Protection)
-	require.Equal(t, "1223504755036d556342ee9361d253421a826c9ecdf3c7148684b36b714881f9", hex.EncodeToString(next.secret))
+	require.Equal(t, "1223504755036d556342ee9361d253421a826c9ecdf3c7148684b36b714881f9", hex.EncodeToString(next.secret[:32]))
 	require.Equal(t, p.hiding, next.hiding)
 }
 

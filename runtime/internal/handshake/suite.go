@@ -15,7 +15,9 @@ import (
 
 // suite is a cipher suite of TLS 1.3.
 type suite struct {
-	hash      func() hash.Hash
+	hash func() hash.Hash
+	// secretLen and keyLen are the sizes of a secret, which is a hash, and of a key, in bytes.
+	secretLen int
 	keyLen    int
 	newAEAD   func(key []byte) cipher.AEAD
 	newMasker func(key []byte) masker
@@ -39,9 +41,9 @@ const (
 // suites are by their numbers in TLS. crypto/tls negotiates these three; which, neither end can
 // choose: an end without AES in hardware asks for ChaCha20.
 var suites = map[uint16]*suite{
-	0x1301: {sha256.New, 16, newGCM, newAESMasker, gcmSealed, gcmForged},                           // TLS_AES_128_GCM_SHA256
-	0x1302: {sha512.New384, 32, newGCM, newAESMasker, gcmSealed, gcmForged},                        // TLS_AES_256_GCM_SHA384
-	0x1303: {sha256.New, 32, newChaCha20Poly1305, newChaCha20Masker, math.MaxUint64, chachaForged}, // TLS_CHACHA20_POLY1305_SHA256
+	0x1301: {sha256.New, 32, 16, newGCM, newAESMasker, gcmSealed, gcmForged},                           // TLS_AES_128_GCM_SHA256
+	0x1302: {sha512.New384, 48, 32, newGCM, newAESMasker, gcmSealed, gcmForged},                        // TLS_AES_256_GCM_SHA384
+	0x1303: {sha256.New, 32, 32, newChaCha20Poly1305, newChaCha20Masker, math.MaxUint64, chachaForged}, // TLS_CHACHA20_POLY1305_SHA256
 }
 
 // The makers never fail: the keys have the right lengths.

@@ -17,8 +17,14 @@ const TagLen = 8
 // follow it. It is the protection of plaintext connections, and of
 // the Initial level of all. A Tag seals or opens one direction of one level.
 type Tag struct {
+	key    [16]byte
+	iv     [12]byte
+	*maker // nil while at rest
+}
+
+// maker is what a Tag makes tags with.
+type maker struct {
 	aead  cipher.AEAD
-	iv    [12]byte
 	nonce [12]byte
 	sum   [16]byte
 	joint []byte // header and payload, where they do not lie side by side
@@ -26,14 +32,21 @@ type Tag struct {
 
 // newTag derives a Tag from a secret; info tells levels and directions apart.
 func newTag(secret []byte, info string) *Tag {
-	// Neither fails: the sizes are right.
-	key, _ := hkdf.Key(sha256.New, secret, nil, "sessgen "+info, 16+12)
-	block, _ := aes.NewCipher(key[:16])
-	aead, _ := cipher.NewGCM(block)
-	t := &Tag{aead: aead}
-	copy(t.iv[:], key[16:])
+	key, _ := hkdf.Key(sha256.New, secret, nil, "sessgen "+info, 16+12) // with these sizes it does not fail
+	t := &Tag{key: [16]byte(key), iv: [12]byte(key[16:])}
+	t.wake()
 	return t
 }
+
+// wake makes the cipher from the key. Neither call fails: the sizes are right.
+func (t *Tag) wake() {
+	block, _ := aes.NewCipher(t.key[:])
+	aead, _ := cipher.NewGCM(block)
+	t.maker = &maker{aead: aead}
+}
+
+// Rest gives up what can be made anew of the key, until the next use.
+func (t *Tag) Rest() { t.maker = nil }
 
 // InitialKeys makes the protection of the Initial level. Everyone who sees a COOKIE can make it. The token that the client
 // brings is part of it: where somebody on the way has altered a COOKIE, the client does not
@@ -64,6 +77,9 @@ func (t *Tag) Open(dst, header, sealed []byte, pn uint64) ([]byte, bool) {
 
 // compute returns the tag, which is valid until the next call.
 func (t *Tag) compute(header, payload []byte, pn uint64) []byte {
+	if t.maker == nil {
+		t.wake()
+	}
 	t.nonce = t.iv
 	binary.BigEndian.PutUint64(t.nonce[4:], binary.BigEndian.Uint64(t.iv[4:])^pn)
 	return t.aead.Seal(t.sum[:0], t.nonce[:], nil, t.adjoin(header, payload))[:TagLen]

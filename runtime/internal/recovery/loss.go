@@ -175,13 +175,6 @@ func (l *Loss) Outstanding(s handshake.Level) bool { return l.spaces[s].inFlight
 // Deadline is when Timeout is due.
 func (l *Loss) Deadline() mono.Time { return l.deadline }
 
-// Rest gives up memory that is kept for the next packets, where none is on its way.
-func (l *Loss) Rest() {
-	for i := range l.spaces {
-		l.spaces[i].rest()
-	}
-}
-
 // Drop forgets the space: its keys are gone, and what is in flight there with
 // them (RFC 9002 §6.4).
 func (l *Loss) Drop(s handshake.Level) {

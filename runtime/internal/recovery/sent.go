@@ -127,13 +127,6 @@ func (r *records) search(number uint64) int {
 	return low
 }
 
-// rest gives up the memory of the rings, if they are empty.
-func (r *records) rest() {
-	if r.n == 0 && r.next == r.begin {
-		r.ring, r.refs, r.first = nil, nil, 0
-	}
-}
-
 // addRef adds a ref to the packet that is being made.
 func (r *records) addRef(ref Ref) {
 	if int(r.next-r.begin) == len(r.refs) {

@@ -25,7 +25,7 @@ type stateHasher struct {
 // inert are fields that decide nothing.
 var inert = map[string]bool{
 	"stats": true, "counts": true, "chunks": true, "buffers": true, "spare": true, "opened": true, "scratch": true, "unmasked": true,
-	"joint": true, "nonce": true, "drawn": true, "cookie": true, "buf": true, "free": true, "lostPackets": true, "tombs": true, "spent": true,
+	"tally": true, "joint": true, "nonce": true, "drawn": true, "cookie": true, "buf": true, "free": true, "lostPackets": true, "tombs": true, "spent": true,
 	"jar": true, "reset": true, "resets": true, "config": true,
 }
 

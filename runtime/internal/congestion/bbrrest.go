@@ -1,0 +1,53 @@
+package congestion
+
+import (
+	"time"
+
+	"github.com/sessgen/sessgen/runtime/internal/mono"
+)
+
+// bbrRested is what BBR knows of the path when it comes back from a rest: how fast it is, how long, how much it
+// holds, and what it loses anyway.
+type bbrRested struct {
+	maxBW        [2]int
+	inflightHigh int
+	minRTT       time.Duration
+	minRTTAt     mono.Time
+	stretches    [noiseStretches]float64
+	n            int
+}
+
+// Rest keeps the model. Rounds, the place in the cycle and the congestion of the moment are forgotten.
+func (b *BBR) Rest() {
+	if b.bbrRun == nil {
+		return
+	}
+	m := &b.model
+	if b.state == bbrProbeRTTState {
+		b.window = max(b.window, b.priorWindow)
+	}
+	b.rested = bbrRested{m.maxBW, m.inflightHigh, m.minRTT, m.minRTTAt, b.noise.stretches, b.noise.n}
+	b.bbrRun = nil
+}
+
+// wake goes on after a rest as the draft does after an idle time: at the rate of the model, with
+// the next probe for more a while away. Where the pipe has not been full yet, Startup goes on.
+func (b *BBR) wake(now mono.Time) {
+	if b.bbrRun != nil {
+		return
+	}
+	r := &b.rested
+	b.bbrRun = &bbrRun{model: newBBRModel()}
+	m := &b.model
+	m.maxBW, m.inflightHigh, m.minRTT, m.minRTTAt = r.maxBW, r.inflightHigh, r.minRTT, r.minRTTAt
+	m.appLimited = true
+	b.probe.min, b.probe.minAt = r.minRTT, r.minRTTAt
+	b.noise.stretches, b.noise.n = r.stretches, r.n
+	if !b.filled {
+		b.enterStartup()
+		return
+	}
+	s := Sample{Now: now}
+	b.startDown(s)
+	b.enterCruise(s)
+}
