@@ -15,7 +15,7 @@ type bbrCycle struct {
 	phase ackPhase
 	// samples: losses now are those of a probe, and bound what may be in flight in the long run.
 	samples bool
-	// failed: the probe under way met congestion. before is what the bandwidth was before it.
+	// failed: the probe under way met congestion. before is what the bandwidth was taken for before it.
 	failed bool
 	before int
 	// upRounds is how many rounds the probe has lasted, growth how many bytes the bound grows by in a round, upAcked what of it was not used yet.
@@ -59,10 +59,11 @@ func (b *BBR) startDown(s Sample) {
 }
 
 func (b *BBR) startRefill(s Sample) {
-	b.model.resetLow()
 	c := &b.cycle
-	c.upRounds, c.upAcked, c.phase = 0, 0, acksRefilling
 	c.before = b.model.bw()
+	b.model.resetLow()
+	c.upRounds, c.upAcked, c.phase = 0, 0, acksRefilling
+	b.model.lid = unlimited
 	b.model.startRound(s)
 	b.enterPhase(s, bbrRefill, 100, bbrWindowGain)
 }
@@ -222,29 +223,30 @@ func (b *BBR) OnCE(now, _ mono.Time) {
 	}
 }
 
-var (
-	Fwait time.Duration = 2
-	Fgain               = 50
-)
-
-// fail notes that the probe under way met congestion. What it won was another flow's: half of it is given
-// back. A path that has become faster gives the other half at each probe.
+// fail notes that the probe met congestion. What it won was another flow's: half of it is given
+// back. A path that has become faster gives the other half at each probe. Its losses may show when the next cycle has begun.
 func (b *BBR) fail() {
 	c := &b.cycle
 	if c.failed {
 		return
 	}
 	c.failed = true
-	for i, bw := range b.model.maxBW {
-		if c.before > 0 && bw > c.before {
-			b.model.maxBW[i] = c.before + (bw-c.before)/2
-		}
+	if b.state == bbrDown || b.state == bbrCruise {
+		c.failed, c.wait = false, max(c.wait, b.comeback())
 	}
+	if c.before == 0 {
+		return
+	}
+	m := &b.model
+	won := max(0, m.maxBW[0]-c.before, m.maxBW[1]-c.before)
+	m.lid = c.before + won/2
+	m.maxBW = [2]int{min(m.maxBW[0], m.lid), min(m.maxBW[1], m.lid)}
 }
 
-// comeback is how long a CUBIC flow that has half the path takes to come back to where it was before a loss: K of RFC 9438 §4.2. The
-// draft waits for a Reno flow's comeback, at most 63 round trips, which is far less.
+// comeback is how long a CUBIC flow that has half the path takes to come back to where it was before a loss. RFC 9438 §4.2 calls K the time to its
+// plateau. Fast convergence (§4.7) puts that below where it was, so that it takes as long again to climb there: K for half of the
+// way, twice, is 2^(2/3) times K for all of it. The draft waits for a Reno flow's comeback, at most 63 round trips, which is far less.
 func (b *BBR) comeback() time.Duration {
 	half := float64(b.bdp(100)/b.maxDatagram) / 2
-	return time.Duration(math.Cbrt(half*(1-cubicBeta)/cubicC) * float64(time.Second))
+	return time.Duration(2 * math.Cbrt(half*(1-cubicBeta)/2/cubicC) * float64(time.Second))
 }

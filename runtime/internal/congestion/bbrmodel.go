@@ -10,6 +10,8 @@ import (
 type bbrModel struct {
 	// maxBW is the highest bandwidth of this cycle and of the one before, in bytes a second.
 	maxBW [2]int
+	// lid bounds what is taken for the bandwidth until the next probe.
+	lid int
 	// bwLow and inflightLow bound what congestion lets through for now, inflightHigh what may be in flight in the long run.
 	bwLow, inflightLow, inflightHigh int
 
@@ -39,7 +41,7 @@ type bbrModel struct {
 const bbrExtraRounds = 5
 
 func newBBRModel() bbrModel {
-	return bbrModel{bwLow: unlimited, inflightLow: unlimited, inflightHigh: unlimited}
+	return bbrModel{lid: unlimited, bwLow: unlimited, inflightLow: unlimited, inflightHigh: unlimited}
 }
 
 // bw is the bandwidth to count with.
@@ -66,7 +68,7 @@ func (b *BBR) updateModel(s Sample) {
 		m.lossRoundEnd = s.TotalDelivered
 	}
 	if s.Rate > 0 && (s.Rate >= max(m.maxBW[0], m.maxBW[1]) || !s.AppLimited) {
-		m.maxBW[1] = max(m.maxBW[1], s.Rate)
+		m.maxBW[1] = max(m.maxBW[1], min(s.Rate, m.lid))
 	}
 }
 

@@ -43,7 +43,9 @@ func (b *BBR) checkProbeRTT(s Sample) {
 		p.doneAt = 0
 		b.cycle.phase = acksProbeStopping
 		b.model.startRound(s)
+		since := b.cycle.since
 		b.enterPhase(s, bbrProbeRTTState, 100, bbrProbeRTTGain)
+		b.cycle.since = since // of the cycle that goes on behind it
 	}
 	if b.state != bbrProbeRTTState {
 		return
@@ -69,7 +71,10 @@ func (b *BBR) endProbeRTT(s Sample) {
 		b.enterStartup()
 		return
 	}
+	// The next probe is due when it was.
+	since, wait := b.cycle.since, b.cycle.wait
 	b.startDown(s)
+	b.cycle.since, b.cycle.wait = since, wait
 	b.enterCruise(s)
 }
 

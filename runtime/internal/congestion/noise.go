@@ -9,17 +9,18 @@ import (
 //
 // The draft takes 2 % of a round for too much, and in a round that is no probe anything. At 1 % of random loss and
 // 170 packets in flight there is 2 % by chance in 9 % of rounds, at 5 % nearly always, and BBR would give away most of a
-// path that is free. But loss without a queue is not congestion: where a round's shortest round trip is within a tenth of
+// path that is free. But loss without a queue is not congestion: where a round's shortest round trip is within a twentieth of
 // the path's, and nothing is marked, what is lost may be the path's own. It is, if it is lost all the time: overflows come and go,
 // so the share that counts is the least of several stretches. That much, and what chance may
 // add to it, is not counted; the draft's limits hold for the rest. What a probe loses is never learnt, so that a bottleneck with
-// hardly a buffer, which shows no queue, still ends every probe.
+// hardly a buffer, which shows no queue, still ends every probe; and it ends the probe, no more: the bounds of the rounds behind it
+// are for what is lost while nothing is tried. Of Startup is learnt what is lost while the bandwidth still grows.
 type noise struct {
 	// stretches are the shares lost in the latest stretches of quiet rounds, n how many there were.
 	stretches [noiseStretches]float64
 	n         int
-	// learntLost of learntAll bytes were lost in the stretch at hand.
-	learntLost, learntAll int
+	// learntLost of learntAll bytes were lost in the stretch at hand, which is so many rounds long.
+	learntLost, learntAll, learntRounds int
 
 	// The round at hand.
 	end      uint64
@@ -36,11 +37,12 @@ type noise struct {
 
 const (
 	// quietRTT is by how much the round trip may grow without a queue, in percent.
-	quietRTT = 10
+	quietRTT = 5
 	// noiseMax is the most that is taken for a path's own, in percent.
 	noiseMax = 25
-	// A stretch is so many datagrams long, and so many count.
+	// A stretch is so many datagrams long, or so many rounds where the window is small, and so many stretches count.
 	noiseStretch   = 500
+	noiseRounds    = 12
 	noiseStretches = 4
 	// noiseFew datagrams tell nothing, where they are no more than 1 % of the round.
 	noiseFew = 1
@@ -61,10 +63,12 @@ func (n *noise) share() float64 {
 }
 
 // expected is how much of so many bytes the path may lose anyway.
-func (n *noise) expected(bytes int, b *BBR) int {
-	p := n.share()
-	packets := float64(bytes) / float64(b.maxDatagram)
-	return int(p*float64(bytes)) + int(noiseChance*math.Sqrt(p*packets)*float64(b.maxDatagram))
+func (n *noise) expected(bytes int, b *BBR) int { return probable(n.share(), bytes, b.maxDatagram) }
+
+// probable is how much may be lost of so many bytes where the share p is.
+func probable(p float64, bytes, datagram int) int {
+	packets := float64(bytes) / float64(datagram)
+	return int((float64(p*packets) + float64(noiseChance*math.Sqrt(p*packets))) * float64(datagram))
 }
 
 // allowed is how much of so many bytes may be lost without being too much.
@@ -105,20 +109,27 @@ func (n *noise) judge(b *BBR) {
 	if b.state == bbrStartup {
 		limit := n.allowed(all, b)
 		if quiet {
-			limit = max(limit, all*noiseMax/100)
+			limit = max(limit, probable(noiseMax/100.0, all, b.maxDatagram))
 		}
 		n.startupFull = n.events >= bbrStartupFullLosses && n.lost > limit
+		if quiet && !n.startupFull && b.fullBWCount == 0 {
+			n.learn(all, b.maxDatagram)
+		}
+		return
+	}
+	if b.state == bbrUp {
+		n.probeFull = n.lost > max(n.expected(all, b), min(noiseFew*b.maxDatagram, all/100))
+	}
+	if n.probed || n.wasProbe {
+		return
 	}
 	limit := max(n.expected(all, b), min(noiseFew*b.maxDatagram, all/100))
-	n.probeFull = b.state == bbrUp && n.lost > limit
 	if quiet {
 		limit = n.allowed(all, b)
+		n.learn(all, b.maxDatagram)
 	}
 	if n.lost > limit {
 		b.model.lossInRound = true
-	}
-	if quiet && !n.probed && !n.wasProbe {
-		n.learn(all, b.maxDatagram)
 	}
 }
 
@@ -126,9 +137,10 @@ func (n *noise) judge(b *BBR) {
 func (n *noise) learn(all, maxDatagram int) {
 	n.learntLost += n.lost
 	n.learntAll += all
-	if n.learntAll >= noiseStretch*maxDatagram {
-		n.stretches[n.n%noiseStretches] = float64(n.learntLost) / float64(n.learntAll)
+	n.learntRounds++
+	if n.learntAll >= noiseStretch*maxDatagram || n.learntRounds >= noiseRounds {
+		n.stretches[n.n%noiseStretches] = float64(n.learntLost) / float64(max(1, n.learntAll))
 		n.n++
-		n.learntLost, n.learntAll = 0, 0
+		n.learntLost, n.learntAll, n.learntRounds = 0, 0, 0
 	}
 }

@@ -22,12 +22,23 @@ func TestCubicSharesWithCubic(t *testing.T) {
 	}
 }
 
-// A CUBIC flow beside BBR keeps between half and twice its share, whatever the bottleneck queues.
+// A CUBIC flow beside BBR keeps between half and twice its share, whatever the bottleneck queues, but for hardly anything: a tenth
+// of a bandwidth-delay product is not enough for the bursts that coarse timers make, and least is what holds there.
 func TestBBRLeavesCubicItsShare(t *testing.T) {
 	for _, c := range []struct {
-		rtt  time.Duration
-		bdps float64
-	}{{20 * ms, 0.25}, {20 * ms, 1}, {20 * ms, 2}, {100 * ms, 0.25}, {100 * ms, 1}} {
+		rtt   time.Duration
+		bdps  float64
+		least float64
+	}{
+		{20 * ms, 0.1, 0.3},
+		{20 * ms, 0.25, 0.5},
+		{20 * ms, 1, 0.5},
+		{20 * ms, 2, 0.5},
+		{100 * ms, 0.1, 0.3},
+		{100 * ms, 0.25, 0.5},
+		{100 * ms, 0.5, 0.5},
+		{100 * ms, 1, 0.5},
+	} {
 		t.Run(fmt.Sprintf("%v %v BDP", c.rtt, c.bdps), func(t *testing.T) {
 			l := newLink(t, 100, c.rtt, c.bdps, 0)
 			l.add("cubic", congestion.NewCubic(linkDatagram), 0)
@@ -35,7 +46,7 @@ func TestBBRLeavesCubicItsShare(t *testing.T) {
 			l.run(5 * time.Second)
 			shares := l.measure(20 * time.Second)
 			t.Logf("CUBIC %.2f, BBR %.2f of the link", shares[0], shares[1])
-			require.Greater(t, shares[0]/shares[1], 0.5)
+			require.Greater(t, shares[0]/shares[1], c.least)
 			require.Less(t, shares[0]/shares[1], 2.0)
 		})
 	}
