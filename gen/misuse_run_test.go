@@ -3,8 +3,11 @@ package gen_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"net"
+	"os"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -16,6 +19,9 @@ import (
 
 	"github.com/sessgen/sessgen/examples/bank/bank"
 	"github.com/sessgen/sessgen/examples/echo/echo"
+	"github.com/sessgen/sessgen/examples/kiosk/kiosk"
+	"github.com/sessgen/sessgen/examples/kiosk/roles"
+	"github.com/sessgen/sessgen/examples/steps"
 	"github.com/sessgen/sessgen/gen/testdata/misuse/peer"
 	"github.com/sessgen/sessgen/runtime/session"
 )
@@ -180,6 +186,203 @@ func TestMisuseThatCompiles(t *testing.T) {
 		require.ErrorAs(t, err, new(*session.AbortError))
 		require.ErrorIs(t, err, net.ErrClosed)
 	})
+	t.Run("state kept when the body has returned", func(t *testing.T) {
+		var kept bank.BankClientAccount
+		err := peer.Customer(ctx, func(ctx context.Context, start bank.BankClientStart) (bank.BankClientEnd, error) {
+			var err error
+			if kept, err = start.SendOpen(ctx, "ada"); err != nil {
+				return bank.BankClientEnd{}, err
+			}
+			return bank.BankClientEnd{}, errors.New("changed my mind")
+		})
+		require.EqualError(t, err, "changed my mind")
+		_, err = kept.SendDeposit(ctx, 1)
+		require.ErrorAs(t, err, new(*session.AbortError))
+	})
+	t.Run("error returned with the end", func(t *testing.T) {
+		err := peer.Customer(ctx, func(ctx context.Context, start bank.BankClientStart) (bank.BankClientEnd, error) {
+			account, err := start.SendOpen(ctx, "ada")
+			if err != nil {
+				return bank.BankClientEnd{}, err
+			}
+			end, err := peer.Leave(ctx, account)
+			return end, errors.Join(err, errors.New("and yet"))
+		})
+		require.EqualError(t, err, "and yet")
+	})
+	t.Run("message larger than the peer takes", func(t *testing.T) {
+		conn, srv := session.Pipe()
+		echo.RegisterEchoServer(srv, peer.Count)
+		ready, err := echo.OpenEchoClient(ctx, conn)
+		require.NoError(t, err)
+		_, err = ready.SendSay(ctx, strings.Repeat("x", 5<<20))
+		require.ErrorAs(t, err, new(*session.TooLargeError))
+		end, err := ready.SendBye(ctx)
+		require.NoError(t, err)
+		require.NoError(t, end.Close(ctx))
+	})
+	t.Run("side of an if that is not taken", func(t *testing.T) {
+		conn, srv := session.Pipe()
+		steps.RegisterCountdownAnswerer(srv, func(ctx context.Context, start steps.CountdownAnswererStart) (steps.CountdownAnswererEnd, error) {
+			_, down, err := start.RecvFrom(ctx)
+			for err == nil {
+				then, end, more := down.Branch()
+				if !more {
+					return end, nil
+				}
+				_, down, err = then.RecvTick(ctx)
+			}
+			return steps.CountdownAnswererEnd{}, err
+		})
+		start, err := steps.OpenCountdownCaller(ctx, conn)
+		require.NoError(t, err)
+		down, err := start.SendFrom(ctx, 1)
+		require.NoError(t, err)
+		then, otherwise, ok := down.Branch()
+		require.True(t, ok)
+		require.ErrorIs(t, otherwise.Close(ctx), session.ErrNoSession)
+		down, err = then.SendTick(ctx, 1)
+		require.NoError(t, err)
+		_, end, _ := down.Branch()
+		require.NoError(t, end.Close(ctx))
+	})
+	put := func(t *testing.T) echo.EchoClientStart {
+		conn, srv := session.Pipe()
+		echo.RegisterEchoServer(srv, peer.Count)
+		ready, err := echo.OpenEchoClient(ctx, conn)
+		require.NoError(t, err)
+		return ready
+	}
+	t.Run("too much put off", func(t *testing.T) {
+		ready := put(t)
+		for range 64 {
+			said, err := ready.SendSay(ctx, "x")
+			require.NoError(t, err)
+			_, ready, err = said.DeferLength()
+			require.NoError(t, err)
+		}
+		said, err := ready.SendSay(ctx, "x")
+		require.NoError(t, err)
+		_, _, err = said.DeferLength()
+		require.ErrorIs(t, err, session.ErrTooManyPending)
+		_, ready, err = said.RecvLength(ctx)
+		require.NoError(t, err)
+		end, err := ready.SendBye(ctx)
+		require.NoError(t, err)
+		require.NoError(t, end.Close(ctx))
+	})
+	t.Run("pending value received twice", func(t *testing.T) {
+		said, err := put(t).SendSay(ctx, "x")
+		require.NoError(t, err)
+		pending, ready, err := said.DeferLength()
+		require.NoError(t, err)
+		_, err = pending.Recv(ctx)
+		require.NoError(t, err)
+		_, err = pending.Recv(ctx)
+		require.ErrorIs(t, err, session.ErrStateUsed)
+		end, err := ready.SendBye(ctx)
+		require.NoError(t, err)
+		require.NoError(t, end.Close(ctx))
+	})
+	t.Run("pending value never received", func(t *testing.T) {
+		conn, srv := session.Pipe()
+		liar := func(ctx context.Context, s session.Stream) {
+			_, _, err := s.Recv(ctx)
+			require.NoError(t, err)
+			require.NoError(t, s.Send(ctx, []byte{1, 0x08, 99}, true)) // Length(99)
+		}
+		srv.Handle(&echo.EchoProtocol, liar)
+		ready, err := echo.OpenEchoClient(ctx, conn)
+		require.NoError(t, err)
+		said, err := ready.SendSay(ctx, "x")
+		require.NoError(t, err)
+		_, ready, err = said.DeferLength()
+		require.NoError(t, err)
+		end, err := ready.SendBye(ctx)
+		require.NoError(t, err)
+		require.ErrorAs(t, end.Close(ctx), new(*session.PeerError))
+	})
+	t.Run("contract about what is put off", func(t *testing.T) {
+		conn, srv := session.Pipe()
+		steps.RegisterInOrderServer(srv, func(ctx context.Context, start steps.InOrderServerStart) (end steps.InOrderServerEnd, err error) {
+			first, m1, err := start.DeferM1()
+			if err != nil {
+				return end, err
+			}
+			second, m2, err := m1.DeferM2()
+			if err != nil {
+				return end, err
+			}
+			third, m3, err := m2.DeferM3()
+			if err != nil {
+				return end, err
+			}
+			_, err = m3.SendR1(ctx, 1)
+			require.ErrorIs(t, err, session.ErrPending)
+			c, err := third.Recv(ctx) // and what was put off before it
+			if err != nil {
+				return end, err
+			}
+			a, errA := first.Recv(ctx)
+			b, errB := second.Recv(ctx)
+			if err := errors.Join(errA, errB); err != nil {
+				return end, err
+			}
+			r1, err := m3.SendR1(ctx, a)
+			if err != nil {
+				return end, err
+			}
+			r2, err := r1.SendR2(ctx, b)
+			if err != nil {
+				return end, err
+			}
+			return r2.SendR3(ctx, c)
+		})
+		start, err := steps.OpenInOrderClient(ctx, conn)
+		require.NoError(t, err)
+		m1, err := start.SendM1(ctx, 1)
+		require.NoError(t, err)
+		m2, err := m1.SendM2(ctx, 2)
+		require.NoError(t, err)
+		m3, err := m2.SendM3(ctx, 3)
+		require.NoError(t, err)
+		_, r1, err := m3.RecvR1(ctx)
+		require.NoError(t, err)
+		_, r2, err := r1.RecvR2(ctx)
+		require.NoError(t, err)
+		_, end, err := r2.RecvR3(ctx)
+		require.NoError(t, err)
+		require.NoError(t, end.Close(ctx))
+	})
+	t.Run("what a state holds is changed", func(t *testing.T) {
+		conn, srv := session.Pipe()
+		kiosk.RegisterKioskClerk(srv, roles.Clerk)
+		require.NoError(t, kiosk.RunKioskCustomer(ctx, conn, func(ctx context.Context, start kiosk.KioskCustomerStart) (end kiosk.KioskCustomerEnd, err error) {
+			entered, err := start.SendEnter(ctx)
+			if err != nil {
+				return end, err
+			}
+			prices, counter, err := entered.RecvShelf(ctx)
+			if err != nil {
+				return end, err
+			}
+			before := prices[0]
+			prices[0] = -1
+			counter.Prices()[0] = -1
+			require.Equal(t, before, counter.Prices()[0])
+			left, err := counter.SendLeave(ctx)
+			if err != nil {
+				return end, err
+			}
+			_, end, err = left.RecvChange(ctx)
+			return end, err
+		}))
+	})
+	t.Run("role registered twice", func(t *testing.T) {
+		_, srv := session.Pipe()
+		echo.RegisterEchoServer(srv, peer.Count)
+		require.Panics(t, func() { echo.RegisterEchoServer(srv, peer.Count) })
+	})
 	t.Run("session dropped", func(t *testing.T) {
 		log := &logged{}
 		before := slog.Default()
@@ -207,6 +410,19 @@ func TestMisuseThatCompiles(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestMisuseIsListed has docs/misuse.md name every case of TestMisuseThatCompiles.
+func TestMisuseIsListed(t *testing.T) {
+	listed, err := os.ReadFile("../docs/misuse.md")
+	require.NoError(t, err)
+	source, err := os.ReadFile("misuse_run_test.go")
+	require.NoError(t, err)
+	cases := regexp.MustCompile(`t\.Run\("([^"]+)"`).FindAllSubmatch(source, -1)
+	require.NotEmpty(t, cases)
+	for _, c := range cases {
+		require.Contains(t, strings.ReplaceAll(string(listed), "`", ""), string(c[1]))
+	}
 }
 
 // drop opens an account, and forgets it.

@@ -35,80 +35,17 @@ const _ = session.GenVersion1
 //	AfterPlace:
 //	    Answerer -> Caller: GotPlace(sum int64), then Ready
 //	        where sum == at.X+at.Y
+//
+// Each role has a type for each place, from PingCallerStart and
+// PingAnswererStart on. A state is good for one step, which returns the next
+// one: see package session.
 var PingProtocol = session.Protocol{
 	Name:        "steps.Ping",
 	Fingerprint: "c7a6a7e5d981b97f2361555e379e07973df0181817f0c9bd3a20f30456f9e037",
 	Roles:       [2]string{"Caller", "Answerer"},
-	States: []session.State{
-		pingReady:       {Name: "Ready"},
-		pingAfterNumber: {Name: "AfterNumber"},
-		pingAfterText:   {Name: "AfterText"},
-		pingAfterPlace:  {Name: "AfterPlace"},
-		pingEnd:         {Name: "End"},
-	},
-	Messages: []session.Message{
-		pingReadyNumber: {
-			Label: "Number", Number: 0, Sender: 0, State: pingReady, Next: pingAfterNumber,
-			Params: []string{"n int64"},
-			Where:  "n >= 0",
-			Pos:    "steps.sess:9:13",
-		},
-		pingReadyText: {
-			Label: "Text", Number: 2, Sender: 0, State: pingReady, Next: pingAfterText,
-			Params: []string{"text string"},
-			Where:  "text != \"\"",
-			Pos:    "steps.sess:13:13",
-		},
-		pingReadyPlace: {
-			Label: "Place", Number: 4, Sender: 0, State: pingReady, Next: pingAfterPlace,
-			Params: []string{"at Point"},
-			Where:  "at.X <= at.Y",
-			Pos:    "steps.sess:17:13",
-		},
-		pingReadyLeave: {
-			Label: "Leave", Number: 6, Sender: 0, State: pingReady, Next: pingEnd,
-			Pos: "steps.sess:21:13",
-		},
-		pingAfterNumberGotNumber: {
-			Label: "GotNumber", Number: 1, Sender: 1, State: pingAfterNumber, Next: pingReady,
-			Params: []string{"m int64"},
-			Where:  "m == n",
-			Pos:    "steps.sess:10:13",
-		},
-		pingAfterTextGotText: {
-			Label: "GotText", Number: 3, Sender: 1, State: pingAfterText, Next: pingReady,
-			Params: []string{"length int"},
-			Where:  "length == len(text)",
-			Pos:    "steps.sess:14:13",
-		},
-		pingAfterPlaceGotPlace: {
-			Label: "GotPlace", Number: 5, Sender: 1, State: pingAfterPlace, Next: pingReady,
-			Params: []string{"sum int64"},
-			Where:  "sum == at.X+at.Y",
-			Pos:    "steps.sess:18:13",
-		},
-	},
+	States:      pingPlaces,
+	Messages:    pingMessages,
 }
-
-// The places of Ping.
-const (
-	pingReady = iota
-	pingAfterNumber
-	pingAfterText
-	pingAfterPlace
-	pingEnd
-)
-
-// The messages of Ping, each named for the place that it leaves.
-const (
-	pingReadyNumber = iota
-	pingReadyText
-	pingReadyPlace
-	pingReadyLeave
-	pingAfterNumberGotNumber
-	pingAfterTextGotText
-	pingAfterPlaceGotPlace
-)
 
 // RunPingCaller runs the role Caller of Ping in a session of its own on conn.
 // The body can return a PingCallerEnd only by finishing the protocol; its
@@ -133,7 +70,8 @@ func OpenPingCaller(ctx context.Context, conn session.Conn) (PingCallerStart, er
 // RegisterPingAnswerer makes srv run body as the role Answerer of Ping, once
 // for each session that a peer opens, each in a goroutine of its own. The body
 // can return a PingAnswererEnd only by finishing the protocol; its context ends
-// with the session.
+// with the session. An error that it returns ends the session at both ends, as
+// does a panic, which is logged.
 func RegisterPingAnswerer(srv session.Registrar, body func(ctx context.Context, start PingAnswererStart) (PingAnswererEnd, error)) {
 	session.Register(srv, &PingProtocol, func(ctx context.Context, first session.Step) (session.Step, error) {
 		end, err := body(ctx, PingAnswererReady{step: first})
@@ -241,7 +179,7 @@ type PingCallerAfterNumber struct {
 	n    int64
 }
 
-// N is the protocol's variable n here.
+// N is the parameter n of Number.
 func (s PingCallerAfterNumber) N() int64 { return s.n }
 
 // RecvGotNumber receives GotNumber. It is a *session.PeerError, and the session
@@ -346,7 +284,7 @@ type PingCallerAfterText struct {
 	text string
 }
 
-// Text is the protocol's variable text here.
+// Text is the parameter text of Text.
 func (s PingCallerAfterText) Text() string { return s.text }
 
 // RecvGotText receives GotText. It is a *session.PeerError, and the session
@@ -451,7 +389,7 @@ type PingCallerAfterPlace struct {
 	at   Point
 }
 
-// At is the protocol's variable at here.
+// At is the parameter at of Place.
 func (s PingCallerAfterPlace) At() Point { return s.at }
 
 // RecvGotPlace receives GotPlace. It is a *session.PeerError, and the session
@@ -779,7 +717,7 @@ type PingAnswererAfterNumber struct {
 	n    int64
 }
 
-// N is the protocol's variable n here.
+// N is the parameter n of Number.
 func (s PingAnswererAfterNumber) N() int64 { return s.n }
 
 // SendGotNumber sends GotNumber. It is refused with a *session.ContractError,
@@ -816,7 +754,7 @@ type PingAnswererAfterText struct {
 	text string
 }
 
-// Text is the protocol's variable text here.
+// Text is the parameter text of Text.
 func (s PingAnswererAfterText) Text() string { return s.text }
 
 // SendGotText sends GotText. It is refused with a *session.ContractError, and
@@ -853,7 +791,7 @@ type PingAnswererAfterPlace struct {
 	at   Point
 }
 
-// At is the protocol's variable at here.
+// At is the parameter at of Place.
 func (s PingAnswererAfterPlace) At() Point { return s.at }
 
 // SendGotPlace sends GotPlace. It is refused with a *session.ContractError, and
@@ -896,6 +834,77 @@ func (s PingAnswererEnd) Abort(err error) { s.step.Abort(err) }
 
 // String describes the state, for people.
 func (s PingAnswererEnd) String() string { return s.step.Describe("PingAnswererEnd") }
+
+// The places of Ping.
+const (
+	pingReady = iota
+	pingAfterNumber
+	pingAfterText
+	pingAfterPlace
+	pingEnd
+)
+
+// The messages of Ping, each named for the place that it leaves.
+const (
+	pingReadyNumber = iota
+	pingReadyText
+	pingReadyPlace
+	pingReadyLeave
+	pingAfterNumberGotNumber
+	pingAfterTextGotText
+	pingAfterPlaceGotPlace
+)
+
+var pingPlaces = []session.State{
+	pingReady:       {Name: "Ready"},
+	pingAfterNumber: {Name: "AfterNumber"},
+	pingAfterText:   {Name: "AfterText"},
+	pingAfterPlace:  {Name: "AfterPlace"},
+	pingEnd:         {Name: "End"},
+}
+
+var pingMessages = []session.Message{
+	pingReadyNumber: {
+		Label: "Number", Number: 0, Sender: 0, State: pingReady, Next: pingAfterNumber,
+		Params: []string{"n int64"},
+		Where:  "n >= 0",
+		Pos:    "steps.sess:9:13",
+	},
+	pingReadyText: {
+		Label: "Text", Number: 2, Sender: 0, State: pingReady, Next: pingAfterText,
+		Params: []string{"text string"},
+		Where:  "text != \"\"",
+		Pos:    "steps.sess:13:13",
+	},
+	pingReadyPlace: {
+		Label: "Place", Number: 4, Sender: 0, State: pingReady, Next: pingAfterPlace,
+		Params: []string{"at Point"},
+		Where:  "at.X <= at.Y",
+		Pos:    "steps.sess:17:13",
+	},
+	pingReadyLeave: {
+		Label: "Leave", Number: 6, Sender: 0, State: pingReady, Next: pingEnd,
+		Pos: "steps.sess:21:13",
+	},
+	pingAfterNumberGotNumber: {
+		Label: "GotNumber", Number: 1, Sender: 1, State: pingAfterNumber, Next: pingReady,
+		Params: []string{"m int64"},
+		Where:  "m == n",
+		Pos:    "steps.sess:10:13",
+	},
+	pingAfterTextGotText: {
+		Label: "GotText", Number: 3, Sender: 1, State: pingAfterText, Next: pingReady,
+		Params: []string{"length int"},
+		Where:  "length == len(text)",
+		Pos:    "steps.sess:14:13",
+	},
+	pingAfterPlaceGotPlace: {
+		Label: "GotPlace", Number: 5, Sender: 1, State: pingAfterPlace, Next: pingReady,
+		Params: []string{"sum int64"},
+		Where:  "sum == at.X+at.Y",
+		Pos:    "steps.sess:18:13",
+	},
+}
 
 // pingReadyNumberWhere is the predicate of Number (steps.sess:9:13).
 func pingReadyNumberWhere(n int64) bool {
@@ -993,44 +1002,17 @@ func decodePingAfterPlaceGotPlace(d *session.Decoder) (sum int64) {
 //	DownIfTrue:
 //	    Caller -> Answerer: Tick(at uint32), then Down
 //	        where at == left
+//
+// Each role has a type for each place, from CountdownCallerStart and
+// CountdownAnswererStart on. A state is good for one step, which returns the
+// next one: see package session.
 var CountdownProtocol = session.Protocol{
 	Name:        "steps.Countdown",
 	Fingerprint: "dd44d03538385421e21029b98a686b938ac8b907c4b280278ba0ac67b4050e5e",
 	Roles:       [2]string{"Caller", "Answerer"},
-	States: []session.State{
-		countdownStart:      {Name: "Start"},
-		countdownDown:       {Name: "Down", If: "left > 0", Then: countdownDownIfTrue, Else: countdownEnd, Pos: "steps.sess:30:9"},
-		countdownDownIfTrue: {Name: "DownIfTrue"},
-		countdownEnd:        {Name: "End"},
-	},
-	Messages: []session.Message{
-		countdownStartFrom: {
-			Label: "From", Number: 0, Sender: 0, State: countdownStart, Next: countdownDown,
-			Params: []string{"n uint32"},
-			Pos:    "steps.sess:28:5",
-		},
-		countdownDownIfTrueTick: {
-			Label: "Tick", Number: 1, Sender: 0, State: countdownDownIfTrue, Next: countdownDown,
-			Params: []string{"at uint32"},
-			Where:  "at == left",
-			Pos:    "steps.sess:31:13",
-		},
-	},
+	States:      countdownPlaces,
+	Messages:    countdownMessages,
 }
-
-// The places of Countdown.
-const (
-	countdownStart = iota
-	countdownDown
-	countdownDownIfTrue
-	countdownEnd
-)
-
-// The messages of Countdown, each named for the place that it leaves.
-const (
-	countdownStartFrom = iota
-	countdownDownIfTrueTick
-)
 
 // RunCountdownCaller runs the role Caller of Countdown in a session of its own
 // on conn. The body can return a CountdownCallerEnd only by finishing the
@@ -1055,7 +1037,8 @@ func OpenCountdownCaller(ctx context.Context, conn session.Conn) (CountdownCalle
 // RegisterCountdownAnswerer makes srv run body as the role Answerer of
 // Countdown, once for each session that a peer opens, each in a goroutine of
 // its own. The body can return a CountdownAnswererEnd only by finishing the
-// protocol; its context ends with the session.
+// protocol; its context ends with the session. An error that it returns ends
+// the session at both ends, as does a panic, which is logged.
 func RegisterCountdownAnswerer(srv session.Registrar, body func(ctx context.Context, start CountdownAnswererStart) (CountdownAnswererEnd, error)) {
 	session.Register(srv, &CountdownProtocol, func(ctx context.Context, first session.Step) (session.Step, error) {
 		end, err := body(ctx, CountdownAnswererStart{step: first})
@@ -1097,7 +1080,7 @@ type CountdownCallerDown struct {
 	left uint32
 }
 
-// Left is the protocol's variable left here.
+// Left is the parameter left of rec Down.
 func (s CountdownCallerDown) Left() uint32 { return s.left }
 
 // Branch goes on without a message: to then, and ok is true, if left > 0; else
@@ -1127,7 +1110,7 @@ type CountdownCallerDownIfTrue struct {
 	left uint32
 }
 
-// Left is the protocol's variable left here.
+// Left is the parameter left of rec Down.
 func (s CountdownCallerDownIfTrue) Left() uint32 { return s.left }
 
 // SendTick sends Tick. It is refused with a *session.ContractError, and the
@@ -1223,7 +1206,7 @@ type CountdownAnswererDown struct {
 	left uint32
 }
 
-// Left is the protocol's variable left here.
+// Left is the parameter left of rec Down.
 func (s CountdownAnswererDown) Left() uint32 { return s.left }
 
 // Branch goes on without a message: to then, and ok is true, if left > 0; else
@@ -1253,7 +1236,7 @@ type CountdownAnswererDownIfTrue struct {
 	left uint32
 }
 
-// Left is the protocol's variable left here.
+// Left is the parameter left of rec Down.
 func (s CountdownAnswererDownIfTrue) Left() uint32 { return s.left }
 
 // RecvTick receives Tick. It is a *session.PeerError, and the session over,
@@ -1314,6 +1297,41 @@ func (s CountdownAnswererEnd) Abort(err error) { s.step.Abort(err) }
 // String describes the state, for people.
 func (s CountdownAnswererEnd) String() string { return s.step.Describe("CountdownAnswererEnd") }
 
+// The places of Countdown.
+const (
+	countdownStart = iota
+	countdownDown
+	countdownDownIfTrue
+	countdownEnd
+)
+
+// The messages of Countdown, each named for the place that it leaves.
+const (
+	countdownStartFrom = iota
+	countdownDownIfTrueTick
+)
+
+var countdownPlaces = []session.State{
+	countdownStart:      {Name: "Start"},
+	countdownDown:       {Name: "Down", If: "left > 0", Then: countdownDownIfTrue, Else: countdownEnd, Pos: "steps.sess:30:9"},
+	countdownDownIfTrue: {Name: "DownIfTrue"},
+	countdownEnd:        {Name: "End"},
+}
+
+var countdownMessages = []session.Message{
+	countdownStartFrom: {
+		Label: "From", Number: 0, Sender: 0, State: countdownStart, Next: countdownDown,
+		Params: []string{"n uint32"},
+		Pos:    "steps.sess:28:5",
+	},
+	countdownDownIfTrueTick: {
+		Label: "Tick", Number: 1, Sender: 0, State: countdownDownIfTrue, Next: countdownDown,
+		Params: []string{"at uint32"},
+		Where:  "at == left",
+		Pos:    "steps.sess:31:13",
+	},
+}
+
 // countdownDownIfTrueTickWhere is the predicate of Tick (steps.sess:31:13).
 func countdownDownIfTrueTickWhere(left, at uint32) bool {
 	return at == left
@@ -1362,76 +1380,17 @@ func decodeCountdownDownIfTrueTick(d *session.Decoder) (at uint32) {
 //	AfterR2:
 //	    Server -> Client: R3(rc int64), then End
 //	        where rc == c
+//
+// Each role has a type for each place, from InOrderClientStart and
+// InOrderServerStart on. A state is good for one step, which returns the next
+// one: see package session.
 var InOrderProtocol = session.Protocol{
 	Name:        "steps.InOrder",
 	Fingerprint: "1278d47eb5fde20aa3b8da0421102e1f5572a850276d38e189db54631229350e",
 	Roles:       [2]string{"Client", "Server"},
-	States: []session.State{
-		inOrderStart:   {Name: "Start"},
-		inOrderAfterM1: {Name: "AfterM1"},
-		inOrderAfterM2: {Name: "AfterM2"},
-		inOrderAfterM3: {Name: "AfterM3"},
-		inOrderAfterR1: {Name: "AfterR1"},
-		inOrderAfterR2: {Name: "AfterR2"},
-		inOrderEnd:     {Name: "End"},
-	},
-	Messages: []session.Message{
-		inOrderStartM1: {
-			Label: "M1", Number: 0, Sender: 0, State: inOrderStart, Next: inOrderAfterM1,
-			Params: []string{"a int64"},
-			Pos:    "steps.sess:40:5",
-		},
-		inOrderAfterM1M2: {
-			Label: "M2", Number: 1, Sender: 0, State: inOrderAfterM1, Next: inOrderAfterM2,
-			Params: []string{"b int64"},
-			Pos:    "steps.sess:41:5",
-		},
-		inOrderAfterM2M3: {
-			Label: "M3", Number: 2, Sender: 0, State: inOrderAfterM2, Next: inOrderAfterM3,
-			Params: []string{"c int64"},
-			Pos:    "steps.sess:42:5",
-		},
-		inOrderAfterM3R1: {
-			Label: "R1", Number: 3, Sender: 1, State: inOrderAfterM3, Next: inOrderAfterR1,
-			Params: []string{"ra int64"},
-			Where:  "ra == a",
-			Pos:    "steps.sess:43:5",
-		},
-		inOrderAfterR1R2: {
-			Label: "R2", Number: 4, Sender: 1, State: inOrderAfterR1, Next: inOrderAfterR2,
-			Params: []string{"rb int64"},
-			Where:  "rb == b",
-			Pos:    "steps.sess:44:5",
-		},
-		inOrderAfterR2R3: {
-			Label: "R3", Number: 5, Sender: 1, State: inOrderAfterR2, Next: inOrderEnd,
-			Params: []string{"rc int64"},
-			Where:  "rc == c",
-			Pos:    "steps.sess:45:5",
-		},
-	},
+	States:      inOrderPlaces,
+	Messages:    inOrderMessages,
 }
-
-// The places of InOrder.
-const (
-	inOrderStart = iota
-	inOrderAfterM1
-	inOrderAfterM2
-	inOrderAfterM3
-	inOrderAfterR1
-	inOrderAfterR2
-	inOrderEnd
-)
-
-// The messages of InOrder, each named for the place that it leaves.
-const (
-	inOrderStartM1 = iota
-	inOrderAfterM1M2
-	inOrderAfterM2M3
-	inOrderAfterM3R1
-	inOrderAfterR1R2
-	inOrderAfterR2R3
-)
 
 // RunInOrderClient runs the role Client of InOrder in a session of its own on
 // conn. The body can return an InOrderClientEnd only by finishing the protocol;
@@ -1456,7 +1415,8 @@ func OpenInOrderClient(ctx context.Context, conn session.Conn) (InOrderClientSta
 // RegisterInOrderServer makes srv run body as the role Server of InOrder, once
 // for each session that a peer opens, each in a goroutine of its own. The body
 // can return an InOrderServerEnd only by finishing the protocol; its context
-// ends with the session.
+// ends with the session. An error that it returns ends the session at both
+// ends, as does a panic, which is logged.
 func RegisterInOrderServer(srv session.Registrar, body func(ctx context.Context, start InOrderServerStart) (InOrderServerEnd, error)) {
 	session.Register(srv, &InOrderProtocol, func(ctx context.Context, first session.Step) (session.Step, error) {
 		end, err := body(ctx, InOrderServerStart{step: first})
@@ -1497,7 +1457,7 @@ type InOrderClientAfterM1 struct {
 	a    int64
 }
 
-// A is the protocol's variable a here.
+// A is the parameter a of M1.
 func (s InOrderClientAfterM1) A() int64 { return s.a }
 
 // SendM2 sends M2.
@@ -1529,10 +1489,10 @@ type InOrderClientAfterM2 struct {
 	b    int64
 }
 
-// A is the protocol's variable a here.
+// A is the parameter a of M1.
 func (s InOrderClientAfterM2) A() int64 { return s.a }
 
-// B is the protocol's variable b here.
+// B is the parameter b of M2.
 func (s InOrderClientAfterM2) B() int64 { return s.b }
 
 // SendM3 sends M3.
@@ -1565,13 +1525,13 @@ type InOrderClientAfterM3 struct {
 	c    int64
 }
 
-// A is the protocol's variable a here.
+// A is the parameter a of M1.
 func (s InOrderClientAfterM3) A() int64 { return s.a }
 
-// B is the protocol's variable b here.
+// B is the parameter b of M2.
 func (s InOrderClientAfterM3) B() int64 { return s.b }
 
-// C is the protocol's variable c here.
+// C is the parameter c of M3.
 func (s InOrderClientAfterM3) C() int64 { return s.c }
 
 // RecvR1 receives R1. It is a *session.PeerError, and the session over, unless
@@ -1623,10 +1583,10 @@ type InOrderClientAfterR1 struct {
 	c    int64
 }
 
-// B is the protocol's variable b here.
+// B is the parameter b of M2.
 func (s InOrderClientAfterR1) B() int64 { return s.b }
 
-// C is the protocol's variable c here.
+// C is the parameter c of M3.
 func (s InOrderClientAfterR1) C() int64 { return s.c }
 
 // RecvR2 receives R2. It is a *session.PeerError, and the session over, unless
@@ -1677,7 +1637,7 @@ type InOrderClientAfterR2 struct {
 	c    int64
 }
 
-// C is the protocol's variable c here.
+// C is the parameter c of M3.
 func (s InOrderClientAfterR2) C() int64 { return s.c }
 
 // RecvR3 receives R3. It is a *session.PeerError, and the session over, unless
@@ -1836,8 +1796,8 @@ type InOrderServerAfterM1 struct {
 	a    session.Late[int64]
 }
 
-// A is the protocol's variable a here. It is the zero value as long as the
-// message that brings it is put off.
+// A is the parameter a of M1. It is the zero value as long as the message that
+// brings it is put off.
 func (s InOrderServerAfterM1) A() int64 {
 	value, _ := s.a.Get()
 	return value
@@ -1938,15 +1898,15 @@ type InOrderServerAfterM2 struct {
 	b    session.Late[int64]
 }
 
-// A is the protocol's variable a here. It is the zero value as long as the
-// message that brings it is put off.
+// A is the parameter a of M1. It is the zero value as long as the message that
+// brings it is put off.
 func (s InOrderServerAfterM2) A() int64 {
 	value, _ := s.a.Get()
 	return value
 }
 
-// B is the protocol's variable b here. It is the zero value as long as the
-// message that brings it is put off.
+// B is the parameter b of M2. It is the zero value as long as the message that
+// brings it is put off.
 func (s InOrderServerAfterM2) B() int64 {
 	value, _ := s.b.Get()
 	return value
@@ -2048,22 +2008,22 @@ type InOrderServerAfterM3 struct {
 	c    session.Late[int64]
 }
 
-// A is the protocol's variable a here. It is the zero value as long as the
-// message that brings it is put off.
+// A is the parameter a of M1. It is the zero value as long as the message that
+// brings it is put off.
 func (s InOrderServerAfterM3) A() int64 {
 	value, _ := s.a.Get()
 	return value
 }
 
-// B is the protocol's variable b here. It is the zero value as long as the
-// message that brings it is put off.
+// B is the parameter b of M2. It is the zero value as long as the message that
+// brings it is put off.
 func (s InOrderServerAfterM3) B() int64 {
 	value, _ := s.b.Get()
 	return value
 }
 
-// C is the protocol's variable c here. It is the zero value as long as the
-// message that brings it is put off.
+// C is the parameter c of M3. It is the zero value as long as the message that
+// brings it is put off.
 func (s InOrderServerAfterM3) C() int64 {
 	value, _ := s.c.Get()
 	return value
@@ -2109,15 +2069,15 @@ type InOrderServerAfterR1 struct {
 	c    session.Late[int64]
 }
 
-// B is the protocol's variable b here. It is the zero value as long as the
-// message that brings it is put off.
+// B is the parameter b of M2. It is the zero value as long as the message that
+// brings it is put off.
 func (s InOrderServerAfterR1) B() int64 {
 	value, _ := s.b.Get()
 	return value
 }
 
-// C is the protocol's variable c here. It is the zero value as long as the
-// message that brings it is put off.
+// C is the parameter c of M3. It is the zero value as long as the message that
+// brings it is put off.
 func (s InOrderServerAfterR1) C() int64 {
 	value, _ := s.c.Get()
 	return value
@@ -2162,8 +2122,8 @@ type InOrderServerAfterR2 struct {
 	c    session.Late[int64]
 }
 
-// C is the protocol's variable c here. It is the zero value as long as the
-// message that brings it is put off.
+// C is the parameter c of M3. It is the zero value as long as the message that
+// brings it is put off.
 func (s InOrderServerAfterR2) C() int64 {
 	value, _ := s.c.Get()
 	return value
@@ -2214,6 +2174,73 @@ func (s InOrderServerEnd) Abort(err error) { s.step.Abort(err) }
 
 // String describes the state, for people.
 func (s InOrderServerEnd) String() string { return s.step.Describe("InOrderServerEnd") }
+
+// The places of InOrder.
+const (
+	inOrderStart = iota
+	inOrderAfterM1
+	inOrderAfterM2
+	inOrderAfterM3
+	inOrderAfterR1
+	inOrderAfterR2
+	inOrderEnd
+)
+
+// The messages of InOrder, each named for the place that it leaves.
+const (
+	inOrderStartM1 = iota
+	inOrderAfterM1M2
+	inOrderAfterM2M3
+	inOrderAfterM3R1
+	inOrderAfterR1R2
+	inOrderAfterR2R3
+)
+
+var inOrderPlaces = []session.State{
+	inOrderStart:   {Name: "Start"},
+	inOrderAfterM1: {Name: "AfterM1"},
+	inOrderAfterM2: {Name: "AfterM2"},
+	inOrderAfterM3: {Name: "AfterM3"},
+	inOrderAfterR1: {Name: "AfterR1"},
+	inOrderAfterR2: {Name: "AfterR2"},
+	inOrderEnd:     {Name: "End"},
+}
+
+var inOrderMessages = []session.Message{
+	inOrderStartM1: {
+		Label: "M1", Number: 0, Sender: 0, State: inOrderStart, Next: inOrderAfterM1,
+		Params: []string{"a int64"},
+		Pos:    "steps.sess:40:5",
+	},
+	inOrderAfterM1M2: {
+		Label: "M2", Number: 1, Sender: 0, State: inOrderAfterM1, Next: inOrderAfterM2,
+		Params: []string{"b int64"},
+		Pos:    "steps.sess:41:5",
+	},
+	inOrderAfterM2M3: {
+		Label: "M3", Number: 2, Sender: 0, State: inOrderAfterM2, Next: inOrderAfterM3,
+		Params: []string{"c int64"},
+		Pos:    "steps.sess:42:5",
+	},
+	inOrderAfterM3R1: {
+		Label: "R1", Number: 3, Sender: 1, State: inOrderAfterM3, Next: inOrderAfterR1,
+		Params: []string{"ra int64"},
+		Where:  "ra == a",
+		Pos:    "steps.sess:43:5",
+	},
+	inOrderAfterR1R2: {
+		Label: "R2", Number: 4, Sender: 1, State: inOrderAfterR1, Next: inOrderAfterR2,
+		Params: []string{"rb int64"},
+		Where:  "rb == b",
+		Pos:    "steps.sess:44:5",
+	},
+	inOrderAfterR2R3: {
+		Label: "R3", Number: 5, Sender: 1, State: inOrderAfterR2, Next: inOrderEnd,
+		Params: []string{"rc int64"},
+		Where:  "rc == c",
+		Pos:    "steps.sess:45:5",
+	},
+}
 
 // inOrderAfterM3R1Where is the predicate of R1 (steps.sess:43:5).
 func inOrderAfterM3R1Where(a, ra int64) bool {
@@ -2297,50 +2324,17 @@ func decodeInOrderAfterR2R3(d *session.Decoder) (rc int64) {
 //	    Right -> Left: Back(back []byte), then Round
 //	BeforeDone:
 //	    Left -> Right: Done(), then End
+//
+// Each role has a type for each place, from BothLeftStart and BothRightStart
+// on. A state is good for one step, which returns the next one: see package
+// session.
 var BothProtocol = session.Protocol{
 	Name:        "steps.Both",
 	Fingerprint: "2c630ea955f697a15091bb7464a259898c9bdab1ac52cc7c61bd45cdd856218e",
 	Roles:       [2]string{"Left", "Right"},
-	States: []session.State{
-		bothRound:       {Name: "Round", If: "left > 0", Then: bothRoundIfTrue, Else: bothBeforeDone, Pos: "steps.sess:51:9"},
-		bothRoundIfTrue: {Name: "RoundIfTrue"},
-		bothAfterThere:  {Name: "AfterThere"},
-		bothBeforeDone:  {Name: "BeforeDone"},
-		bothEnd:         {Name: "End"},
-	},
-	Messages: []session.Message{
-		bothRoundIfTrueThere: {
-			Label: "There", Number: 0, Sender: 0, State: bothRoundIfTrue, Next: bothAfterThere,
-			Params: []string{"there []byte"},
-			Pos:    "steps.sess:52:13",
-		},
-		bothAfterThereBack: {
-			Label: "Back", Number: 1, Sender: 1, State: bothAfterThere, Next: bothRound,
-			Params: []string{"back []byte"},
-			Pos:    "steps.sess:53:13",
-		},
-		bothBeforeDoneDone: {
-			Label: "Done", Number: 2, Sender: 0, State: bothBeforeDone, Next: bothEnd,
-			Pos: "steps.sess:57:5",
-		},
-	},
+	States:      bothPlaces,
+	Messages:    bothMessages,
 }
-
-// The places of Both.
-const (
-	bothRound = iota
-	bothRoundIfTrue
-	bothAfterThere
-	bothBeforeDone
-	bothEnd
-)
-
-// The messages of Both, each named for the place that it leaves.
-const (
-	bothRoundIfTrueThere = iota
-	bothAfterThereBack
-	bothBeforeDoneDone
-)
 
 // RunBothLeft runs the role Left of Both in a session of its own on conn. The
 // body can return a BothLeftEnd only by finishing the protocol; its context
@@ -2365,7 +2359,8 @@ func OpenBothLeft(ctx context.Context, conn session.Conn) (BothLeftStart, error)
 // RegisterBothRight makes srv run body as the role Right of Both, once for each
 // session that a peer opens, each in a goroutine of its own. The body can
 // return a BothRightEnd only by finishing the protocol; its context ends with
-// the session.
+// the session. An error that it returns ends the session at both ends, as does
+// a panic, which is logged.
 func RegisterBothRight(srv session.Registrar, body func(ctx context.Context, start BothRightStart) (BothRightEnd, error)) {
 	session.Register(srv, &BothProtocol, func(ctx context.Context, first session.Step) (session.Step, error) {
 		end, err := body(ctx, BothRightRound{step: first, left: 30})
@@ -2384,7 +2379,7 @@ type BothLeftRound struct {
 // BothLeftStart is where the role Left of Both begins.
 type BothLeftStart = BothLeftRound
 
-// Left is the protocol's variable left here.
+// Left is the parameter left of rec Round.
 func (s BothLeftRound) Left() int { return s.left }
 
 // Branch goes on without a message: to then, and ok is true, if left > 0; else
@@ -2414,7 +2409,7 @@ type BothLeftRoundIfTrue struct {
 	left int
 }
 
-// Left is the protocol's variable left here.
+// Left is the parameter left of rec Round.
 func (s BothLeftRoundIfTrue) Left() int { return s.left }
 
 // SendThere sends There.
@@ -2446,7 +2441,7 @@ type BothLeftAfterThere struct {
 	left int
 }
 
-// Left is the protocol's variable left here.
+// Left is the parameter left of rec Round.
 func (s BothLeftAfterThere) Left() int { return s.left }
 
 // RecvBack receives Back.
@@ -2587,7 +2582,7 @@ type BothRightRound struct {
 // BothRightStart is where the role Right of Both begins.
 type BothRightStart = BothRightRound
 
-// Left is the protocol's variable left here.
+// Left is the parameter left of rec Round.
 func (s BothRightRound) Left() int { return s.left }
 
 // Branch goes on without a message: to then, and ok is true, if left > 0; else
@@ -2618,7 +2613,7 @@ type BothRightRoundIfTrue struct {
 	left int
 }
 
-// Left is the protocol's variable left here.
+// Left is the parameter left of rec Round.
 func (s BothRightRoundIfTrue) Left() int { return s.left }
 
 // RecvThere receives There.
@@ -2715,7 +2710,7 @@ type BothRightAfterThere struct {
 	left int
 }
 
-// Left is the protocol's variable left here.
+// Left is the parameter left of rec Round.
 func (s BothRightAfterThere) Left() int { return s.left }
 
 // SendBack sends Back.
@@ -2793,6 +2788,47 @@ func (s BothRightEnd) Abort(err error) { s.step.Abort(err) }
 // String describes the state, for people.
 func (s BothRightEnd) String() string { return s.step.Describe("BothRightEnd") }
 
+// The places of Both.
+const (
+	bothRound = iota
+	bothRoundIfTrue
+	bothAfterThere
+	bothBeforeDone
+	bothEnd
+)
+
+// The messages of Both, each named for the place that it leaves.
+const (
+	bothRoundIfTrueThere = iota
+	bothAfterThereBack
+	bothBeforeDoneDone
+)
+
+var bothPlaces = []session.State{
+	bothRound:       {Name: "Round", If: "left > 0", Then: bothRoundIfTrue, Else: bothBeforeDone, Pos: "steps.sess:51:9"},
+	bothRoundIfTrue: {Name: "RoundIfTrue"},
+	bothAfterThere:  {Name: "AfterThere"},
+	bothBeforeDone:  {Name: "BeforeDone"},
+	bothEnd:         {Name: "End"},
+}
+
+var bothMessages = []session.Message{
+	bothRoundIfTrueThere: {
+		Label: "There", Number: 0, Sender: 0, State: bothRoundIfTrue, Next: bothAfterThere,
+		Params: []string{"there []byte"},
+		Pos:    "steps.sess:52:13",
+	},
+	bothAfterThereBack: {
+		Label: "Back", Number: 1, Sender: 1, State: bothAfterThere, Next: bothRound,
+		Params: []string{"back []byte"},
+		Pos:    "steps.sess:53:13",
+	},
+	bothBeforeDoneDone: {
+		Label: "Done", Number: 2, Sender: 0, State: bothBeforeDone, Next: bothEnd,
+		Pos: "steps.sess:57:5",
+	},
+}
+
 // bothRoundIf is the condition of the if at steps.sess:51:9.
 func bothRoundIf(left int) bool {
 	return left > 0
@@ -2835,67 +2871,17 @@ func decodeBothAfterThereBack(d *session.Decoder) (back []byte) {
 //	        within 1s
 //	AfterTwo:
 //	    Asker -> Wise: Third(z int64), then End
+//
+// Each role has a type for each place, from TimelyAskerStart and
+// TimelyWiseStart on. A state is good for one step, which returns the next one:
+// see package session.
 var TimelyProtocol = session.Protocol{
 	Name:        "steps.Timely",
 	Fingerprint: "90d7332b5435c69252807d6fba6726538ce5305ceee719e94bfd58ef69bc125a",
 	Roles:       [2]string{"Asker", "Wise"},
-	States: []session.State{
-		timelyStart:       {Name: "Start"},
-		timelyAfterFirst:  {Name: "AfterFirst"},
-		timelyAfterOne:    {Name: "AfterOne"},
-		timelyAfterSecond: {Name: "AfterSecond"},
-		timelyAfterTwo:    {Name: "AfterTwo"},
-		timelyEnd:         {Name: "End"},
-	},
-	Messages: []session.Message{
-		timelyStartFirst: {
-			Label: "First", Number: 0, Sender: 0, State: timelyStart, Next: timelyAfterFirst,
-			Pos: "steps.sess:62:5",
-		},
-		timelyAfterFirstOne: {
-			Label: "One", Number: 1, Sender: 1, State: timelyAfterFirst, Next: timelyAfterOne,
-			Params: []string{"x int64"},
-			Where:  "x > 0",
-			Within: time.Second,
-			Pos:    "steps.sess:63:5",
-		},
-		timelyAfterOneSecond: {
-			Label: "Second", Number: 2, Sender: 0, State: timelyAfterOne, Next: timelyAfterSecond,
-			Pos: "steps.sess:64:5",
-		},
-		timelyAfterSecondTwo: {
-			Label: "Two", Number: 3, Sender: 1, State: timelyAfterSecond, Next: timelyAfterTwo,
-			Params: []string{"y int64"},
-			Where:  "y > x",
-			Within: time.Second,
-			Pos:    "steps.sess:65:5",
-		},
-		timelyAfterTwoThird: {
-			Label: "Third", Number: 4, Sender: 0, State: timelyAfterTwo, Next: timelyEnd,
-			Params: []string{"z int64"},
-			Pos:    "steps.sess:66:5",
-		},
-	},
+	States:      timelyPlaces,
+	Messages:    timelyMessages,
 }
-
-// The places of Timely.
-const (
-	timelyStart = iota
-	timelyAfterFirst
-	timelyAfterOne
-	timelyAfterSecond
-	timelyAfterTwo
-	timelyEnd
-)
-
-// The messages of Timely, each named for the place that it leaves.
-const (
-	timelyStartFirst = iota
-	timelyAfterFirstOne
-	timelyAfterOneSecond
-	timelyAfterSecondTwo
-	timelyAfterTwoThird
-)
 
 // RunTimelyAsker runs the role Asker of Timely in a session of its own on conn.
 // The body can return a TimelyAskerEnd only by finishing the protocol; its
@@ -2920,7 +2906,8 @@ func OpenTimelyAsker(ctx context.Context, conn session.Conn) (TimelyAskerStart, 
 // RegisterTimelyWise makes srv run body as the role Wise of Timely, once for
 // each session that a peer opens, each in a goroutine of its own. The body can
 // return a TimelyWiseEnd only by finishing the protocol; its context ends with
-// the session.
+// the session. An error that it returns ends the session at both ends, as does
+// a panic, which is logged.
 func RegisterTimelyWise(srv session.Registrar, body func(ctx context.Context, start TimelyWiseStart) (TimelyWiseEnd, error)) {
 	session.Register(srv, &TimelyProtocol, func(ctx context.Context, first session.Step) (session.Step, error) {
 		end, err := body(ctx, TimelyWiseStart{step: first})
@@ -3061,8 +3048,8 @@ type TimelyAskerAfterOne struct {
 	x    session.Late[int64]
 }
 
-// X is the protocol's variable x here. It is the zero value as long as the
-// message that brings it is put off.
+// X is the parameter x of One. It is the zero value as long as the message that
+// brings it is put off.
 func (s TimelyAskerAfterOne) X() int64 {
 	value, _ := s.x.Get()
 	return value
@@ -3095,8 +3082,8 @@ type TimelyAskerAfterSecond struct {
 	x    session.Late[int64]
 }
 
-// X is the protocol's variable x here. It is the zero value as long as the
-// message that brings it is put off.
+// X is the parameter x of One. It is the zero value as long as the message that
+// brings it is put off.
 func (s TimelyAskerAfterSecond) X() int64 {
 	value, _ := s.x.Get()
 	return value
@@ -3368,7 +3355,7 @@ type TimelyWiseAfterOne struct {
 	x    int64
 }
 
-// X is the protocol's variable x here.
+// X is the parameter x of One.
 func (s TimelyWiseAfterOne) X() int64 { return s.x }
 
 // RecvSecond receives Second.
@@ -3463,7 +3450,7 @@ type TimelyWiseAfterSecond struct {
 	x    int64
 }
 
-// X is the protocol's variable x here.
+// X is the parameter x of One.
 func (s TimelyWiseAfterSecond) X() int64 { return s.x }
 
 // SendTwo sends Two. It is refused with a *session.ContractError, and the step
@@ -3548,6 +3535,64 @@ func (s TimelyWiseEnd) Abort(err error) { s.step.Abort(err) }
 // String describes the state, for people.
 func (s TimelyWiseEnd) String() string { return s.step.Describe("TimelyWiseEnd") }
 
+// The places of Timely.
+const (
+	timelyStart = iota
+	timelyAfterFirst
+	timelyAfterOne
+	timelyAfterSecond
+	timelyAfterTwo
+	timelyEnd
+)
+
+// The messages of Timely, each named for the place that it leaves.
+const (
+	timelyStartFirst = iota
+	timelyAfterFirstOne
+	timelyAfterOneSecond
+	timelyAfterSecondTwo
+	timelyAfterTwoThird
+)
+
+var timelyPlaces = []session.State{
+	timelyStart:       {Name: "Start"},
+	timelyAfterFirst:  {Name: "AfterFirst"},
+	timelyAfterOne:    {Name: "AfterOne"},
+	timelyAfterSecond: {Name: "AfterSecond"},
+	timelyAfterTwo:    {Name: "AfterTwo"},
+	timelyEnd:         {Name: "End"},
+}
+
+var timelyMessages = []session.Message{
+	timelyStartFirst: {
+		Label: "First", Number: 0, Sender: 0, State: timelyStart, Next: timelyAfterFirst,
+		Pos: "steps.sess:62:5",
+	},
+	timelyAfterFirstOne: {
+		Label: "One", Number: 1, Sender: 1, State: timelyAfterFirst, Next: timelyAfterOne,
+		Params: []string{"x int64"},
+		Where:  "x > 0",
+		Within: time.Second,
+		Pos:    "steps.sess:63:5",
+	},
+	timelyAfterOneSecond: {
+		Label: "Second", Number: 2, Sender: 0, State: timelyAfterOne, Next: timelyAfterSecond,
+		Pos: "steps.sess:64:5",
+	},
+	timelyAfterSecondTwo: {
+		Label: "Two", Number: 3, Sender: 1, State: timelyAfterSecond, Next: timelyAfterTwo,
+		Params: []string{"y int64"},
+		Where:  "y > x",
+		Within: time.Second,
+		Pos:    "steps.sess:65:5",
+	},
+	timelyAfterTwoThird: {
+		Label: "Third", Number: 4, Sender: 0, State: timelyAfterTwo, Next: timelyEnd,
+		Params: []string{"z int64"},
+		Pos:    "steps.sess:66:5",
+	},
+}
+
 // timelyAfterFirstOneWhere is the predicate of One (steps.sess:63:5).
 func timelyAfterFirstOneWhere(x int64) bool {
 	return x > 0
@@ -3596,48 +3641,17 @@ func decodeTimelyAfterTwoThird(d *session.Decoder) (z int64) {
 //	    Guest -> Host: Thanks(), then Greeted
 //	Greeted:
 //	    Host -> Guest: Come(), then End
+//
+// Each role has a type for each place, from GreetingHostStart and
+// GreetingGuestStart on. A state is good for one step, which returns the next
+// one: see package session.
 var GreetingProtocol = session.Protocol{
 	Name:        "steps.Greeting",
 	Fingerprint: "f235c56b396077e444edab12891d80d948658e03689d5dac4191c7d26b2f4ae9",
 	Roles:       [2]string{"Host", "Guest"},
-	States: []session.State{
-		greetingStart:        {Name: "Start"},
-		greetingAfterWelcome: {Name: "AfterWelcome"},
-		greetingGreeted:      {Name: "Greeted"},
-		greetingEnd:          {Name: "End"},
-	},
-	Messages: []session.Message{
-		greetingStartWelcome: {
-			Label: "Welcome", Number: 0, Sender: 0, State: greetingStart, Next: greetingAfterWelcome,
-			Params: []string{"name string"},
-			Where:  "name != \"\"",
-			Pos:    "steps.sess:71:5",
-		},
-		greetingAfterWelcomeThanks: {
-			Label: "Thanks", Number: 1, Sender: 1, State: greetingAfterWelcome, Next: greetingGreeted,
-			Pos: "steps.sess:72:5",
-		},
-		greetingGreetedCome: {
-			Label: "Come", Number: 2, Sender: 0, State: greetingGreeted, Next: greetingEnd,
-			Pos: "steps.sess:73:5",
-		},
-	},
+	States:      greetingPlaces,
+	Messages:    greetingMessages,
 }
-
-// The places of Greeting.
-const (
-	greetingStart = iota
-	greetingAfterWelcome
-	greetingGreeted
-	greetingEnd
-)
-
-// The messages of Greeting, each named for the place that it leaves.
-const (
-	greetingStartWelcome = iota
-	greetingAfterWelcomeThanks
-	greetingGreetedCome
-)
 
 // RunGreetingHost runs the role Host of Greeting in a session of its own on
 // conn. The body can return a GreetingHostEnd only by finishing the protocol;
@@ -3662,7 +3676,8 @@ func OpenGreetingHost(ctx context.Context, conn session.Conn) (GreetingHostStart
 // RegisterGreetingGuest makes srv run body as the role Guest of Greeting, once
 // for each session that a peer opens, each in a goroutine of its own. The body
 // can return a GreetingGuestEnd only by finishing the protocol; its context
-// ends with the session.
+// ends with the session. An error that it returns ends the session at both
+// ends, as does a panic, which is logged.
 func RegisterGreetingGuest(srv session.Registrar, body func(ctx context.Context, start GreetingGuestStart) (GreetingGuestEnd, error)) {
 	session.Register(srv, &GreetingProtocol, func(ctx context.Context, first session.Step) (session.Step, error) {
 		end, err := body(ctx, GreetingGuestStart{step: first})
@@ -4013,6 +4028,45 @@ func (s GreetingGuestEnd) Abort(err error) { s.step.Abort(err) }
 // String describes the state, for people.
 func (s GreetingGuestEnd) String() string { return s.step.Describe("GreetingGuestEnd") }
 
+// The places of Greeting.
+const (
+	greetingStart = iota
+	greetingAfterWelcome
+	greetingGreeted
+	greetingEnd
+)
+
+// The messages of Greeting, each named for the place that it leaves.
+const (
+	greetingStartWelcome = iota
+	greetingAfterWelcomeThanks
+	greetingGreetedCome
+)
+
+var greetingPlaces = []session.State{
+	greetingStart:        {Name: "Start"},
+	greetingAfterWelcome: {Name: "AfterWelcome"},
+	greetingGreeted:      {Name: "Greeted"},
+	greetingEnd:          {Name: "End"},
+}
+
+var greetingMessages = []session.Message{
+	greetingStartWelcome: {
+		Label: "Welcome", Number: 0, Sender: 0, State: greetingStart, Next: greetingAfterWelcome,
+		Params: []string{"name string"},
+		Where:  "name != \"\"",
+		Pos:    "steps.sess:71:5",
+	},
+	greetingAfterWelcomeThanks: {
+		Label: "Thanks", Number: 1, Sender: 1, State: greetingAfterWelcome, Next: greetingGreeted,
+		Pos: "steps.sess:72:5",
+	},
+	greetingGreetedCome: {
+		Label: "Come", Number: 2, Sender: 0, State: greetingGreeted, Next: greetingEnd,
+		Pos: "steps.sess:73:5",
+	},
+}
+
 // greetingStartWelcomeWhere is the predicate of Welcome (steps.sess:71:5).
 func greetingStartWelcomeWhere(name string) bool {
 	return name != ""
@@ -4047,73 +4101,17 @@ func decodeGreetingStartWelcome(d *session.Decoder) (name string) {
 //	        where n == len(gifts) && gifts[0] != ""
 //	AfterCount:
 //	    Visitor -> House: Goodbye(), then End
+//
+// Each role has a type for each place, from VisitVisitorStart and
+// VisitHouseStart on. A state is good for one step, which returns the next one:
+// see package session.
 var VisitProtocol = session.Protocol{
 	Name:        "steps.Visit",
 	Fingerprint: "78649b537a2bc22a421c7beea54545fb790d7f9bb1d69bd35576bf8844081e77",
 	Roles:       [2]string{"Visitor", "House"},
-	States: []session.State{
-		visitStart:            {Name: "Start"},
-		visitWaiting:          {Name: "Waiting"},
-		visitDoorAfterWelcome: {Name: "DoorAfterWelcome"},
-		visitDoorGreeted:      {Name: "DoorGreeted"},
-		visitBeforeCount:      {Name: "BeforeCount"},
-		visitAfterCount:       {Name: "AfterCount"},
-		visitEnd:              {Name: "End"},
-	},
-	Messages: []session.Message{
-		visitStartKnock: {
-			Label: "Knock", Number: 0, Sender: 0, State: visitStart, Next: visitWaiting,
-			Params: []string{"gifts []string"},
-			Where:  "len(gifts) > 0",
-			Pos:    "steps.sess:78:5",
-		},
-		visitWaitingWelcome: {
-			Label: "Welcome", Number: 1, Sender: 1, State: visitWaiting, Next: visitDoorAfterWelcome,
-			Params: []string{"name string"},
-			Where:  "name != \"\"",
-			Pos:    "steps.sess:71:5",
-		},
-		visitDoorAfterWelcomeThanks: {
-			Label: "Thanks", Number: 2, Sender: 0, State: visitDoorAfterWelcome, Next: visitDoorGreeted,
-			Pos: "steps.sess:72:5",
-		},
-		visitDoorGreetedCome: {
-			Label: "Come", Number: 3, Sender: 1, State: visitDoorGreeted, Next: visitBeforeCount,
-			Pos: "steps.sess:73:5",
-		},
-		visitBeforeCountCount: {
-			Label: "Count", Number: 4, Sender: 1, State: visitBeforeCount, Next: visitAfterCount,
-			Params: []string{"n int"},
-			Where:  "n == len(gifts) && gifts[0] != \"\"",
-			Pos:    "steps.sess:80:5",
-		},
-		visitAfterCountGoodbye: {
-			Label: "Goodbye", Number: 5, Sender: 0, State: visitAfterCount, Next: visitEnd,
-			Pos: "steps.sess:81:5",
-		},
-	},
+	States:      visitPlaces,
+	Messages:    visitMessages,
 }
-
-// The places of Visit.
-const (
-	visitStart = iota
-	visitWaiting
-	visitDoorAfterWelcome
-	visitDoorGreeted
-	visitBeforeCount
-	visitAfterCount
-	visitEnd
-)
-
-// The messages of Visit, each named for the place that it leaves.
-const (
-	visitStartKnock = iota
-	visitWaitingWelcome
-	visitDoorAfterWelcomeThanks
-	visitDoorGreetedCome
-	visitBeforeCountCount
-	visitAfterCountGoodbye
-)
 
 // RunVisitVisitor runs the role Visitor of Visit in a session of its own on
 // conn. The body can return a VisitVisitorEnd only by finishing the protocol;
@@ -4138,7 +4136,8 @@ func OpenVisitVisitor(ctx context.Context, conn session.Conn) (VisitVisitorStart
 // RegisterVisitHouse makes srv run body as the role House of Visit, once for
 // each session that a peer opens, each in a goroutine of its own. The body can
 // return a VisitHouseEnd only by finishing the protocol; its context ends with
-// the session.
+// the session. An error that it returns ends the session at both ends, as does
+// a panic, which is logged.
 func RegisterVisitHouse(srv session.Registrar, body func(ctx context.Context, start VisitHouseStart) (VisitHouseEnd, error)) {
 	session.Register(srv, &VisitProtocol, func(ctx context.Context, first session.Step) (session.Step, error) {
 		end, err := body(ctx, VisitHouseStart{step: first})
@@ -4418,7 +4417,7 @@ type VisitVisitorBeforeCount struct {
 	gifts []string
 }
 
-// Gifts is the protocol's variable gifts here.
+// Gifts is the parameter gifts of Knock.
 func (s VisitVisitorBeforeCount) Gifts() []string {
 	value := s.gifts
 	value = slices.Clone(value)
@@ -4825,8 +4824,8 @@ type VisitHouseBeforeCount struct {
 	gifts session.Late[[]string]
 }
 
-// Gifts is the protocol's variable gifts here. It is the zero value as long as
-// the message that brings it is put off.
+// Gifts is the parameter gifts of Knock. It is the zero value as long as the
+// message that brings it is put off.
 func (s VisitHouseBeforeCount) Gifts() []string {
 	value, _ := s.gifts.Get()
 	value = slices.Clone(value)
@@ -4919,6 +4918,70 @@ func (s VisitHouseEnd) Abort(err error) { s.step.Abort(err) }
 // String describes the state, for people.
 func (s VisitHouseEnd) String() string { return s.step.Describe("VisitHouseEnd") }
 
+// The places of Visit.
+const (
+	visitStart = iota
+	visitWaiting
+	visitDoorAfterWelcome
+	visitDoorGreeted
+	visitBeforeCount
+	visitAfterCount
+	visitEnd
+)
+
+// The messages of Visit, each named for the place that it leaves.
+const (
+	visitStartKnock = iota
+	visitWaitingWelcome
+	visitDoorAfterWelcomeThanks
+	visitDoorGreetedCome
+	visitBeforeCountCount
+	visitAfterCountGoodbye
+)
+
+var visitPlaces = []session.State{
+	visitStart:            {Name: "Start"},
+	visitWaiting:          {Name: "Waiting"},
+	visitDoorAfterWelcome: {Name: "DoorAfterWelcome"},
+	visitDoorGreeted:      {Name: "DoorGreeted"},
+	visitBeforeCount:      {Name: "BeforeCount"},
+	visitAfterCount:       {Name: "AfterCount"},
+	visitEnd:              {Name: "End"},
+}
+
+var visitMessages = []session.Message{
+	visitStartKnock: {
+		Label: "Knock", Number: 0, Sender: 0, State: visitStart, Next: visitWaiting,
+		Params: []string{"gifts []string"},
+		Where:  "len(gifts) > 0",
+		Pos:    "steps.sess:78:5",
+	},
+	visitWaitingWelcome: {
+		Label: "Welcome", Number: 1, Sender: 1, State: visitWaiting, Next: visitDoorAfterWelcome,
+		Params: []string{"name string"},
+		Where:  "name != \"\"",
+		Pos:    "steps.sess:71:5",
+	},
+	visitDoorAfterWelcomeThanks: {
+		Label: "Thanks", Number: 2, Sender: 0, State: visitDoorAfterWelcome, Next: visitDoorGreeted,
+		Pos: "steps.sess:72:5",
+	},
+	visitDoorGreetedCome: {
+		Label: "Come", Number: 3, Sender: 1, State: visitDoorGreeted, Next: visitBeforeCount,
+		Pos: "steps.sess:73:5",
+	},
+	visitBeforeCountCount: {
+		Label: "Count", Number: 4, Sender: 1, State: visitBeforeCount, Next: visitAfterCount,
+		Params: []string{"n int"},
+		Where:  "n == len(gifts) && gifts[0] != \"\"",
+		Pos:    "steps.sess:80:5",
+	},
+	visitAfterCountGoodbye: {
+		Label: "Goodbye", Number: 5, Sender: 0, State: visitAfterCount, Next: visitEnd,
+		Pos: "steps.sess:81:5",
+	},
+}
+
 // visitStartKnockWhere is the predicate of Knock (steps.sess:78:5).
 func visitStartKnockWhere(gifts []string) bool {
 	return len(gifts) > 0
@@ -4979,64 +5042,17 @@ func decodeVisitBeforeCountCount(d *session.Decoder) (n int) {
 //	    Taker -> Giver: Even(), then End
 //	AfterTestIfFalse:
 //	    Taker -> Giver: Odd(), then End
+//
+// Each role has a type for each place, from ShareGiverStart and ShareTakerStart
+// on. A state is good for one step, which returns the next one: see package
+// session.
 var ShareProtocol = session.Protocol{
 	Name:        "steps.Share",
 	Fingerprint: "16b8eec9172995c5a7765b8952d176bad96d86522d115bbd260af7c62b785c22",
 	Roles:       [2]string{"Giver", "Taker"},
-	States: []session.State{
-		shareStart:            {Name: "Start"},
-		sharePortion:          {Name: "Portion"},
-		shareAfterTest:        {Name: "AfterTest", If: "of%by == 0", Then: shareAfterTestIfTrue, Else: shareAfterTestIfFalse, Pos: "steps.sess:93:9"},
-		shareAfterTestIfTrue:  {Name: "AfterTestIfTrue"},
-		shareAfterTestIfFalse: {Name: "AfterTestIfFalse"},
-		shareEnd:              {Name: "End"},
-	},
-	Messages: []session.Message{
-		shareStartDivide: {
-			Label: "Divide", Number: 0, Sender: 0, State: shareStart, Next: sharePortion,
-			Params: []string{"sum int", "among int"},
-			Pos:    "steps.sess:87:9",
-		},
-		shareStartTest: {
-			Label: "Test", Number: 2, Sender: 0, State: shareStart, Next: shareAfterTest,
-			Params: []string{"of int", "by int"},
-			Pos:    "steps.sess:92:9",
-		},
-		sharePortionTake: {
-			Label: "Take", Number: 1, Sender: 1, State: sharePortion, Next: shareEnd,
-			Params: []string{"cents int"},
-			Where:  "cents == each",
-			Pos:    "steps.sess:89:13",
-		},
-		shareAfterTestIfTrueEven: {
-			Label: "Even", Number: 3, Sender: 1, State: shareAfterTestIfTrue, Next: shareEnd,
-			Pos: "steps.sess:94:13",
-		},
-		shareAfterTestIfFalseOdd: {
-			Label: "Odd", Number: 4, Sender: 1, State: shareAfterTestIfFalse, Next: shareEnd,
-			Pos: "steps.sess:96:13",
-		},
-	},
+	States:      sharePlaces,
+	Messages:    shareMessages,
 }
-
-// The places of Share.
-const (
-	shareStart = iota
-	sharePortion
-	shareAfterTest
-	shareAfterTestIfTrue
-	shareAfterTestIfFalse
-	shareEnd
-)
-
-// The messages of Share, each named for the place that it leaves.
-const (
-	shareStartDivide = iota
-	shareStartTest
-	sharePortionTake
-	shareAfterTestIfTrueEven
-	shareAfterTestIfFalseOdd
-)
 
 // RunShareGiver runs the role Giver of Share in a session of its own on conn.
 // The body can return a ShareGiverEnd only by finishing the protocol; its
@@ -5061,7 +5077,8 @@ func OpenShareGiver(ctx context.Context, conn session.Conn) (ShareGiverStart, er
 // RegisterShareTaker makes srv run body as the role Taker of Share, once for
 // each session that a peer opens, each in a goroutine of its own. The body can
 // return a ShareTakerEnd only by finishing the protocol; its context ends with
-// the session.
+// the session. An error that it returns ends the session at both ends, as does
+// a panic, which is logged.
 func RegisterShareTaker(srv session.Registrar, body func(ctx context.Context, start ShareTakerStart) (ShareTakerEnd, error)) {
 	session.Register(srv, &ShareProtocol, func(ctx context.Context, first session.Step) (session.Step, error) {
 		end, err := body(ctx, ShareTakerStart{step: first})
@@ -5125,7 +5142,7 @@ type ShareGiverPortion struct {
 	each int
 }
 
-// Each is the protocol's variable each here.
+// Each is the parameter each of rec Portion.
 func (s ShareGiverPortion) Each() int { return s.each }
 
 // RecvTake receives Take. It is a *session.PeerError, and the session over,
@@ -5179,10 +5196,10 @@ type ShareGiverAfterTest struct {
 	by   int
 }
 
-// Of is the protocol's variable of here.
+// Of is the parameter of of Test.
 func (s ShareGiverAfterTest) Of() int { return s.of }
 
-// By is the protocol's variable by here.
+// By is the parameter by of Test.
 func (s ShareGiverAfterTest) By() int { return s.by }
 
 // Branch goes on without a message: to then, and ok is true, if of%by == 0;
@@ -5447,7 +5464,7 @@ type ShareTakerPortion struct {
 	each int
 }
 
-// Each is the protocol's variable each here.
+// Each is the parameter each of rec Portion.
 func (s ShareTakerPortion) Each() int { return s.each }
 
 // SendTake sends Take. It is refused with a *session.ContractError, and the
@@ -5486,10 +5503,10 @@ type ShareTakerAfterTest struct {
 	by   int
 }
 
-// Of is the protocol's variable of here.
+// Of is the parameter of of Test.
 func (s ShareTakerAfterTest) Of() int { return s.of }
 
-// By is the protocol's variable by here.
+// By is the parameter by of Test.
 func (s ShareTakerAfterTest) By() int { return s.by }
 
 // Branch goes on without a message: to then, and ok is true, if of%by == 0;
@@ -5578,6 +5595,61 @@ func (s ShareTakerEnd) Abort(err error) { s.step.Abort(err) }
 
 // String describes the state, for people.
 func (s ShareTakerEnd) String() string { return s.step.Describe("ShareTakerEnd") }
+
+// The places of Share.
+const (
+	shareStart = iota
+	sharePortion
+	shareAfterTest
+	shareAfterTestIfTrue
+	shareAfterTestIfFalse
+	shareEnd
+)
+
+// The messages of Share, each named for the place that it leaves.
+const (
+	shareStartDivide = iota
+	shareStartTest
+	sharePortionTake
+	shareAfterTestIfTrueEven
+	shareAfterTestIfFalseOdd
+)
+
+var sharePlaces = []session.State{
+	shareStart:            {Name: "Start"},
+	sharePortion:          {Name: "Portion"},
+	shareAfterTest:        {Name: "AfterTest", If: "of%by == 0", Then: shareAfterTestIfTrue, Else: shareAfterTestIfFalse, Pos: "steps.sess:93:9"},
+	shareAfterTestIfTrue:  {Name: "AfterTestIfTrue"},
+	shareAfterTestIfFalse: {Name: "AfterTestIfFalse"},
+	shareEnd:              {Name: "End"},
+}
+
+var shareMessages = []session.Message{
+	shareStartDivide: {
+		Label: "Divide", Number: 0, Sender: 0, State: shareStart, Next: sharePortion,
+		Params: []string{"sum int", "among int"},
+		Pos:    "steps.sess:87:9",
+	},
+	shareStartTest: {
+		Label: "Test", Number: 2, Sender: 0, State: shareStart, Next: shareAfterTest,
+		Params: []string{"of int", "by int"},
+		Pos:    "steps.sess:92:9",
+	},
+	sharePortionTake: {
+		Label: "Take", Number: 1, Sender: 1, State: sharePortion, Next: shareEnd,
+		Params: []string{"cents int"},
+		Where:  "cents == each",
+		Pos:    "steps.sess:89:13",
+	},
+	shareAfterTestIfTrueEven: {
+		Label: "Even", Number: 3, Sender: 1, State: shareAfterTestIfTrue, Next: shareEnd,
+		Pos: "steps.sess:94:13",
+	},
+	shareAfterTestIfFalseOdd: {
+		Label: "Odd", Number: 4, Sender: 1, State: shareAfterTestIfFalse, Next: shareEnd,
+		Pos: "steps.sess:96:13",
+	},
+}
 
 // sharePortionTakeWhere is the predicate of Take (steps.sess:89:13).
 func sharePortionTakeWhere(each, cents int) bool {

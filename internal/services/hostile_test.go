@@ -492,3 +492,53 @@ func TestWhatInterceptorsSee(t *testing.T) {
 	require.Equal(t, rpc.Internal, rpc.CodeOf(err))
 	require.Contains(t, logged(), "the handler has not answered")
 }
+
+// TestKeptRuns has programs keep what belongs to a run of requests or replies, and use it when that has come to its end.
+func TestKeptRuns(t *testing.T) {
+	over := func(err error) {
+		t.Helper()
+		require.ErrorIs(t, err, rpc.ErrRunOver)
+		require.Equal(t, rpc.FailedPrecondition, rpc.CodeOf(err))
+	}
+	var reply func(int64) error
+	var requests iter.Seq2[int64, error]
+	c, _ := serveOdd(&odd{
+		server: server{reply: 1},
+		echo: func(_ context.Context, items iter.Seq2[int64, error], send func(int64) error) error {
+			reply, requests = send, items
+			for _, err := range items {
+				if err != nil {
+					return err
+				}
+			}
+			return send(3)
+		},
+	})
+	var request func(int64) error
+	upload := func(send func(int64) error) error {
+		request = send
+		return send(3)
+	}
+	_, err := c.Sum(t.Context(), upload)
+	require.NoError(t, err)
+	over(request(3))
+	for v, err := range c.Echo(t.Context(), upload) {
+		require.NoError(t, err)
+		require.EqualValues(t, 3, v)
+		over(request(3))
+	}
+	over(request(3))
+	over(reply(3))
+	for range requests {
+		t.Error("a request")
+	}
+
+	// What a call is made of can be ranged over again: that is another call.
+	runs := c.Echo(t.Context(), upload)
+	for range 2 {
+		for v, err := range runs {
+			require.NoError(t, err)
+			require.EqualValues(t, 3, v)
+		}
+	}
+}

@@ -398,30 +398,16 @@ var ContractsDivideProtocol = session.Protocol{
 	Name:        "services.Contracts.Divide",
 	Fingerprint: "8e4ae20706b86516f1f8b9e6f899b569b54dc93e7c4701f2e6a2eba865535fb2",
 	Roles:       [2]string{"Client", "Server"},
-	States: []session.State{
-		contractsDivideStart:       {Name: "Start"},
-		contractsDivideAfterDivide: {Name: "AfterDivide"},
-		contractsDivideEnd:         {Name: "End"},
-	},
-	Messages: []session.Message{
-		contractsDivideStartDivide: {
-			Label: "Divide", Number: 0, Sender: 0, State: contractsDivideStart, Next: contractsDivideAfterDivide,
-			Params: []string{"a int64", "by int64"},
-			Where:  "a/by > 0",
-			Pos:    "services.sess:7:9",
-		},
-		contractsDivideAfterDivideDivideReply: {
-			Label: "DivideReply", Number: 1, Sender: 1, State: contractsDivideAfterDivide, Next: contractsDivideEnd,
-			Params: []string{"q int64"},
-			Where:  "a/q > 0",
-			Pos:    "services.sess:7:9",
-		},
-		contractsDivideAfterDivideDivideError: {
-			Label: "DivideError", Number: 2, Sender: 1, State: contractsDivideAfterDivide, Next: contractsDivideEnd,
-			Params: []string{"status Status"},
-			Pos:    "services.sess:7:9",
-		},
-	},
+	States:      contractsDividePlaces,
+	Messages:    contractsDivideMessages,
+}
+
+// contractsDivide is Contracts.Divide as package rpc knows it.
+var contractsDivide = rpc.Method{
+	Protocol:   &ContractsDivideProtocol,
+	Service:    "services.Contracts",
+	Name:       "Divide",
+	Idempotent: true,
 }
 
 // The places of Contracts.Divide.
@@ -438,12 +424,30 @@ const (
 	contractsDivideAfterDivideDivideError
 )
 
-// contractsDivide is Contracts.Divide as package rpc knows it.
-var contractsDivide = rpc.Method{
-	Protocol:   &ContractsDivideProtocol,
-	Service:    "services.Contracts",
-	Name:       "Divide",
-	Idempotent: true,
+var contractsDividePlaces = []session.State{
+	contractsDivideStart:       {Name: "Start"},
+	contractsDivideAfterDivide: {Name: "AfterDivide"},
+	contractsDivideEnd:         {Name: "End"},
+}
+
+var contractsDivideMessages = []session.Message{
+	contractsDivideStartDivide: {
+		Label: "Divide", Number: 0, Sender: 0, State: contractsDivideStart, Next: contractsDivideAfterDivide,
+		Params: []string{"a int64", "by int64"},
+		Where:  "a/by > 0",
+		Pos:    "services.sess:7:9",
+	},
+	contractsDivideAfterDivideDivideReply: {
+		Label: "DivideReply", Number: 1, Sender: 1, State: contractsDivideAfterDivide, Next: contractsDivideEnd,
+		Params: []string{"q int64"},
+		Where:  "a/q > 0",
+		Pos:    "services.sess:7:9",
+	},
+	contractsDivideAfterDivideDivideError: {
+		Label: "DivideError", Number: 2, Sender: 1, State: contractsDivideAfterDivide, Next: contractsDivideEnd,
+		Params: []string{"status Status"},
+		Pos:    "services.sess:7:9",
+	},
 }
 
 // contractsDivideStartDivideWhere is the predicate of Divide
@@ -498,34 +502,16 @@ var ContractsListProtocol = session.Protocol{
 	Name:        "services.Contracts.List",
 	Fingerprint: "2e06844f91473553262e8baedfaf0f56b4f2b7b62603c76746092c8a804d52bb",
 	Roles:       [2]string{"Client", "Server"},
-	States: []session.State{
-		contractsListStart:   {Name: "Start"},
-		contractsListReplies: {Name: "Replies"},
-		contractsListEnd:     {Name: "End"},
-	},
-	Messages: []session.Message{
-		contractsListStartList: {
-			Label: "List", Number: 0, Sender: 0, State: contractsListStart, Next: contractsListReplies,
-			Params: []string{"n int64"},
-			Where:  "100/n > 0",
-			Pos:    "services.sess:10:9",
-		},
-		contractsListRepliesListItem: {
-			Label: "ListItem", Number: 1, Sender: 1, State: contractsListReplies, Next: contractsListReplies,
-			Params: []string{"item int64"},
-			Where:  "100/item > 0",
-			Pos:    "services.sess:10:9",
-		},
-		contractsListRepliesListDone: {
-			Label: "ListDone", Number: 2, Sender: 1, State: contractsListReplies, Next: contractsListEnd,
-			Pos: "services.sess:10:9",
-		},
-		contractsListRepliesListError: {
-			Label: "ListError", Number: 3, Sender: 1, State: contractsListReplies, Next: contractsListEnd,
-			Params: []string{"status Status"},
-			Pos:    "services.sess:10:9",
-		},
-	},
+	States:      contractsListPlaces,
+	Messages:    contractsListMessages,
+}
+
+// contractsList is Contracts.List as package rpc knows it.
+var contractsList = rpc.Method{
+	Protocol:    &ContractsListProtocol,
+	Service:     "services.Contracts",
+	Name:        "List",
+	StreamReply: true,
 }
 
 // The places of Contracts.List.
@@ -543,12 +529,34 @@ const (
 	contractsListRepliesListError
 )
 
-// contractsList is Contracts.List as package rpc knows it.
-var contractsList = rpc.Method{
-	Protocol:    &ContractsListProtocol,
-	Service:     "services.Contracts",
-	Name:        "List",
-	StreamReply: true,
+var contractsListPlaces = []session.State{
+	contractsListStart:   {Name: "Start"},
+	contractsListReplies: {Name: "Replies"},
+	contractsListEnd:     {Name: "End"},
+}
+
+var contractsListMessages = []session.Message{
+	contractsListStartList: {
+		Label: "List", Number: 0, Sender: 0, State: contractsListStart, Next: contractsListReplies,
+		Params: []string{"n int64"},
+		Where:  "100/n > 0",
+		Pos:    "services.sess:10:9",
+	},
+	contractsListRepliesListItem: {
+		Label: "ListItem", Number: 1, Sender: 1, State: contractsListReplies, Next: contractsListReplies,
+		Params: []string{"item int64"},
+		Where:  "100/item > 0",
+		Pos:    "services.sess:10:9",
+	},
+	contractsListRepliesListDone: {
+		Label: "ListDone", Number: 2, Sender: 1, State: contractsListReplies, Next: contractsListEnd,
+		Pos: "services.sess:10:9",
+	},
+	contractsListRepliesListError: {
+		Label: "ListError", Number: 3, Sender: 1, State: contractsListReplies, Next: contractsListEnd,
+		Params: []string{"status Status"},
+		Pos:    "services.sess:10:9",
+	},
 }
 
 // contractsListStartListWhere is the predicate of List (services.sess:10:9).
@@ -599,34 +607,16 @@ var ContractsSumProtocol = session.Protocol{
 	Name:        "services.Contracts.Sum",
 	Fingerprint: "8a096b24ef0c85178da99f76bdef249f8e44c6ab04327632b3cc1bf146770d78",
 	Roles:       [2]string{"Client", "Server"},
-	States: []session.State{
-		contractsSumRequests:       {Name: "Requests"},
-		contractsSumBeforeSumReply: {Name: "BeforeSumReply"},
-		contractsSumEnd:            {Name: "End"},
-	},
-	Messages: []session.Message{
-		contractsSumRequestsSumItem: {
-			Label: "SumItem", Number: 0, Sender: 0, State: contractsSumRequests, Next: contractsSumRequests,
-			Params: []string{"item int64"},
-			Where:  "100/item > 0",
-			Pos:    "services.sess:13:9",
-		},
-		contractsSumRequestsSumSent: {
-			Label: "SumSent", Number: 1, Sender: 0, State: contractsSumRequests, Next: contractsSumBeforeSumReply,
-			Pos: "services.sess:13:9",
-		},
-		contractsSumBeforeSumReplySumReply: {
-			Label: "SumReply", Number: 2, Sender: 1, State: contractsSumBeforeSumReply, Next: contractsSumEnd,
-			Params: []string{"total int64"},
-			Where:  "100/total > 0",
-			Pos:    "services.sess:13:9",
-		},
-		contractsSumBeforeSumReplySumError: {
-			Label: "SumError", Number: 3, Sender: 1, State: contractsSumBeforeSumReply, Next: contractsSumEnd,
-			Params: []string{"status Status"},
-			Pos:    "services.sess:13:9",
-		},
-	},
+	States:      contractsSumPlaces,
+	Messages:    contractsSumMessages,
+}
+
+// contractsSum is Contracts.Sum as package rpc knows it.
+var contractsSum = rpc.Method{
+	Protocol:      &ContractsSumProtocol,
+	Service:       "services.Contracts",
+	Name:          "Sum",
+	StreamRequest: true,
 }
 
 // The places of Contracts.Sum.
@@ -644,12 +634,34 @@ const (
 	contractsSumBeforeSumReplySumError
 )
 
-// contractsSum is Contracts.Sum as package rpc knows it.
-var contractsSum = rpc.Method{
-	Protocol:      &ContractsSumProtocol,
-	Service:       "services.Contracts",
-	Name:          "Sum",
-	StreamRequest: true,
+var contractsSumPlaces = []session.State{
+	contractsSumRequests:       {Name: "Requests"},
+	contractsSumBeforeSumReply: {Name: "BeforeSumReply"},
+	contractsSumEnd:            {Name: "End"},
+}
+
+var contractsSumMessages = []session.Message{
+	contractsSumRequestsSumItem: {
+		Label: "SumItem", Number: 0, Sender: 0, State: contractsSumRequests, Next: contractsSumRequests,
+		Params: []string{"item int64"},
+		Where:  "100/item > 0",
+		Pos:    "services.sess:13:9",
+	},
+	contractsSumRequestsSumSent: {
+		Label: "SumSent", Number: 1, Sender: 0, State: contractsSumRequests, Next: contractsSumBeforeSumReply,
+		Pos: "services.sess:13:9",
+	},
+	contractsSumBeforeSumReplySumReply: {
+		Label: "SumReply", Number: 2, Sender: 1, State: contractsSumBeforeSumReply, Next: contractsSumEnd,
+		Params: []string{"total int64"},
+		Where:  "100/total > 0",
+		Pos:    "services.sess:13:9",
+	},
+	contractsSumBeforeSumReplySumError: {
+		Label: "SumError", Number: 3, Sender: 1, State: contractsSumBeforeSumReply, Next: contractsSumEnd,
+		Params: []string{"status Status"},
+		Pos:    "services.sess:13:9",
+	},
 }
 
 // contractsSumRequestsSumItemWhere is the predicate of SumItem
@@ -702,38 +714,17 @@ var ContractsEchoProtocol = session.Protocol{
 	Name:        "services.Contracts.Echo",
 	Fingerprint: "53ab54e1f2a7b1788921ccf81823c1f805bb9d5e37d18015e0b4770d7db88045",
 	Roles:       [2]string{"Client", "Server"},
-	States: []session.State{
-		contractsEchoRequests: {Name: "Requests"},
-		contractsEchoReplies:  {Name: "Replies"},
-		contractsEchoEnd:      {Name: "End"},
-	},
-	Messages: []session.Message{
-		contractsEchoRequestsEchoItem: {
-			Label: "EchoItem", Number: 0, Sender: 0, State: contractsEchoRequests, Next: contractsEchoRequests,
-			Params: []string{"item int64"},
-			Where:  "100/item > 0",
-			Pos:    "services.sess:16:9",
-		},
-		contractsEchoRequestsEchoSent: {
-			Label: "EchoSent", Number: 1, Sender: 0, State: contractsEchoRequests, Next: contractsEchoReplies,
-			Pos: "services.sess:16:9",
-		},
-		contractsEchoRepliesEchoItem: {
-			Label: "EchoItem", Number: 0, Sender: 1, State: contractsEchoReplies, Next: contractsEchoReplies,
-			Params: []string{"back int64"},
-			Where:  "100/back > 0",
-			Pos:    "services.sess:16:9",
-		},
-		contractsEchoRepliesEchoDone: {
-			Label: "EchoDone", Number: 2, Sender: 1, State: contractsEchoReplies, Next: contractsEchoEnd,
-			Pos: "services.sess:16:9",
-		},
-		contractsEchoRepliesEchoError: {
-			Label: "EchoError", Number: 3, Sender: 1, State: contractsEchoReplies, Next: contractsEchoEnd,
-			Params: []string{"status Status"},
-			Pos:    "services.sess:16:9",
-		},
-	},
+	States:      contractsEchoPlaces,
+	Messages:    contractsEchoMessages,
+}
+
+// contractsEcho is Contracts.Echo as package rpc knows it.
+var contractsEcho = rpc.Method{
+	Protocol:      &ContractsEchoProtocol,
+	Service:       "services.Contracts",
+	Name:          "Echo",
+	StreamRequest: true,
+	StreamReply:   true,
 }
 
 // The places of Contracts.Echo.
@@ -752,13 +743,38 @@ const (
 	contractsEchoRepliesEchoError
 )
 
-// contractsEcho is Contracts.Echo as package rpc knows it.
-var contractsEcho = rpc.Method{
-	Protocol:      &ContractsEchoProtocol,
-	Service:       "services.Contracts",
-	Name:          "Echo",
-	StreamRequest: true,
-	StreamReply:   true,
+var contractsEchoPlaces = []session.State{
+	contractsEchoRequests: {Name: "Requests"},
+	contractsEchoReplies:  {Name: "Replies"},
+	contractsEchoEnd:      {Name: "End"},
+}
+
+var contractsEchoMessages = []session.Message{
+	contractsEchoRequestsEchoItem: {
+		Label: "EchoItem", Number: 0, Sender: 0, State: contractsEchoRequests, Next: contractsEchoRequests,
+		Params: []string{"item int64"},
+		Where:  "100/item > 0",
+		Pos:    "services.sess:16:9",
+	},
+	contractsEchoRequestsEchoSent: {
+		Label: "EchoSent", Number: 1, Sender: 0, State: contractsEchoRequests, Next: contractsEchoReplies,
+		Pos: "services.sess:16:9",
+	},
+	contractsEchoRepliesEchoItem: {
+		Label: "EchoItem", Number: 0, Sender: 1, State: contractsEchoReplies, Next: contractsEchoReplies,
+		Params: []string{"back int64"},
+		Where:  "100/back > 0",
+		Pos:    "services.sess:16:9",
+	},
+	contractsEchoRepliesEchoDone: {
+		Label: "EchoDone", Number: 2, Sender: 1, State: contractsEchoReplies, Next: contractsEchoEnd,
+		Pos: "services.sess:16:9",
+	},
+	contractsEchoRepliesEchoError: {
+		Label: "EchoError", Number: 3, Sender: 1, State: contractsEchoReplies, Next: contractsEchoEnd,
+		Params: []string{"status Status"},
+		Pos:    "services.sess:16:9",
+	},
 }
 
 // contractsEchoRequestsEchoItemWhere is the predicate of EchoItem
@@ -807,28 +823,15 @@ var ContractsSplitProtocol = session.Protocol{
 	Name:        "services.Contracts.Split",
 	Fingerprint: "362a6428f7692a3251fdac89b4bc95e9157772fe3c10d88aa49a1ee919495bc5",
 	Roles:       [2]string{"Client", "Server"},
-	States: []session.State{
-		contractsSplitStart:      {Name: "Start"},
-		contractsSplitAfterSplit: {Name: "AfterSplit"},
-		contractsSplitEnd:        {Name: "End"},
-	},
-	Messages: []session.Message{
-		contractsSplitStartSplit: {
-			Label: "Split", Number: 0, Sender: 0, State: contractsSplitStart, Next: contractsSplitAfterSplit,
-			Params: []string{"text string"},
-			Pos:    "services.sess:19:9",
-		},
-		contractsSplitAfterSplitSplitReply: {
-			Label: "SplitReply", Number: 1, Sender: 1, State: contractsSplitAfterSplit, Next: contractsSplitEnd,
-			Params: []string{"head string", "tail []byte"},
-			Pos:    "services.sess:19:9",
-		},
-		contractsSplitAfterSplitSplitError: {
-			Label: "SplitError", Number: 2, Sender: 1, State: contractsSplitAfterSplit, Next: contractsSplitEnd,
-			Params: []string{"status Status"},
-			Pos:    "services.sess:19:9",
-		},
-	},
+	States:      contractsSplitPlaces,
+	Messages:    contractsSplitMessages,
+}
+
+// contractsSplit is Contracts.Split as package rpc knows it.
+var contractsSplit = rpc.Method{
+	Protocol: &ContractsSplitProtocol,
+	Service:  "services.Contracts",
+	Name:     "Split",
 }
 
 // The places of Contracts.Split.
@@ -845,11 +848,28 @@ const (
 	contractsSplitAfterSplitSplitError
 )
 
-// contractsSplit is Contracts.Split as package rpc knows it.
-var contractsSplit = rpc.Method{
-	Protocol: &ContractsSplitProtocol,
-	Service:  "services.Contracts",
-	Name:     "Split",
+var contractsSplitPlaces = []session.State{
+	contractsSplitStart:      {Name: "Start"},
+	contractsSplitAfterSplit: {Name: "AfterSplit"},
+	contractsSplitEnd:        {Name: "End"},
+}
+
+var contractsSplitMessages = []session.Message{
+	contractsSplitStartSplit: {
+		Label: "Split", Number: 0, Sender: 0, State: contractsSplitStart, Next: contractsSplitAfterSplit,
+		Params: []string{"text string"},
+		Pos:    "services.sess:19:9",
+	},
+	contractsSplitAfterSplitSplitReply: {
+		Label: "SplitReply", Number: 1, Sender: 1, State: contractsSplitAfterSplit, Next: contractsSplitEnd,
+		Params: []string{"head string", "tail []byte"},
+		Pos:    "services.sess:19:9",
+	},
+	contractsSplitAfterSplitSplitError: {
+		Label: "SplitError", Number: 2, Sender: 1, State: contractsSplitAfterSplit, Next: contractsSplitEnd,
+		Params: []string{"status Status"},
+		Pos:    "services.sess:19:9",
+	},
 }
 
 func decodeContractsSplitStartSplit(d *session.Decoder) (text string) {
@@ -886,28 +906,16 @@ var ContractsNoteProtocol = session.Protocol{
 	Name:        "services.Contracts.Note",
 	Fingerprint: "b3c10a5dd88128d5abfb96f1798567061d247e3d96c9dc582a5e3c0616ceec05",
 	Roles:       [2]string{"Client", "Server"},
-	States: []session.State{
-		contractsNoteStart:     {Name: "Start"},
-		contractsNoteAfterNote: {Name: "AfterNote"},
-		contractsNoteEnd:       {Name: "End"},
-	},
-	Messages: []session.Message{
-		contractsNoteStartNote: {
-			Label: "Note", Number: 0, Sender: 0, State: contractsNoteStart, Next: contractsNoteAfterNote,
-			Params: []string{"text string"},
-			Where:  "text != \"\"",
-			Pos:    "services.sess:20:9",
-		},
-		contractsNoteAfterNoteNoteReply: {
-			Label: "NoteReply", Number: 1, Sender: 1, State: contractsNoteAfterNote, Next: contractsNoteEnd,
-			Pos: "services.sess:20:9",
-		},
-		contractsNoteAfterNoteNoteError: {
-			Label: "NoteError", Number: 2, Sender: 1, State: contractsNoteAfterNote, Next: contractsNoteEnd,
-			Params: []string{"status Status"},
-			Pos:    "services.sess:20:9",
-		},
-	},
+	States:      contractsNotePlaces,
+	Messages:    contractsNoteMessages,
+}
+
+// contractsNote is Contracts.Note as package rpc knows it.
+var contractsNote = rpc.Method{
+	Protocol: &ContractsNoteProtocol,
+	Service:  "services.Contracts",
+	Name:     "Note",
+	Within:   time.Hour,
 }
 
 // The places of Contracts.Note.
@@ -924,12 +932,28 @@ const (
 	contractsNoteAfterNoteNoteError
 )
 
-// contractsNote is Contracts.Note as package rpc knows it.
-var contractsNote = rpc.Method{
-	Protocol: &ContractsNoteProtocol,
-	Service:  "services.Contracts",
-	Name:     "Note",
-	Within:   time.Hour,
+var contractsNotePlaces = []session.State{
+	contractsNoteStart:     {Name: "Start"},
+	contractsNoteAfterNote: {Name: "AfterNote"},
+	contractsNoteEnd:       {Name: "End"},
+}
+
+var contractsNoteMessages = []session.Message{
+	contractsNoteStartNote: {
+		Label: "Note", Number: 0, Sender: 0, State: contractsNoteStart, Next: contractsNoteAfterNote,
+		Params: []string{"text string"},
+		Where:  "text != \"\"",
+		Pos:    "services.sess:20:9",
+	},
+	contractsNoteAfterNoteNoteReply: {
+		Label: "NoteReply", Number: 1, Sender: 1, State: contractsNoteAfterNote, Next: contractsNoteEnd,
+		Pos: "services.sess:20:9",
+	},
+	contractsNoteAfterNoteNoteError: {
+		Label: "NoteError", Number: 2, Sender: 1, State: contractsNoteAfterNote, Next: contractsNoteEnd,
+		Params: []string{"status Status"},
+		Pos:    "services.sess:20:9",
+	},
 }
 
 // contractsNoteStartNoteWhere is the predicate of Note (services.sess:20:9).

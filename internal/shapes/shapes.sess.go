@@ -30,41 +30,16 @@ const _ = session.GenVersion1
 //	    B -> A: Put(all All), then AfterPut
 //	AfterPut:
 //	    A -> B: Got(got All), then End
+//
+// Each role has a type for each place, from WholeAStart and WholeBStart on. A
+// state is good for one step, which returns the next one: see package session.
 var WholeProtocol = session.Protocol{
 	Name:        "shapes.Whole",
 	Fingerprint: "c97068d1087fe3aa713398125dfad67a131412497c0f77c19038281c58184164",
 	Roles:       [2]string{"A", "B"},
-	States: []session.State{
-		wholeStart:    {Name: "Start"},
-		wholeAfterPut: {Name: "AfterPut"},
-		wholeEnd:      {Name: "End"},
-	},
-	Messages: []session.Message{
-		wholeStartPut: {
-			Label: "Put", Number: 0, Sender: 1, State: wholeStart, Next: wholeAfterPut,
-			Params: []string{"all All"},
-			Pos:    "shapes.sess:109:5",
-		},
-		wholeAfterPutGot: {
-			Label: "Got", Number: 1, Sender: 0, State: wholeAfterPut, Next: wholeEnd,
-			Params: []string{"got All"},
-			Pos:    "shapes.sess:110:5",
-		},
-	},
+	States:      wholePlaces,
+	Messages:    wholeMessages,
 }
-
-// The places of Whole.
-const (
-	wholeStart = iota
-	wholeAfterPut
-	wholeEnd
-)
-
-// The messages of Whole, each named for the place that it leaves.
-const (
-	wholeStartPut = iota
-	wholeAfterPutGot
-)
 
 // RunWholeA runs the role A of Whole in a session of its own on conn. The body
 // can return a WholeAEnd only by finishing the protocol; its context ends with
@@ -88,7 +63,8 @@ func OpenWholeA(ctx context.Context, conn session.Conn) (WholeAStart, error) {
 // RegisterWholeB makes srv run body as the role B of Whole, once for each
 // session that a peer opens, each in a goroutine of its own. The body can
 // return a WholeBEnd only by finishing the protocol; its context ends with the
-// session.
+// session. An error that it returns ends the session at both ends, as does a
+// panic, which is logged.
 func RegisterWholeB(srv session.Registrar, body func(ctx context.Context, start WholeBStart) (WholeBEnd, error)) {
 	session.Register(srv, &WholeProtocol, func(ctx context.Context, first session.Step) (session.Step, error) {
 		end, err := body(ctx, WholeBStart{step: first})
@@ -314,6 +290,38 @@ func (s WholeBEnd) Abort(err error) { s.step.Abort(err) }
 // String describes the state, for people.
 func (s WholeBEnd) String() string { return s.step.Describe("WholeBEnd") }
 
+// The places of Whole.
+const (
+	wholeStart = iota
+	wholeAfterPut
+	wholeEnd
+)
+
+// The messages of Whole, each named for the place that it leaves.
+const (
+	wholeStartPut = iota
+	wholeAfterPutGot
+)
+
+var wholePlaces = []session.State{
+	wholeStart:    {Name: "Start"},
+	wholeAfterPut: {Name: "AfterPut"},
+	wholeEnd:      {Name: "End"},
+}
+
+var wholeMessages = []session.Message{
+	wholeStartPut: {
+		Label: "Put", Number: 0, Sender: 1, State: wholeStart, Next: wholeAfterPut,
+		Params: []string{"all All"},
+		Pos:    "shapes.sess:109:5",
+	},
+	wholeAfterPutGot: {
+		Label: "Got", Number: 1, Sender: 0, State: wholeAfterPut, Next: wholeEnd,
+		Params: []string{"got All"},
+		Pos:    "shapes.sess:110:5",
+	},
+}
+
 func decodeWholeStartPut(d *session.Decoder) (all All) {
 	for d.Next() {
 		if d.Field() == 1 {
@@ -346,41 +354,16 @@ func decodeWholeAfterPutGot(d *session.Decoder) (got All) {
 //	    B -> A: Put(s Scalars, shape Shape, tree *Tree, ints []int, points []Point, shapes []Shape, byName map[string]Figure, text string, at time.Time, took time.Duration, color Color, addr Addr, word Word, flag *bool, floats []float32), then AfterPut
 //	AfterPut:
 //	    A -> B: Got(s2 Scalars, shape2 Shape, tree2 *Tree, ints2 []int, points2 []Point, shapes2 []Shape, byName2 map[string]Figure, text2 string, at2 time.Time, took2 time.Duration, color2 Color, addr2 Addr, word2 Word, flag2 *bool, floats2 []float32), then End
+//
+// Each role has a type for each place, from LooseAStart and LooseBStart on. A
+// state is good for one step, which returns the next one: see package session.
 var LooseProtocol = session.Protocol{
 	Name:        "shapes.Loose",
 	Fingerprint: "78ed67b4668c2198696168b2571d73c904d437031ed80ab0dd6427204ecc2f8c",
 	Roles:       [2]string{"A", "B"},
-	States: []session.State{
-		looseStart:    {Name: "Start"},
-		looseAfterPut: {Name: "AfterPut"},
-		looseEnd:      {Name: "End"},
-	},
-	Messages: []session.Message{
-		looseStartPut: {
-			Label: "Put", Number: 0, Sender: 1, State: looseStart, Next: looseAfterPut,
-			Params: []string{"s Scalars", "shape Shape", "tree *Tree", "ints []int", "points []Point", "shapes []Shape", "byName map[string]Figure", "text string", "at time.Time", "took time.Duration", "color Color", "addr Addr", "word Word", "flag *bool", "floats []float32"},
-			Pos:    "shapes.sess:115:5",
-		},
-		looseAfterPutGot: {
-			Label: "Got", Number: 1, Sender: 0, State: looseAfterPut, Next: looseEnd,
-			Params: []string{"s2 Scalars", "shape2 Shape", "tree2 *Tree", "ints2 []int", "points2 []Point", "shapes2 []Shape", "byName2 map[string]Figure", "text2 string", "at2 time.Time", "took2 time.Duration", "color2 Color", "addr2 Addr", "word2 Word", "flag2 *bool", "floats2 []float32"},
-			Pos:    "shapes.sess:119:5",
-		},
-	},
+	States:      loosePlaces,
+	Messages:    looseMessages,
 }
-
-// The places of Loose.
-const (
-	looseStart = iota
-	looseAfterPut
-	looseEnd
-)
-
-// The messages of Loose, each named for the place that it leaves.
-const (
-	looseStartPut = iota
-	looseAfterPutGot
-)
 
 // RunLooseA runs the role A of Loose in a session of its own on conn. The body
 // can return a LooseAEnd only by finishing the protocol; its context ends with
@@ -404,7 +387,8 @@ func OpenLooseA(ctx context.Context, conn session.Conn) (LooseAStart, error) {
 // RegisterLooseB makes srv run body as the role B of Loose, once for each
 // session that a peer opens, each in a goroutine of its own. The body can
 // return a LooseBEnd only by finishing the protocol; its context ends with the
-// session.
+// session. An error that it returns ends the session at both ends, as does a
+// panic, which is logged.
 func RegisterLooseB(srv session.Registrar, body func(ctx context.Context, start LooseBStart) (LooseBEnd, error)) {
 	session.Register(srv, &LooseProtocol, func(ctx context.Context, first session.Step) (session.Step, error) {
 		end, err := body(ctx, LooseBStart{step: first})
@@ -732,6 +716,38 @@ func (s LooseBEnd) Abort(err error) { s.step.Abort(err) }
 // String describes the state, for people.
 func (s LooseBEnd) String() string { return s.step.Describe("LooseBEnd") }
 
+// The places of Loose.
+const (
+	looseStart = iota
+	looseAfterPut
+	looseEnd
+)
+
+// The messages of Loose, each named for the place that it leaves.
+const (
+	looseStartPut = iota
+	looseAfterPutGot
+)
+
+var loosePlaces = []session.State{
+	looseStart:    {Name: "Start"},
+	looseAfterPut: {Name: "AfterPut"},
+	looseEnd:      {Name: "End"},
+}
+
+var looseMessages = []session.Message{
+	looseStartPut: {
+		Label: "Put", Number: 0, Sender: 1, State: looseStart, Next: looseAfterPut,
+		Params: []string{"s Scalars", "shape Shape", "tree *Tree", "ints []int", "points []Point", "shapes []Shape", "byName map[string]Figure", "text string", "at time.Time", "took time.Duration", "color Color", "addr Addr", "word Word", "flag *bool", "floats []float32"},
+		Pos:    "shapes.sess:115:5",
+	},
+	looseAfterPutGot: {
+		Label: "Got", Number: 1, Sender: 0, State: looseAfterPut, Next: looseEnd,
+		Params: []string{"s2 Scalars", "shape2 Shape", "tree2 *Tree", "ints2 []int", "points2 []Point", "shapes2 []Shape", "byName2 map[string]Figure", "text2 string", "at2 time.Time", "took2 time.Duration", "color2 Color", "addr2 Addr", "word2 Word", "flag2 *bool", "floats2 []float32"},
+		Pos:    "shapes.sess:119:5",
+	},
+}
+
 func decodeLooseStartPut(d *session.Decoder) (s Scalars, shape Shape, tree *Tree, ints []int, points []Point, shapes []Shape, byName map[string]Figure, text string, at time.Time, took time.Duration, color Color, addr Addr, word *Word, flag *bool, floats []float32) {
 	for d.Next() {
 		switch d.Field() {
@@ -884,52 +900,16 @@ func decodeLooseAfterPutGot(d *session.Decoder) (s2 Scalars, shape2 Shape, tree2
 //	AfterBack:
 //	    A -> B: Again(n int), then End
 //	        where n == len(list)
+//
+// Each role has a type for each place, from KeptAStart and KeptBStart on. A
+// state is good for one step, which returns the next one: see package session.
 var KeptProtocol = session.Protocol{
 	Name:        "shapes.Kept",
 	Fingerprint: "836a92ca7c8ff749669bb6f72238fba72bd86df4c8baf64cf2849f1b25eadd36",
 	Roles:       [2]string{"A", "B"},
-	States: []session.State{
-		keptStart:     {Name: "Start"},
-		keptAfterSay:  {Name: "AfterSay"},
-		keptAfterBack: {Name: "AfterBack"},
-		keptEnd:       {Name: "End"},
-	},
-	Messages: []session.Message{
-		keptStartSay: {
-			Label: "Say", Number: 0, Sender: 0, State: keptStart, Next: keptAfterSay,
-			Params: []string{"at time.Time", "list []int", "addr Addr", "s Shape", "texts map[string]string"},
-			Where:  "at.Location().String() == \"UTC\"",
-			Pos:    "shapes.sess:128:5",
-		},
-		keptAfterSayBack: {
-			Label: "Back", Number: 1, Sender: 1, State: keptAfterSay, Next: keptAfterBack,
-			Params: []string{"same bool"},
-			Where:  "same == (len(list) == 0 && at.IsZero() && len(texts) == 0)",
-			Pos:    "shapes.sess:130:5",
-		},
-		keptAfterBackAgain: {
-			Label: "Again", Number: 2, Sender: 0, State: keptAfterBack, Next: keptEnd,
-			Params: []string{"n int"},
-			Where:  "n == len(list)",
-			Pos:    "shapes.sess:131:5",
-		},
-	},
+	States:      keptPlaces,
+	Messages:    keptMessages,
 }
-
-// The places of Kept.
-const (
-	keptStart = iota
-	keptAfterSay
-	keptAfterBack
-	keptEnd
-)
-
-// The messages of Kept, each named for the place that it leaves.
-const (
-	keptStartSay = iota
-	keptAfterSayBack
-	keptAfterBackAgain
-)
 
 // RunKeptA runs the role A of Kept in a session of its own on conn. The body
 // can return a KeptAEnd only by finishing the protocol; its context ends with
@@ -953,6 +933,8 @@ func OpenKeptA(ctx context.Context, conn session.Conn) (KeptAStart, error) {
 // RegisterKeptB makes srv run body as the role B of Kept, once for each session
 // that a peer opens, each in a goroutine of its own. The body can return a
 // KeptBEnd only by finishing the protocol; its context ends with the session.
+// An error that it returns ends the session at both ends, as does a panic,
+// which is logged.
 func RegisterKeptB(srv session.Registrar, body func(ctx context.Context, start KeptBStart) (KeptBEnd, error)) {
 	session.Register(srv, &KeptProtocol, func(ctx context.Context, first session.Step) (session.Step, error) {
 		end, err := body(ctx, KeptBStart{step: first})
@@ -1019,17 +1001,17 @@ type KeptAAfterSay struct {
 	texts map[string]string
 }
 
-// At is the protocol's variable at here.
+// At is the parameter at of Say.
 func (s KeptAAfterSay) At() time.Time { return s.at }
 
-// List is the protocol's variable list here.
+// List is the parameter list of Say.
 func (s KeptAAfterSay) List() []int {
 	value := s.list
 	value = slices.Clone(value)
 	return value
 }
 
-// Texts is the protocol's variable texts here.
+// Texts is the parameter texts of Say.
 func (s KeptAAfterSay) Texts() map[string]string {
 	value := s.texts
 	value = maps.Clone(value)
@@ -1138,7 +1120,7 @@ type KeptAAfterBack struct {
 	list []int
 }
 
-// List is the protocol's variable list here.
+// List is the parameter list of Say.
 func (s KeptAAfterBack) List() []int {
 	value := s.list
 	value = slices.Clone(value)
@@ -1312,23 +1294,23 @@ type KeptBAfterSay struct {
 	texts session.Late[map[string]string]
 }
 
-// At is the protocol's variable at here. It is the zero value as long as the
-// message that brings it is put off.
+// At is the parameter at of Say. It is the zero value as long as the message
+// that brings it is put off.
 func (s KeptBAfterSay) At() time.Time {
 	value, _ := s.at.Get()
 	return value
 }
 
-// List is the protocol's variable list here. It is the zero value as long as
-// the message that brings it is put off.
+// List is the parameter list of Say. It is the zero value as long as the
+// message that brings it is put off.
 func (s KeptBAfterSay) List() []int {
 	value, _ := s.list.Get()
 	value = slices.Clone(value)
 	return value
 }
 
-// Texts is the protocol's variable texts here. It is the zero value as long as
-// the message that brings it is put off.
+// Texts is the parameter texts of Say. It is the zero value as long as the
+// message that brings it is put off.
 func (s KeptBAfterSay) Texts() map[string]string {
 	value, _ := s.texts.Get()
 	value = maps.Clone(value)
@@ -1382,7 +1364,7 @@ type KeptBAfterBack struct {
 	list []int
 }
 
-// List is the protocol's variable list here.
+// List is the parameter list of Say.
 func (s KeptBAfterBack) List() []int {
 	value := s.list
 	value = slices.Clone(value)
@@ -1444,6 +1426,49 @@ func (s KeptBEnd) Abort(err error) { s.step.Abort(err) }
 
 // String describes the state, for people.
 func (s KeptBEnd) String() string { return s.step.Describe("KeptBEnd") }
+
+// The places of Kept.
+const (
+	keptStart = iota
+	keptAfterSay
+	keptAfterBack
+	keptEnd
+)
+
+// The messages of Kept, each named for the place that it leaves.
+const (
+	keptStartSay = iota
+	keptAfterSayBack
+	keptAfterBackAgain
+)
+
+var keptPlaces = []session.State{
+	keptStart:     {Name: "Start"},
+	keptAfterSay:  {Name: "AfterSay"},
+	keptAfterBack: {Name: "AfterBack"},
+	keptEnd:       {Name: "End"},
+}
+
+var keptMessages = []session.Message{
+	keptStartSay: {
+		Label: "Say", Number: 0, Sender: 0, State: keptStart, Next: keptAfterSay,
+		Params: []string{"at time.Time", "list []int", "addr Addr", "s Shape", "texts map[string]string"},
+		Where:  "at.Location().String() == \"UTC\"",
+		Pos:    "shapes.sess:128:5",
+	},
+	keptAfterSayBack: {
+		Label: "Back", Number: 1, Sender: 1, State: keptAfterSay, Next: keptAfterBack,
+		Params: []string{"same bool"},
+		Where:  "same == (len(list) == 0 && at.IsZero() && len(texts) == 0)",
+		Pos:    "shapes.sess:130:5",
+	},
+	keptAfterBackAgain: {
+		Label: "Again", Number: 2, Sender: 0, State: keptAfterBack, Next: keptEnd,
+		Params: []string{"n int"},
+		Where:  "n == len(list)",
+		Pos:    "shapes.sess:131:5",
+	},
+}
 
 // keptStartSayWhere is the predicate of Say (shapes.sess:128:5).
 func keptStartSayWhere(at time.Time) (holds bool) {
@@ -1535,73 +1560,17 @@ func decodeKeptAfterBackAgain(d *session.Decoder) (n int) {
 //	        where area >= 0
 //	    Server -> Client: Refused(why Color, index int), then Round
 //	        where 10/index > 0
+//
+// Each role has a type for each place, from TalkClientStart and TalkServerStart
+// on. A state is good for one step, which returns the next one: see package
+// session.
 var TalkProtocol = session.Protocol{
 	Name:        "shapes.Talk",
 	Fingerprint: "2df02ef826f9528d374b222ef1e59338418fd4f681320fe8e5cdd9b9348b68f5",
 	Roles:       [2]string{"Client", "Server"},
-	States: []session.State{
-		talkStart:        {Name: "Start"},
-		talkRound:        {Name: "Round", If: "left == 0", Then: talkRoundIfTrue, Else: talkRoundIfFalse, Pos: "shapes.sess:138:9"},
-		talkRoundIfTrue:  {Name: "RoundIfTrue"},
-		talkRoundIfFalse: {Name: "RoundIfFalse"},
-		talkAfterDraw:    {Name: "AfterDraw"},
-		talkEnd:          {Name: "End"},
-	},
-	Messages: []session.Message{
-		talkStartHello: {
-			Label: "Hello", Number: 0, Sender: 0, State: talkStart, Next: talkRound,
-			Params: []string{"name string", "limit uint32"},
-			Where:  "name != \"\" && limit > 0 && limit < 1000",
-			Pos:    "shapes.sess:136:5",
-		},
-		talkRoundIfTrueBye: {
-			Label: "Bye", Number: 1, Sender: 1, State: talkRoundIfTrue, Next: talkEnd,
-			Params: []string{"figures []Figure"},
-			Pos:    "shapes.sess:139:13",
-		},
-		talkRoundIfFalseDraw: {
-			Label: "Draw", Number: 2, Sender: 0, State: talkRoundIfFalse, Next: talkAfterDraw,
-			Params: []string{"shape Shape", "deep map[string]Tree"},
-			Pos:    "shapes.sess:142:17",
-		},
-		talkRoundIfFalseLeave: {
-			Label: "Leave", Number: 5, Sender: 0, State: talkRoundIfFalse, Next: talkEnd,
-			Pos: "shapes.sess:151:17",
-		},
-		talkAfterDrawDrawn: {
-			Label: "Drawn", Number: 3, Sender: 1, State: talkAfterDraw, Next: talkRound,
-			Params: []string{"area float64", "by *Tree"},
-			Where:  "area >= 0",
-			Pos:    "shapes.sess:144:21",
-		},
-		talkAfterDrawRefused: {
-			Label: "Refused", Number: 4, Sender: 1, State: talkAfterDraw, Next: talkRound,
-			Params: []string{"why Color", "index int"},
-			Where:  "10/index > 0",
-			Pos:    "shapes.sess:147:21",
-		},
-	},
+	States:      talkPlaces,
+	Messages:    talkMessages,
 }
-
-// The places of Talk.
-const (
-	talkStart = iota
-	talkRound
-	talkRoundIfTrue
-	talkRoundIfFalse
-	talkAfterDraw
-	talkEnd
-)
-
-// The messages of Talk, each named for the place that it leaves.
-const (
-	talkStartHello = iota
-	talkRoundIfTrueBye
-	talkRoundIfFalseDraw
-	talkRoundIfFalseLeave
-	talkAfterDrawDrawn
-	talkAfterDrawRefused
-)
 
 // RunTalkClient runs the role Client of Talk in a session of its own on conn.
 // The body can return a TalkClientEnd only by finishing the protocol; its
@@ -1626,7 +1595,8 @@ func OpenTalkClient(ctx context.Context, conn session.Conn) (TalkClientStart, er
 // RegisterTalkServer makes srv run body as the role Server of Talk, once for
 // each session that a peer opens, each in a goroutine of its own. The body can
 // return a TalkServerEnd only by finishing the protocol; its context ends with
-// the session.
+// the session. An error that it returns ends the session at both ends, as does
+// a panic, which is logged.
 func RegisterTalkServer(srv session.Registrar, body func(ctx context.Context, start TalkServerStart) (TalkServerEnd, error)) {
 	session.Register(srv, &TalkProtocol, func(ctx context.Context, first session.Step) (session.Step, error) {
 		end, err := body(ctx, TalkServerStart{step: first})
@@ -1676,10 +1646,10 @@ type TalkClientRound struct {
 	last Shape
 }
 
-// Left is the protocol's variable left here.
+// Left is the parameter left of rec Round.
 func (s TalkClientRound) Left() uint32 { return s.left }
 
-// Last is the protocol's variable last here.
+// Last is the parameter last of rec Round.
 func (s TalkClientRound) Last() Shape {
 	value := s.last
 	value = cloneShape(value)
@@ -1756,10 +1726,10 @@ type TalkClientRoundIfFalse struct {
 	last Shape
 }
 
-// Left is the protocol's variable left here.
+// Left is the parameter left of rec Round.
 func (s TalkClientRoundIfFalse) Left() uint32 { return s.left }
 
-// Last is the protocol's variable last here.
+// Last is the parameter last of rec Round.
 func (s TalkClientRoundIfFalse) Last() Shape {
 	value := s.last
 	value = cloneShape(value)
@@ -1827,17 +1797,17 @@ type TalkClientAfterDraw struct {
 	shape Shape
 }
 
-// Left is the protocol's variable left here.
+// Left is the parameter left of rec Round.
 func (s TalkClientAfterDraw) Left() uint32 { return s.left }
 
-// Last is the protocol's variable last here.
+// Last is the parameter last of rec Round.
 func (s TalkClientAfterDraw) Last() Shape {
 	value := s.last
 	value = cloneShape(value)
 	return value
 }
 
-// Shape is the protocol's variable shape here.
+// Shape is the parameter shape of Draw.
 func (s TalkClientAfterDraw) Shape() Shape {
 	value := s.shape
 	value = cloneShape(value)
@@ -2052,10 +2022,10 @@ type TalkServerRound struct {
 	last Shape
 }
 
-// Left is the protocol's variable left here.
+// Left is the parameter left of rec Round.
 func (s TalkServerRound) Left() uint32 { return s.left }
 
-// Last is the protocol's variable last here.
+// Last is the parameter last of rec Round.
 func (s TalkServerRound) Last() Shape {
 	value := s.last
 	value = cloneShape(value)
@@ -2122,10 +2092,10 @@ type TalkServerRoundIfFalse struct {
 	last Shape
 }
 
-// Left is the protocol's variable left here.
+// Left is the parameter left of rec Round.
 func (s TalkServerRoundIfFalse) Left() uint32 { return s.left }
 
-// Last is the protocol's variable last here.
+// Last is the parameter last of rec Round.
 func (s TalkServerRoundIfFalse) Last() Shape {
 	value := s.last
 	value = cloneShape(value)
@@ -2262,17 +2232,17 @@ type TalkServerAfterDraw struct {
 	shape Shape
 }
 
-// Left is the protocol's variable left here.
+// Left is the parameter left of rec Round.
 func (s TalkServerAfterDraw) Left() uint32 { return s.left }
 
-// Last is the protocol's variable last here.
+// Last is the parameter last of rec Round.
 func (s TalkServerAfterDraw) Last() Shape {
 	value := s.last
 	value = cloneShape(value)
 	return value
 }
 
-// Shape is the protocol's variable shape here.
+// Shape is the parameter shape of Draw.
 func (s TalkServerAfterDraw) Shape() Shape {
 	value := s.shape
 	value = cloneShape(value)
@@ -2346,6 +2316,70 @@ func (s TalkServerEnd) Abort(err error) { s.step.Abort(err) }
 
 // String describes the state, for people.
 func (s TalkServerEnd) String() string { return s.step.Describe("TalkServerEnd") }
+
+// The places of Talk.
+const (
+	talkStart = iota
+	talkRound
+	talkRoundIfTrue
+	talkRoundIfFalse
+	talkAfterDraw
+	talkEnd
+)
+
+// The messages of Talk, each named for the place that it leaves.
+const (
+	talkStartHello = iota
+	talkRoundIfTrueBye
+	talkRoundIfFalseDraw
+	talkRoundIfFalseLeave
+	talkAfterDrawDrawn
+	talkAfterDrawRefused
+)
+
+var talkPlaces = []session.State{
+	talkStart:        {Name: "Start"},
+	talkRound:        {Name: "Round", If: "left == 0", Then: talkRoundIfTrue, Else: talkRoundIfFalse, Pos: "shapes.sess:138:9"},
+	talkRoundIfTrue:  {Name: "RoundIfTrue"},
+	talkRoundIfFalse: {Name: "RoundIfFalse"},
+	talkAfterDraw:    {Name: "AfterDraw"},
+	talkEnd:          {Name: "End"},
+}
+
+var talkMessages = []session.Message{
+	talkStartHello: {
+		Label: "Hello", Number: 0, Sender: 0, State: talkStart, Next: talkRound,
+		Params: []string{"name string", "limit uint32"},
+		Where:  "name != \"\" && limit > 0 && limit < 1000",
+		Pos:    "shapes.sess:136:5",
+	},
+	talkRoundIfTrueBye: {
+		Label: "Bye", Number: 1, Sender: 1, State: talkRoundIfTrue, Next: talkEnd,
+		Params: []string{"figures []Figure"},
+		Pos:    "shapes.sess:139:13",
+	},
+	talkRoundIfFalseDraw: {
+		Label: "Draw", Number: 2, Sender: 0, State: talkRoundIfFalse, Next: talkAfterDraw,
+		Params: []string{"shape Shape", "deep map[string]Tree"},
+		Pos:    "shapes.sess:142:17",
+	},
+	talkRoundIfFalseLeave: {
+		Label: "Leave", Number: 5, Sender: 0, State: talkRoundIfFalse, Next: talkEnd,
+		Pos: "shapes.sess:151:17",
+	},
+	talkAfterDrawDrawn: {
+		Label: "Drawn", Number: 3, Sender: 1, State: talkAfterDraw, Next: talkRound,
+		Params: []string{"area float64", "by *Tree"},
+		Where:  "area >= 0",
+		Pos:    "shapes.sess:144:21",
+	},
+	talkAfterDrawRefused: {
+		Label: "Refused", Number: 4, Sender: 1, State: talkAfterDraw, Next: talkRound,
+		Params: []string{"why Color", "index int"},
+		Where:  "10/index > 0",
+		Pos:    "shapes.sess:147:21",
+	},
+}
 
 // talkStartHelloWhere is the predicate of Hello (shapes.sess:136:5).
 func talkStartHelloWhere(name string, limit uint32) bool {

@@ -33,6 +33,7 @@ type ClientCall struct {
 	stream session.Stream // nil unless an attempt is under way
 	client *Client
 	own    bool // the deadline is the method's own
+	asking bool // the program sends the run of requests
 	note   []byte
 }
 
@@ -193,6 +194,9 @@ func (c *ClientCall) Exchange(ctx context.Context, body func(context.Context) er
 
 // Send sends an item of the request, which has been encoded.
 func (c *ClientCall) Send(ctx context.Context) error {
+	if !c.asking {
+		return &Error{Code: FailedPrecondition, cause: ErrRunOver}
+	}
 	item, err := c.out.Message(c.method.request())
 	if err != nil {
 		return c.wrong(err)
@@ -320,8 +324,10 @@ var errEnough = errors.New("rpc: enough")
 
 // upload sends the run of requests that body makes, and its end.
 func (c *ClientCall) upload(ctx context.Context, body func(context.Context) error) error {
-	c.given = true
-	if err := body(ctx); err != nil {
+	c.given, c.asking = true, true
+	err := body(ctx)
+	c.asking = false
+	if err != nil {
 		return err
 	}
 	c.out.Start(c.method.sent())

@@ -37,14 +37,15 @@ func Handle(srv session.Registrar, m *Method, serve func(ctx context.Context, ca
 // ServerCall is one call at the serving end, for generated code.
 type ServerCall struct {
 	*served
-	stream  session.Stream
-	in      session.Decoder
-	out     session.Encoder
-	reading bool   // the handler stands in the run of requests
-	readAll bool   // the run has come to its end
-	over    bool   // the caller has been told how the call ended
-	fault   error  // what the caller broke in the run, or why it cannot be read
-	message []byte // what answers the call, once the handler has returned no error
+	stream   session.Stream
+	in       session.Decoder
+	out      session.Encoder
+	reading  bool   // the handler stands in the run of requests
+	readAll  bool   // the run has come to its end
+	returned bool   // the handler has returned
+	over     bool   // the caller has been told how the call ended
+	fault    error  // what the caller broke in the run, or why it cannot be read
+	message  []byte // what answers the call, once the handler has returned no error
 }
 
 // CallOf is the call that a handler's context belongs to; nil if it is no handler's.
@@ -170,7 +171,9 @@ func (c *ServerCall) guarded(ctx context.Context, config *handlerConfig, serve f
 
 // handle is what the interceptors stand around: the handler, and the encoding of its answer.
 func (c *ServerCall) handle(ctx context.Context, serve func(context.Context, *ServerCall) error) (err error) {
-	if err = serve(ctx, c); err == nil {
+	err = serve(ctx, c)
+	c.returned = true
+	if err == nil {
 		c.message, err = c.answer()
 	}
 	return err
@@ -368,6 +371,9 @@ func (c *ServerCall) Broken(values ...any) error {
 // Send sends an item of the reply, which has been encoded. A run of replies comes behind the run of requests: what the
 // handler has left of that is skipped.
 func (c *ServerCall) Send(ctx context.Context) error {
+	if c.returned {
+		return &Error{Code: FailedPrecondition, cause: ErrRunOver}
+	}
 	if c.method.StreamRequest {
 		if c.reading {
 			return c.internal(ErrInterleaved)
@@ -395,6 +401,9 @@ func (c *ServerCall) unanswered() ([]byte, error) {
 	c.Reply()
 	return c.answer()
 }
+
+// ErrRunOver says that a run of messages has come to its end, and that somebody has kept the function that sends an item of it.
+var ErrRunOver = errors.New("this run has come to its end")
 
 // errUnanswered is the fault of an interceptor that says nil where its handler has not.
 var errUnanswered = errors.New("an interceptor returned no error, and the handler has not answered")

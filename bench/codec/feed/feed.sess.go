@@ -31,85 +31,16 @@ const _ = session.GenVersion1
 //	    B -> A: Ordered(v Order), then In
 //	    B -> A: Loaded(v Bulk), then In
 //	    B -> A: Stop(), then End
+//
+// Each role has a type for each place, from FeedAStart and FeedBStart on. A
+// state is good for one step, which returns the next one: see package session.
 var FeedProtocol = session.Protocol{
 	Name:        "feed.Feed",
 	Fingerprint: "691909cd8f1aa18dca02b317e8e7b4728d680821496cfc163ff3e43be86608c4",
 	Roles:       [2]string{"A", "B"},
-	States: []session.State{
-		feedOut: {Name: "Out"},
-		feedIn:  {Name: "In"},
-		feedEnd: {Name: "End"},
-	},
-	Messages: []session.Message{
-		feedOutTick: {
-			Label: "Tick", Number: 0, Sender: 0, State: feedOut, Next: feedOut,
-			Pos: "feed.sess:46:13",
-		},
-		feedOutMeasured: {
-			Label: "Measured", Number: 1, Sender: 0, State: feedOut, Next: feedOut,
-			Params: []string{"v Reading"},
-			Pos:    "feed.sess:49:13",
-		},
-		feedOutOrdered: {
-			Label: "Ordered", Number: 2, Sender: 0, State: feedOut, Next: feedOut,
-			Params: []string{"v Order"},
-			Pos:    "feed.sess:52:13",
-		},
-		feedOutLoaded: {
-			Label: "Loaded", Number: 3, Sender: 0, State: feedOut, Next: feedOut,
-			Params: []string{"v Bulk"},
-			Pos:    "feed.sess:55:13",
-		},
-		feedOutTurn: {
-			Label: "Turn", Number: 4, Sender: 0, State: feedOut, Next: feedIn,
-			Pos: "feed.sess:58:13",
-		},
-		feedInTick: {
-			Label: "Tick", Number: 0, Sender: 1, State: feedIn, Next: feedIn,
-			Pos: "feed.sess:63:13",
-		},
-		feedInMeasured: {
-			Label: "Measured", Number: 1, Sender: 1, State: feedIn, Next: feedIn,
-			Params: []string{"v Reading"},
-			Pos:    "feed.sess:66:13",
-		},
-		feedInOrdered: {
-			Label: "Ordered", Number: 2, Sender: 1, State: feedIn, Next: feedIn,
-			Params: []string{"v Order"},
-			Pos:    "feed.sess:69:13",
-		},
-		feedInLoaded: {
-			Label: "Loaded", Number: 3, Sender: 1, State: feedIn, Next: feedIn,
-			Params: []string{"v Bulk"},
-			Pos:    "feed.sess:72:13",
-		},
-		feedInStop: {
-			Label: "Stop", Number: 5, Sender: 1, State: feedIn, Next: feedEnd,
-			Pos: "feed.sess:75:13",
-		},
-	},
+	States:      feedPlaces,
+	Messages:    feedMessages,
 }
-
-// The places of Feed.
-const (
-	feedOut = iota
-	feedIn
-	feedEnd
-)
-
-// The messages of Feed, each named for the place that it leaves.
-const (
-	feedOutTick = iota
-	feedOutMeasured
-	feedOutOrdered
-	feedOutLoaded
-	feedOutTurn
-	feedInTick
-	feedInMeasured
-	feedInOrdered
-	feedInLoaded
-	feedInStop
-)
 
 // RunFeedA runs the role A of Feed in a session of its own on conn. The body
 // can return a FeedAEnd only by finishing the protocol; its context ends with
@@ -133,6 +64,8 @@ func OpenFeedA(ctx context.Context, conn session.Conn) (FeedAStart, error) {
 // RegisterFeedB makes srv run body as the role B of Feed, once for each session
 // that a peer opens, each in a goroutine of its own. The body can return a
 // FeedBEnd only by finishing the protocol; its context ends with the session.
+// An error that it returns ends the session at both ends, as does a panic,
+// which is logged.
 func RegisterFeedB(srv session.Registrar, body func(ctx context.Context, start FeedBStart) (FeedBEnd, error)) {
 	session.Register(srv, &FeedProtocol, func(ctx context.Context, first session.Step) (session.Step, error) {
 		end, err := body(ctx, FeedBOut{step: first})
@@ -776,6 +709,82 @@ func (s FeedBEnd) Abort(err error) { s.step.Abort(err) }
 
 // String describes the state, for people.
 func (s FeedBEnd) String() string { return s.step.Describe("FeedBEnd") }
+
+// The places of Feed.
+const (
+	feedOut = iota
+	feedIn
+	feedEnd
+)
+
+// The messages of Feed, each named for the place that it leaves.
+const (
+	feedOutTick = iota
+	feedOutMeasured
+	feedOutOrdered
+	feedOutLoaded
+	feedOutTurn
+	feedInTick
+	feedInMeasured
+	feedInOrdered
+	feedInLoaded
+	feedInStop
+)
+
+var feedPlaces = []session.State{
+	feedOut: {Name: "Out"},
+	feedIn:  {Name: "In"},
+	feedEnd: {Name: "End"},
+}
+
+var feedMessages = []session.Message{
+	feedOutTick: {
+		Label: "Tick", Number: 0, Sender: 0, State: feedOut, Next: feedOut,
+		Pos: "feed.sess:46:13",
+	},
+	feedOutMeasured: {
+		Label: "Measured", Number: 1, Sender: 0, State: feedOut, Next: feedOut,
+		Params: []string{"v Reading"},
+		Pos:    "feed.sess:49:13",
+	},
+	feedOutOrdered: {
+		Label: "Ordered", Number: 2, Sender: 0, State: feedOut, Next: feedOut,
+		Params: []string{"v Order"},
+		Pos:    "feed.sess:52:13",
+	},
+	feedOutLoaded: {
+		Label: "Loaded", Number: 3, Sender: 0, State: feedOut, Next: feedOut,
+		Params: []string{"v Bulk"},
+		Pos:    "feed.sess:55:13",
+	},
+	feedOutTurn: {
+		Label: "Turn", Number: 4, Sender: 0, State: feedOut, Next: feedIn,
+		Pos: "feed.sess:58:13",
+	},
+	feedInTick: {
+		Label: "Tick", Number: 0, Sender: 1, State: feedIn, Next: feedIn,
+		Pos: "feed.sess:63:13",
+	},
+	feedInMeasured: {
+		Label: "Measured", Number: 1, Sender: 1, State: feedIn, Next: feedIn,
+		Params: []string{"v Reading"},
+		Pos:    "feed.sess:66:13",
+	},
+	feedInOrdered: {
+		Label: "Ordered", Number: 2, Sender: 1, State: feedIn, Next: feedIn,
+		Params: []string{"v Order"},
+		Pos:    "feed.sess:69:13",
+	},
+	feedInLoaded: {
+		Label: "Loaded", Number: 3, Sender: 1, State: feedIn, Next: feedIn,
+		Params: []string{"v Bulk"},
+		Pos:    "feed.sess:72:13",
+	},
+	feedInStop: {
+		Label: "Stop", Number: 5, Sender: 1, State: feedIn, Next: feedEnd,
+		Pos: "feed.sess:75:13",
+	},
+}
 
 func decodeFeedOutMeasured(d *session.Decoder) (v Reading) {
 	for d.Next() {

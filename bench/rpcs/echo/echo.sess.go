@@ -74,28 +74,15 @@ var EchoDoProtocol = session.Protocol{
 	Name:        "echo.Echo.Do",
 	Fingerprint: "13dea2723001906e453758109567b3e6256a2ec7d293e2a4a661e136138b2904",
 	Roles:       [2]string{"Client", "Server"},
-	States: []session.State{
-		echoDoStart:   {Name: "Start"},
-		echoDoAfterDo: {Name: "AfterDo"},
-		echoDoEnd:     {Name: "End"},
-	},
-	Messages: []session.Message{
-		echoDoStartDo: {
-			Label: "Do", Number: 0, Sender: 0, State: echoDoStart, Next: echoDoAfterDo,
-			Params: []string{"payload []byte"},
-			Pos:    "echo.sess:6:9",
-		},
-		echoDoAfterDoDoReply: {
-			Label: "DoReply", Number: 1, Sender: 1, State: echoDoAfterDo, Next: echoDoEnd,
-			Params: []string{"back []byte"},
-			Pos:    "echo.sess:6:9",
-		},
-		echoDoAfterDoDoError: {
-			Label: "DoError", Number: 2, Sender: 1, State: echoDoAfterDo, Next: echoDoEnd,
-			Params: []string{"status Status"},
-			Pos:    "echo.sess:6:9",
-		},
-	},
+	States:      echoDoPlaces,
+	Messages:    echoDoMessages,
+}
+
+// echoDo is Echo.Do as package rpc knows it.
+var echoDo = rpc.Method{
+	Protocol: &EchoDoProtocol,
+	Service:  "echo.Echo",
+	Name:     "Do",
 }
 
 // The places of Echo.Do.
@@ -112,11 +99,28 @@ const (
 	echoDoAfterDoDoError
 )
 
-// echoDo is Echo.Do as package rpc knows it.
-var echoDo = rpc.Method{
-	Protocol: &EchoDoProtocol,
-	Service:  "echo.Echo",
-	Name:     "Do",
+var echoDoPlaces = []session.State{
+	echoDoStart:   {Name: "Start"},
+	echoDoAfterDo: {Name: "AfterDo"},
+	echoDoEnd:     {Name: "End"},
+}
+
+var echoDoMessages = []session.Message{
+	echoDoStartDo: {
+		Label: "Do", Number: 0, Sender: 0, State: echoDoStart, Next: echoDoAfterDo,
+		Params: []string{"payload []byte"},
+		Pos:    "echo.sess:6:9",
+	},
+	echoDoAfterDoDoReply: {
+		Label: "DoReply", Number: 1, Sender: 1, State: echoDoAfterDo, Next: echoDoEnd,
+		Params: []string{"back []byte"},
+		Pos:    "echo.sess:6:9",
+	},
+	echoDoAfterDoDoError: {
+		Label: "DoError", Number: 2, Sender: 1, State: echoDoAfterDo, Next: echoDoEnd,
+		Params: []string{"status Status"},
+		Pos:    "echo.sess:6:9",
+	},
 }
 
 func decodeEchoDoStartDo(d *session.Decoder) (payload []byte) {

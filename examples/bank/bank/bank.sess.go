@@ -36,78 +36,17 @@ const MaxOwner = 64
 //	    Teller -> Client: Refuse(why Reason), then Account
 //	AfterQuit:
 //	    Teller -> Client: Bye(receipt Receipt), then End
+//
+// Each role has a type for each place, from BankClientStart and BankTellerStart
+// on. A state is good for one step, which returns the next one: see package
+// session.
 var BankProtocol = session.Protocol{
 	Name:        "bank.Bank",
 	Fingerprint: "7fab8b5a411ac31c1c81388267fc6c693b4492b0d5a7db2b13e5b0d7e586b109",
 	Roles:       [2]string{"Client", "Teller"},
-	States: []session.State{
-		bankStart:         {Name: "Start"},
-		bankAccount:       {Name: "Account"},
-		bankAfterWithdraw: {Name: "AfterWithdraw"},
-		bankAfterQuit:     {Name: "AfterQuit"},
-		bankEnd:           {Name: "End"},
-	},
-	Messages: []session.Message{
-		bankStartOpen: {
-			Label: "Open", Number: 0, Sender: 0, State: bankStart, Next: bankAccount,
-			Params: []string{"owner string"},
-			Where:  "utf8.ValidString(owner) && len(owner) <= MaxOwner",
-			Pos:    "bank.sess:14:5",
-		},
-		bankAccountDeposit: {
-			Label: "Deposit", Number: 1, Sender: 0, State: bankAccount, Next: bankAccount,
-			Params: []string{"amount int64"},
-			Where:  "0 < amount && amount <= 1<<40 && balance <= 1<<60",
-			Pos:    "bank.sess:17:13",
-		},
-		bankAccountWithdraw: {
-			Label: "Withdraw", Number: 2, Sender: 0, State: bankAccount, Next: bankAfterWithdraw,
-			Params: []string{"amount int64"},
-			Where:  "0 < amount && amount <= balance",
-			Pos:    "bank.sess:21:13",
-		},
-		bankAccountQuit: {
-			Label: "Quit", Number: 5, Sender: 0, State: bankAccount, Next: bankAfterQuit,
-			Pos: "bank.sess:30:13",
-		},
-		bankAfterWithdrawCash: {
-			Label: "Cash", Number: 3, Sender: 1, State: bankAfterWithdraw, Next: bankAccount,
-			Params: []string{"paid int64"},
-			Where:  "paid == amount",
-			Pos:    "bank.sess:23:17",
-		},
-		bankAfterWithdrawRefuse: {
-			Label: "Refuse", Number: 4, Sender: 1, State: bankAfterWithdraw, Next: bankAccount,
-			Params: []string{"why Reason"},
-			Pos:    "bank.sess:26:17",
-		},
-		bankAfterQuitBye: {
-			Label: "Bye", Number: 6, Sender: 1, State: bankAfterQuit, Next: bankEnd,
-			Params: []string{"receipt Receipt"},
-			Pos:    "bank.sess:31:13",
-		},
-	},
+	States:      bankPlaces,
+	Messages:    bankMessages,
 }
-
-// The places of Bank.
-const (
-	bankStart = iota
-	bankAccount
-	bankAfterWithdraw
-	bankAfterQuit
-	bankEnd
-)
-
-// The messages of Bank, each named for the place that it leaves.
-const (
-	bankStartOpen = iota
-	bankAccountDeposit
-	bankAccountWithdraw
-	bankAccountQuit
-	bankAfterWithdrawCash
-	bankAfterWithdrawRefuse
-	bankAfterQuitBye
-)
 
 // RunBankClient runs the role Client of Bank in a session of its own on conn.
 // The body can return a BankClientEnd only by finishing the protocol; its
@@ -132,7 +71,8 @@ func OpenBankClient(ctx context.Context, conn session.Conn) (BankClientStart, er
 // RegisterBankTeller makes srv run body as the role Teller of Bank, once for
 // each session that a peer opens, each in a goroutine of its own. The body can
 // return a BankTellerEnd only by finishing the protocol; its context ends with
-// the session.
+// the session. An error that it returns ends the session at both ends, as does
+// a panic, which is logged.
 func RegisterBankTeller(srv session.Registrar, body func(ctx context.Context, start BankTellerStart) (BankTellerEnd, error)) {
 	session.Register(srv, &BankProtocol, func(ctx context.Context, first session.Step) (session.Step, error) {
 		end, err := body(ctx, BankTellerStart{step: first})
@@ -180,7 +120,7 @@ type BankClientAccount struct {
 	balance int64
 }
 
-// Balance is the protocol's variable balance here.
+// Balance is the parameter balance of rec Account.
 func (s BankClientAccount) Balance() int64 { return s.balance }
 
 // SendDeposit sends Deposit. It is refused with a *session.ContractError, and
@@ -254,10 +194,10 @@ type BankClientAfterWithdraw struct {
 	amount  int64
 }
 
-// Balance is the protocol's variable balance here.
+// Balance is the parameter balance of rec Account.
 func (s BankClientAfterWithdraw) Balance() int64 { return s.balance }
 
-// Amount is the protocol's variable amount here.
+// Amount is the parameter amount of Withdraw.
 func (s BankClientAfterWithdraw) Amount() int64 { return s.amount }
 
 // BankClientAfterWithdrawBranch is what BankClientAfterWithdraw receives: a
@@ -501,7 +441,7 @@ type BankTellerAccount struct {
 	balance int64
 }
 
-// Balance is the protocol's variable balance here.
+// Balance is the parameter balance of rec Account.
 func (s BankTellerAccount) Balance() int64 { return s.balance }
 
 // BankTellerAccountBranch is what BankTellerAccount receives: a
@@ -674,10 +614,10 @@ type BankTellerAfterWithdraw struct {
 	amount  int64
 }
 
-// Balance is the protocol's variable balance here.
+// Balance is the parameter balance of rec Account.
 func (s BankTellerAfterWithdraw) Balance() int64 { return s.balance }
 
-// Amount is the protocol's variable amount here.
+// Amount is the parameter amount of Withdraw.
 func (s BankTellerAfterWithdraw) Amount() int64 { return s.amount }
 
 // SendCash sends Cash. It is refused with a *session.ContractError, and the
@@ -763,6 +703,75 @@ func (s BankTellerEnd) Abort(err error) { s.step.Abort(err) }
 
 // String describes the state, for people.
 func (s BankTellerEnd) String() string { return s.step.Describe("BankTellerEnd") }
+
+// The places of Bank.
+const (
+	bankStart = iota
+	bankAccount
+	bankAfterWithdraw
+	bankAfterQuit
+	bankEnd
+)
+
+// The messages of Bank, each named for the place that it leaves.
+const (
+	bankStartOpen = iota
+	bankAccountDeposit
+	bankAccountWithdraw
+	bankAccountQuit
+	bankAfterWithdrawCash
+	bankAfterWithdrawRefuse
+	bankAfterQuitBye
+)
+
+var bankPlaces = []session.State{
+	bankStart:         {Name: "Start"},
+	bankAccount:       {Name: "Account"},
+	bankAfterWithdraw: {Name: "AfterWithdraw"},
+	bankAfterQuit:     {Name: "AfterQuit"},
+	bankEnd:           {Name: "End"},
+}
+
+var bankMessages = []session.Message{
+	bankStartOpen: {
+		Label: "Open", Number: 0, Sender: 0, State: bankStart, Next: bankAccount,
+		Params: []string{"owner string"},
+		Where:  "utf8.ValidString(owner) && len(owner) <= MaxOwner",
+		Pos:    "bank.sess:14:5",
+	},
+	bankAccountDeposit: {
+		Label: "Deposit", Number: 1, Sender: 0, State: bankAccount, Next: bankAccount,
+		Params: []string{"amount int64"},
+		Where:  "0 < amount && amount <= 1<<40 && balance <= 1<<60",
+		Pos:    "bank.sess:17:13",
+	},
+	bankAccountWithdraw: {
+		Label: "Withdraw", Number: 2, Sender: 0, State: bankAccount, Next: bankAfterWithdraw,
+		Params: []string{"amount int64"},
+		Where:  "0 < amount && amount <= balance",
+		Pos:    "bank.sess:21:13",
+	},
+	bankAccountQuit: {
+		Label: "Quit", Number: 5, Sender: 0, State: bankAccount, Next: bankAfterQuit,
+		Pos: "bank.sess:30:13",
+	},
+	bankAfterWithdrawCash: {
+		Label: "Cash", Number: 3, Sender: 1, State: bankAfterWithdraw, Next: bankAccount,
+		Params: []string{"paid int64"},
+		Where:  "paid == amount",
+		Pos:    "bank.sess:23:17",
+	},
+	bankAfterWithdrawRefuse: {
+		Label: "Refuse", Number: 4, Sender: 1, State: bankAfterWithdraw, Next: bankAccount,
+		Params: []string{"why Reason"},
+		Pos:    "bank.sess:26:17",
+	},
+	bankAfterQuitBye: {
+		Label: "Bye", Number: 6, Sender: 1, State: bankAfterQuit, Next: bankEnd,
+		Params: []string{"receipt Receipt"},
+		Pos:    "bank.sess:31:13",
+	},
+}
 
 // bankStartOpenWhere is the predicate of Open (bank.sess:14:5).
 func bankStartOpenWhere(owner string) (holds bool) {

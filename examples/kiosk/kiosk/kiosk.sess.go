@@ -40,90 +40,17 @@ const MaxCoin = 200
 //	AfterLeave:
 //	    Clerk -> Customer: Change(back int64), then End
 //	        where back == coins
+//
+// Each role has a type for each place, from KioskCustomerStart and
+// KioskClerkStart on. A state is good for one step, which returns the next one:
+// see package session.
 var KioskProtocol = session.Protocol{
 	Name:        "kiosk.Kiosk",
 	Fingerprint: "d5098d3fbbc1b89eac8e4b19f056599b419c9d96927803e7f3f54889a1b27440",
 	Roles:       [2]string{"Customer", "Clerk"},
-	States: []session.State{
-		kioskStart:      {Name: "Start"},
-		kioskAfterEnter: {Name: "AfterEnter"},
-		kioskCounter:    {Name: "Counter"},
-		kioskAfterPick:  {Name: "AfterPick"},
-		kioskAfterLeave: {Name: "AfterLeave"},
-		kioskEnd:        {Name: "End"},
-	},
-	Messages: []session.Message{
-		kioskStartEnter: {
-			Label: "Enter", Number: 0, Sender: 0, State: kioskStart, Next: kioskAfterEnter,
-			Pos: "kiosk.sess:8:5",
-		},
-		kioskAfterEnterShelf: {
-			Label: "Shelf", Number: 1, Sender: 1, State: kioskAfterEnter, Next: kioskCounter,
-			Params: []string{"prices []int64"},
-			Where:  "len(prices) > 0",
-			Pos:    "kiosk.sess:10:5",
-		},
-		kioskCounterInsert: {
-			Label: "Insert", Number: 2, Sender: 0, State: kioskCounter, Next: kioskCounter,
-			Params: []string{"coin int64"},
-			Where:  "0 < coin && coin <= MaxCoin && coins < 1<<40",
-			Pos:    "kiosk.sess:13:13",
-		},
-		kioskCounterPick: {
-			Label: "Pick", Number: 3, Sender: 0, State: kioskCounter, Next: kioskAfterPick,
-			Params: []string{"item int"},
-			Where:  "0 <= item && item < len(prices)",
-			Pos:    "kiosk.sess:16:13",
-		},
-		kioskCounterLeave: {
-			Label: "Leave", Number: 7, Sender: 0, State: kioskCounter, Next: kioskAfterLeave,
-			Pos: "kiosk.sess:28:13",
-		},
-		kioskAfterPickDrop: {
-			Label: "Drop", Number: 4, Sender: 1, State: kioskAfterPick, Next: kioskCounter,
-			Where: "prices[item] <= coins",
-			Pos:   "kiosk.sess:18:17",
-		},
-		kioskAfterPickTooDear: {
-			Label: "TooDear", Number: 5, Sender: 1, State: kioskAfterPick, Next: kioskCounter,
-			Where: "prices[item] > coins",
-			Pos:   "kiosk.sess:21:17",
-		},
-		kioskAfterPickSoldOut: {
-			Label: "SoldOut", Number: 6, Sender: 1, State: kioskAfterPick, Next: kioskCounter,
-			Pos: "kiosk.sess:24:17",
-		},
-		kioskAfterLeaveChange: {
-			Label: "Change", Number: 8, Sender: 1, State: kioskAfterLeave, Next: kioskEnd,
-			Params: []string{"back int64"},
-			Where:  "back == coins",
-			Pos:    "kiosk.sess:29:13",
-		},
-	},
+	States:      kioskPlaces,
+	Messages:    kioskMessages,
 }
-
-// The places of Kiosk.
-const (
-	kioskStart = iota
-	kioskAfterEnter
-	kioskCounter
-	kioskAfterPick
-	kioskAfterLeave
-	kioskEnd
-)
-
-// The messages of Kiosk, each named for the place that it leaves.
-const (
-	kioskStartEnter = iota
-	kioskAfterEnterShelf
-	kioskCounterInsert
-	kioskCounterPick
-	kioskCounterLeave
-	kioskAfterPickDrop
-	kioskAfterPickTooDear
-	kioskAfterPickSoldOut
-	kioskAfterLeaveChange
-)
 
 // RunKioskCustomer runs the role Customer of Kiosk in a session of its own on
 // conn. The body can return a KioskCustomerEnd only by finishing the protocol;
@@ -148,7 +75,8 @@ func OpenKioskCustomer(ctx context.Context, conn session.Conn) (KioskCustomerSta
 // RegisterKioskClerk makes srv run body as the role Clerk of Kiosk, once for
 // each session that a peer opens, each in a goroutine of its own. The body can
 // return a KioskClerkEnd only by finishing the protocol; its context ends with
-// the session.
+// the session. An error that it returns ends the session at both ends, as does
+// a panic, which is logged.
 func RegisterKioskClerk(srv session.Registrar, body func(ctx context.Context, start KioskClerkStart) (KioskClerkEnd, error)) {
 	session.Register(srv, &KioskProtocol, func(ctx context.Context, first session.Step) (session.Step, error) {
 		end, err := body(ctx, KioskClerkStart{step: first})
@@ -241,14 +169,14 @@ type KioskCustomerCounter struct {
 	coins  int64
 }
 
-// Prices is the protocol's variable prices here.
+// Prices is the parameter prices of Shelf.
 func (s KioskCustomerCounter) Prices() []int64 {
 	value := s.prices
 	value = slices.Clone(value)
 	return value
 }
 
-// Coins is the protocol's variable coins here.
+// Coins is the parameter coins of rec Counter.
 func (s KioskCustomerCounter) Coins() int64 { return s.coins }
 
 // SendInsert sends Insert. It is refused with a *session.ContractError, and the
@@ -325,17 +253,17 @@ type KioskCustomerAfterPick struct {
 	item   int
 }
 
-// Prices is the protocol's variable prices here.
+// Prices is the parameter prices of Shelf.
 func (s KioskCustomerAfterPick) Prices() []int64 {
 	value := s.prices
 	value = slices.Clone(value)
 	return value
 }
 
-// Coins is the protocol's variable coins here.
+// Coins is the parameter coins of rec Counter.
 func (s KioskCustomerAfterPick) Coins() int64 { return s.coins }
 
-// Item is the protocol's variable item here.
+// Item is the parameter item of Pick.
 func (s KioskCustomerAfterPick) Item() int { return s.item }
 
 // KioskCustomerAfterPickBranch is what KioskCustomerAfterPick receives: a
@@ -500,7 +428,7 @@ type KioskCustomerAfterLeave struct {
 	coins int64
 }
 
-// Coins is the protocol's variable coins here.
+// Coins is the parameter coins of rec Counter.
 func (s KioskCustomerAfterLeave) Coins() int64 { return s.coins }
 
 // RecvChange receives Change. It is a *session.PeerError, and the session over,
@@ -699,14 +627,14 @@ type KioskClerkCounter struct {
 	coins  int64
 }
 
-// Prices is the protocol's variable prices here.
+// Prices is the parameter prices of Shelf.
 func (s KioskClerkCounter) Prices() []int64 {
 	value := s.prices
 	value = slices.Clone(value)
 	return value
 }
 
-// Coins is the protocol's variable coins here.
+// Coins is the parameter coins of rec Counter.
 func (s KioskClerkCounter) Coins() int64 { return s.coins }
 
 // KioskClerkCounterBranch is what KioskClerkCounter receives: a
@@ -881,17 +809,17 @@ type KioskClerkAfterPick struct {
 	item   int
 }
 
-// Prices is the protocol's variable prices here.
+// Prices is the parameter prices of Shelf.
 func (s KioskClerkAfterPick) Prices() []int64 {
 	value := s.prices
 	value = slices.Clone(value)
 	return value
 }
 
-// Coins is the protocol's variable coins here.
+// Coins is the parameter coins of rec Counter.
 func (s KioskClerkAfterPick) Coins() int64 { return s.coins }
 
-// Item is the protocol's variable item here.
+// Item is the parameter item of Pick.
 func (s KioskClerkAfterPick) Item() int { return s.item }
 
 // SendDrop sends Drop. It is refused with a *session.ContractError, and the
@@ -965,7 +893,7 @@ type KioskClerkAfterLeave struct {
 	coins int64
 }
 
-// Coins is the protocol's variable coins here.
+// Coins is the parameter coins of rec Counter.
 func (s KioskClerkAfterLeave) Coins() int64 { return s.coins }
 
 // SendChange sends Change. It is refused with a *session.ContractError, and the
@@ -1008,6 +936,87 @@ func (s KioskClerkEnd) Abort(err error) { s.step.Abort(err) }
 
 // String describes the state, for people.
 func (s KioskClerkEnd) String() string { return s.step.Describe("KioskClerkEnd") }
+
+// The places of Kiosk.
+const (
+	kioskStart = iota
+	kioskAfterEnter
+	kioskCounter
+	kioskAfterPick
+	kioskAfterLeave
+	kioskEnd
+)
+
+// The messages of Kiosk, each named for the place that it leaves.
+const (
+	kioskStartEnter = iota
+	kioskAfterEnterShelf
+	kioskCounterInsert
+	kioskCounterPick
+	kioskCounterLeave
+	kioskAfterPickDrop
+	kioskAfterPickTooDear
+	kioskAfterPickSoldOut
+	kioskAfterLeaveChange
+)
+
+var kioskPlaces = []session.State{
+	kioskStart:      {Name: "Start"},
+	kioskAfterEnter: {Name: "AfterEnter"},
+	kioskCounter:    {Name: "Counter"},
+	kioskAfterPick:  {Name: "AfterPick"},
+	kioskAfterLeave: {Name: "AfterLeave"},
+	kioskEnd:        {Name: "End"},
+}
+
+var kioskMessages = []session.Message{
+	kioskStartEnter: {
+		Label: "Enter", Number: 0, Sender: 0, State: kioskStart, Next: kioskAfterEnter,
+		Pos: "kiosk.sess:8:5",
+	},
+	kioskAfterEnterShelf: {
+		Label: "Shelf", Number: 1, Sender: 1, State: kioskAfterEnter, Next: kioskCounter,
+		Params: []string{"prices []int64"},
+		Where:  "len(prices) > 0",
+		Pos:    "kiosk.sess:10:5",
+	},
+	kioskCounterInsert: {
+		Label: "Insert", Number: 2, Sender: 0, State: kioskCounter, Next: kioskCounter,
+		Params: []string{"coin int64"},
+		Where:  "0 < coin && coin <= MaxCoin && coins < 1<<40",
+		Pos:    "kiosk.sess:13:13",
+	},
+	kioskCounterPick: {
+		Label: "Pick", Number: 3, Sender: 0, State: kioskCounter, Next: kioskAfterPick,
+		Params: []string{"item int"},
+		Where:  "0 <= item && item < len(prices)",
+		Pos:    "kiosk.sess:16:13",
+	},
+	kioskCounterLeave: {
+		Label: "Leave", Number: 7, Sender: 0, State: kioskCounter, Next: kioskAfterLeave,
+		Pos: "kiosk.sess:28:13",
+	},
+	kioskAfterPickDrop: {
+		Label: "Drop", Number: 4, Sender: 1, State: kioskAfterPick, Next: kioskCounter,
+		Where: "prices[item] <= coins",
+		Pos:   "kiosk.sess:18:17",
+	},
+	kioskAfterPickTooDear: {
+		Label: "TooDear", Number: 5, Sender: 1, State: kioskAfterPick, Next: kioskCounter,
+		Where: "prices[item] > coins",
+		Pos:   "kiosk.sess:21:17",
+	},
+	kioskAfterPickSoldOut: {
+		Label: "SoldOut", Number: 6, Sender: 1, State: kioskAfterPick, Next: kioskCounter,
+		Pos: "kiosk.sess:24:17",
+	},
+	kioskAfterLeaveChange: {
+		Label: "Change", Number: 8, Sender: 1, State: kioskAfterLeave, Next: kioskEnd,
+		Params: []string{"back int64"},
+		Where:  "back == coins",
+		Pos:    "kiosk.sess:29:13",
+	},
+}
 
 // kioskAfterEnterShelfWhere is the predicate of Shelf (kiosk.sess:10:5).
 func kioskAfterEnterShelfWhere(prices []int64) bool {

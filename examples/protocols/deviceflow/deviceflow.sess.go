@@ -39,93 +39,17 @@ const _ = session.GenVersion1
 //	        where token.Access != "" && token.Type != ""
 //	    Server -> Device: Denied(), then End
 //	    Server -> Device: Expired(), then End
+//
+// Each role has a type for each place, from GrantDeviceStart and
+// GrantServerStart on. A state is good for one step, which returns the next
+// one: see package session.
 var GrantProtocol = session.Protocol{
 	Name:        "deviceflow.Grant",
 	Fingerprint: "13eb0bd1570548d66afe24fd1992d0cfd59df6f8b3947cac16c934d8661972ca",
 	Roles:       [2]string{"Device", "Server"},
-	States: []session.State{
-		grantStart:          {Name: "Start"},
-		grantAfterAuthorize: {Name: "AfterAuthorize"},
-		grantPoll:           {Name: "Poll"},
-		grantAfterAsk:       {Name: "AfterAsk"},
-		grantEnd:            {Name: "End"},
-	},
-	Messages: []session.Message{
-		grantStartAuthorize: {
-			Label: "Authorize", Number: 0, Sender: 0, State: grantStart, Next: grantAfterAuthorize,
-			Params: []string{"client string", "scope string"},
-			Where:  "client != \"\"",
-			Pos:    "deviceflow.sess:16:5",
-		},
-		grantAfterAuthorizeCodes: {
-			Label: "Codes", Number: 1, Sender: 1, State: grantAfterAuthorize, Next: grantPoll,
-			Params: []string{"device string", "user string", "uri string", "lifetime time.Duration", "interval time.Duration"},
-			Where:  "device != \"\" && user != \"\" && strings.HasPrefix(uri, \"https://\") && lifetime > 0 && interval >= time.Second",
-			Pos:    "deviceflow.sess:19:9",
-		},
-		grantAfterAuthorizeRefused: {
-			Label: "Refused", Number: 9, Sender: 1, State: grantAfterAuthorize, Next: grantEnd,
-			Params: []string{"problem string", "description string"},
-			Where:  "problem != \"\"",
-			Pos:    "deviceflow.sess:47:9",
-		},
-		grantPollAsk: {
-			Label: "Ask", Number: 2, Sender: 0, State: grantPoll, Next: grantAfterAsk,
-			Params: []string{"code string"},
-			Where:  "code == device",
-			Pos:    "deviceflow.sess:26:17",
-		},
-		grantPollGiveUp: {
-			Label: "GiveUp", Number: 8, Sender: 0, State: grantPoll, Next: grantEnd,
-			Pos: "deviceflow.sess:43:17",
-		},
-		grantAfterAskPending: {
-			Label: "Pending", Number: 3, Sender: 1, State: grantAfterAsk, Next: grantPoll,
-			Pos: "deviceflow.sess:28:21",
-		},
-		grantAfterAskSlowDown: {
-			Label: "SlowDown", Number: 4, Sender: 1, State: grantAfterAsk, Next: grantPoll,
-			Pos: "deviceflow.sess:32:21",
-		},
-		grantAfterAskGranted: {
-			Label: "Granted", Number: 5, Sender: 1, State: grantAfterAsk, Next: grantEnd,
-			Params: []string{"token Token"},
-			Where:  "token.Access != \"\" && token.Type != \"\"",
-			Pos:    "deviceflow.sess:35:21",
-		},
-		grantAfterAskDenied: {
-			Label: "Denied", Number: 6, Sender: 1, State: grantAfterAsk, Next: grantEnd,
-			Pos: "deviceflow.sess:38:21",
-		},
-		grantAfterAskExpired: {
-			Label: "Expired", Number: 7, Sender: 1, State: grantAfterAsk, Next: grantEnd,
-			Pos: "deviceflow.sess:40:21",
-		},
-	},
+	States:      grantPlaces,
+	Messages:    grantMessages,
 }
-
-// The places of Grant.
-const (
-	grantStart = iota
-	grantAfterAuthorize
-	grantPoll
-	grantAfterAsk
-	grantEnd
-)
-
-// The messages of Grant, each named for the place that it leaves.
-const (
-	grantStartAuthorize = iota
-	grantAfterAuthorizeCodes
-	grantAfterAuthorizeRefused
-	grantPollAsk
-	grantPollGiveUp
-	grantAfterAskPending
-	grantAfterAskSlowDown
-	grantAfterAskGranted
-	grantAfterAskDenied
-	grantAfterAskExpired
-)
 
 // RunGrantDevice runs the role Device of Grant in a session of its own on conn.
 // The body can return a GrantDeviceEnd only by finishing the protocol; its
@@ -150,7 +74,8 @@ func OpenGrantDevice(ctx context.Context, conn session.Conn) (GrantDeviceStart, 
 // RegisterGrantServer makes srv run body as the role Server of Grant, once for
 // each session that a peer opens, each in a goroutine of its own. The body can
 // return a GrantServerEnd only by finishing the protocol; its context ends with
-// the session.
+// the session. An error that it returns ends the session at both ends, as does
+// a panic, which is logged.
 func RegisterGrantServer(srv session.Registrar, body func(ctx context.Context, start GrantServerStart) (GrantServerEnd, error)) {
 	session.Register(srv, &GrantProtocol, func(ctx context.Context, first session.Step) (session.Step, error) {
 		end, err := body(ctx, GrantServerStart{step: first})
@@ -354,10 +279,10 @@ type GrantDevicePoll struct {
 	wait   time.Duration
 }
 
-// Device is the protocol's variable device here.
+// Device is the parameter device of Codes.
 func (s GrantDevicePoll) Device() string { return s.device }
 
-// Wait is the protocol's variable wait here.
+// Wait is the parameter wait of rec Poll.
 func (s GrantDevicePoll) Wait() time.Duration { return s.wait }
 
 // SendAsk sends Ask. It is refused with a *session.ContractError, and the step
@@ -413,10 +338,10 @@ type GrantDeviceAfterAsk struct {
 	wait   time.Duration
 }
 
-// Device is the protocol's variable device here.
+// Device is the parameter device of Codes.
 func (s GrantDeviceAfterAsk) Device() string { return s.device }
 
-// Wait is the protocol's variable wait here.
+// Wait is the parameter wait of rec Poll.
 func (s GrantDeviceAfterAsk) Wait() time.Duration { return s.wait }
 
 // GrantDeviceAfterAskBranch is what GrantDeviceAfterAsk receives: a
@@ -815,10 +740,10 @@ type GrantServerPoll struct {
 	wait   time.Duration
 }
 
-// Device is the protocol's variable device here.
+// Device is the parameter device of Codes.
 func (s GrantServerPoll) Device() string { return s.device }
 
-// Wait is the protocol's variable wait here.
+// Wait is the parameter wait of rec Poll.
 func (s GrantServerPoll) Wait() time.Duration { return s.wait }
 
 // GrantServerPollBranch is what GrantServerPoll receives: a GrantServerPollAsk
@@ -954,10 +879,10 @@ type GrantServerAfterAsk struct {
 	wait   time.Duration
 }
 
-// Device is the protocol's variable device here.
+// Device is the parameter device of Codes.
 func (s GrantServerAfterAsk) Device() string { return s.device }
 
-// Wait is the protocol's variable wait here.
+// Wait is the parameter wait of rec Poll.
 func (s GrantServerAfterAsk) Wait() time.Duration { return s.wait }
 
 // SendPending sends Pending.
@@ -1057,6 +982,90 @@ func (s GrantServerEnd) Abort(err error) { s.step.Abort(err) }
 
 // String describes the state, for people.
 func (s GrantServerEnd) String() string { return s.step.Describe("GrantServerEnd") }
+
+// The places of Grant.
+const (
+	grantStart = iota
+	grantAfterAuthorize
+	grantPoll
+	grantAfterAsk
+	grantEnd
+)
+
+// The messages of Grant, each named for the place that it leaves.
+const (
+	grantStartAuthorize = iota
+	grantAfterAuthorizeCodes
+	grantAfterAuthorizeRefused
+	grantPollAsk
+	grantPollGiveUp
+	grantAfterAskPending
+	grantAfterAskSlowDown
+	grantAfterAskGranted
+	grantAfterAskDenied
+	grantAfterAskExpired
+)
+
+var grantPlaces = []session.State{
+	grantStart:          {Name: "Start"},
+	grantAfterAuthorize: {Name: "AfterAuthorize"},
+	grantPoll:           {Name: "Poll"},
+	grantAfterAsk:       {Name: "AfterAsk"},
+	grantEnd:            {Name: "End"},
+}
+
+var grantMessages = []session.Message{
+	grantStartAuthorize: {
+		Label: "Authorize", Number: 0, Sender: 0, State: grantStart, Next: grantAfterAuthorize,
+		Params: []string{"client string", "scope string"},
+		Where:  "client != \"\"",
+		Pos:    "deviceflow.sess:16:5",
+	},
+	grantAfterAuthorizeCodes: {
+		Label: "Codes", Number: 1, Sender: 1, State: grantAfterAuthorize, Next: grantPoll,
+		Params: []string{"device string", "user string", "uri string", "lifetime time.Duration", "interval time.Duration"},
+		Where:  "device != \"\" && user != \"\" && strings.HasPrefix(uri, \"https://\") && lifetime > 0 && interval >= time.Second",
+		Pos:    "deviceflow.sess:19:9",
+	},
+	grantAfterAuthorizeRefused: {
+		Label: "Refused", Number: 9, Sender: 1, State: grantAfterAuthorize, Next: grantEnd,
+		Params: []string{"problem string", "description string"},
+		Where:  "problem != \"\"",
+		Pos:    "deviceflow.sess:47:9",
+	},
+	grantPollAsk: {
+		Label: "Ask", Number: 2, Sender: 0, State: grantPoll, Next: grantAfterAsk,
+		Params: []string{"code string"},
+		Where:  "code == device",
+		Pos:    "deviceflow.sess:26:17",
+	},
+	grantPollGiveUp: {
+		Label: "GiveUp", Number: 8, Sender: 0, State: grantPoll, Next: grantEnd,
+		Pos: "deviceflow.sess:43:17",
+	},
+	grantAfterAskPending: {
+		Label: "Pending", Number: 3, Sender: 1, State: grantAfterAsk, Next: grantPoll,
+		Pos: "deviceflow.sess:28:21",
+	},
+	grantAfterAskSlowDown: {
+		Label: "SlowDown", Number: 4, Sender: 1, State: grantAfterAsk, Next: grantPoll,
+		Pos: "deviceflow.sess:32:21",
+	},
+	grantAfterAskGranted: {
+		Label: "Granted", Number: 5, Sender: 1, State: grantAfterAsk, Next: grantEnd,
+		Params: []string{"token Token"},
+		Where:  "token.Access != \"\" && token.Type != \"\"",
+		Pos:    "deviceflow.sess:35:21",
+	},
+	grantAfterAskDenied: {
+		Label: "Denied", Number: 6, Sender: 1, State: grantAfterAsk, Next: grantEnd,
+		Pos: "deviceflow.sess:38:21",
+	},
+	grantAfterAskExpired: {
+		Label: "Expired", Number: 7, Sender: 1, State: grantAfterAsk, Next: grantEnd,
+		Pos: "deviceflow.sess:40:21",
+	},
+}
 
 // grantStartAuthorizeWhere is the predicate of Authorize
 // (deviceflow.sess:16:5).

@@ -38,85 +38,17 @@ const _ = session.GenVersion1
 //	    Centre -> Client: TgsRep(ticket Ticket, answered uint32, ends time.Time, part Sealed), then Granting
 //	        where answered == ask && !ends.After(until)
 //	    Centre -> Client: TgsError(failure Failure), then Granting
+//
+// Each role has a type for each place, from KdcClientStart and KdcCentreStart
+// on. A state is good for one step, which returns the next one: see package
+// session.
 var KdcProtocol = session.Protocol{
 	Name:        "kerberos.Kdc",
 	Fingerprint: "4a94192051ad56547cd8a177d95d0941af18b305181a1a2dde3235b1c59bc300",
 	Roles:       [2]string{"Client", "Centre"},
-	States: []session.State{
-		kdcAuthentication: {Name: "Authentication"},
-		kdcAfterAsReq:     {Name: "AfterAsReq"},
-		kdcGranting:       {Name: "Granting"},
-		kdcAfterTgsReq:    {Name: "AfterTgsReq"},
-		kdcEnd:            {Name: "End"},
-	},
-	Messages: []session.Message{
-		kdcAuthenticationAsReq: {
-			Label: "AsReq", Number: 0, Sender: 0, State: kdcAuthentication, Next: kdcAfterAsReq,
-			Params: []string{"client Principal", "nonce uint32", "till time.Time", "etypes []int32", "preauth *Sealed"},
-			Where:  "len(client.Name) > 0 && len(etypes) > 0 && tries < 3",
-			Pos:    "kerberos.sess:17:9",
-		},
-		kdcAfterAsReqAsRep: {
-			Label: "AsRep", Number: 1, Sender: 1, State: kdcAfterAsReq, Next: kdcGranting,
-			Params: []string{"tgt Ticket", "echoed uint32", "expires time.Time", "secret Sealed"},
-			Where:  "echoed == nonce && !expires.After(till)",
-			Pos:    "kerberos.sess:22:13",
-		},
-		kdcAfterAsReqPreauthRequired: {
-			Label: "PreauthRequired", Number: 6, Sender: 1, State: kdcAfterAsReq, Next: kdcAuthentication,
-			Params: []string{"methods []int32", "salt string"},
-			Where:  "len(methods) > 0 && tries < 2",
-			Pos:    "kerberos.sess:42:13",
-		},
-		kdcAfterAsReqAsError: {
-			Label: "AsError", Number: 7, Sender: 1, State: kdcAfterAsReq, Next: kdcEnd,
-			Params: []string{"failure Failure"},
-			Pos:    "kerberos.sess:46:13",
-		},
-		kdcGrantingTgsReq: {
-			Label: "TgsReq", Number: 2, Sender: 0, State: kdcGranting, Next: kdcAfterTgsReq,
-			Params: []string{"server Principal", "authenticator Sealed", "ask uint32", "until time.Time"},
-			Where:  "!until.After(expires)",
-			Pos:    "kerberos.sess:26:21",
-		},
-		kdcGrantingDone: {
-			Label: "Done", Number: 5, Sender: 0, State: kdcGranting, Next: kdcEnd,
-			Pos: "kerberos.sess:38:21",
-		},
-		kdcAfterTgsReqTgsRep: {
-			Label: "TgsRep", Number: 3, Sender: 1, State: kdcAfterTgsReq, Next: kdcGranting,
-			Params: []string{"ticket Ticket", "answered uint32", "ends time.Time", "part Sealed"},
-			Where:  "answered == ask && !ends.After(until)",
-			Pos:    "kerberos.sess:30:25",
-		},
-		kdcAfterTgsReqTgsError: {
-			Label: "TgsError", Number: 4, Sender: 1, State: kdcAfterTgsReq, Next: kdcGranting,
-			Params: []string{"failure Failure"},
-			Pos:    "kerberos.sess:34:25",
-		},
-	},
+	States:      kdcPlaces,
+	Messages:    kdcMessages,
 }
-
-// The places of Kdc.
-const (
-	kdcAuthentication = iota
-	kdcAfterAsReq
-	kdcGranting
-	kdcAfterTgsReq
-	kdcEnd
-)
-
-// The messages of Kdc, each named for the place that it leaves.
-const (
-	kdcAuthenticationAsReq = iota
-	kdcAfterAsReqAsRep
-	kdcAfterAsReqPreauthRequired
-	kdcAfterAsReqAsError
-	kdcGrantingTgsReq
-	kdcGrantingDone
-	kdcAfterTgsReqTgsRep
-	kdcAfterTgsReqTgsError
-)
 
 // RunKdcClient runs the role Client of Kdc in a session of its own on conn. The
 // body can return a KdcClientEnd only by finishing the protocol; its context
@@ -141,7 +73,8 @@ func OpenKdcClient(ctx context.Context, conn session.Conn) (KdcClientStart, erro
 // RegisterKdcCentre makes srv run body as the role Centre of Kdc, once for each
 // session that a peer opens, each in a goroutine of its own. The body can
 // return a KdcCentreEnd only by finishing the protocol; its context ends with
-// the session.
+// the session. An error that it returns ends the session at both ends, as does
+// a panic, which is logged.
 func RegisterKdcCentre(srv session.Registrar, body func(ctx context.Context, start KdcCentreStart) (KdcCentreEnd, error)) {
 	session.Register(srv, &KdcProtocol, func(ctx context.Context, first session.Step) (session.Step, error) {
 		end, err := body(ctx, KdcCentreAuthentication{step: first, tries: 0})
@@ -159,7 +92,7 @@ type KdcClientAuthentication struct {
 // KdcClientStart is where the role Client of Kdc begins.
 type KdcClientStart = KdcClientAuthentication
 
-// Tries is the protocol's variable tries here.
+// Tries is the parameter tries of rec Authentication.
 func (s KdcClientAuthentication) Tries() int32 { return s.tries }
 
 // SendAsReq sends AsReq. It is refused with a *session.ContractError, and the
@@ -216,13 +149,13 @@ type KdcClientAfterAsReq struct {
 	till  time.Time
 }
 
-// Tries is the protocol's variable tries here.
+// Tries is the parameter tries of rec Authentication.
 func (s KdcClientAfterAsReq) Tries() int32 { return s.tries }
 
-// Nonce is the protocol's variable nonce here.
+// Nonce is the parameter nonce of AsReq.
 func (s KdcClientAfterAsReq) Nonce() uint32 { return s.nonce }
 
-// Till is the protocol's variable till here.
+// Till is the parameter till of AsReq.
 func (s KdcClientAfterAsReq) Till() time.Time { return s.till }
 
 // KdcClientAfterAsReqBranch is what KdcClientAfterAsReq receives: a
@@ -410,7 +343,7 @@ type KdcClientGranting struct {
 	expires time.Time
 }
 
-// Expires is the protocol's variable expires here.
+// Expires is the parameter expires of AsRep.
 func (s KdcClientGranting) Expires() time.Time { return s.expires }
 
 // SendTgsReq sends TgsReq. It is refused with a *session.ContractError, and the
@@ -476,13 +409,13 @@ type KdcClientAfterTgsReq struct {
 	until   time.Time
 }
 
-// Expires is the protocol's variable expires here.
+// Expires is the parameter expires of AsRep.
 func (s KdcClientAfterTgsReq) Expires() time.Time { return s.expires }
 
-// Ask is the protocol's variable ask here.
+// Ask is the parameter ask of TgsReq.
 func (s KdcClientAfterTgsReq) Ask() uint32 { return s.ask }
 
-// Until is the protocol's variable until here.
+// Until is the parameter until of TgsReq.
 func (s KdcClientAfterTgsReq) Until() time.Time { return s.until }
 
 // KdcClientAfterTgsReqBranch is what KdcClientAfterTgsReq receives: a
@@ -645,7 +578,7 @@ type KdcCentreAuthentication struct {
 // KdcCentreStart is where the role Centre of Kdc begins.
 type KdcCentreStart = KdcCentreAuthentication
 
-// Tries is the protocol's variable tries here.
+// Tries is the parameter tries of rec Authentication.
 func (s KdcCentreAuthentication) Tries() int32 { return s.tries }
 
 // RecvAsReq receives AsReq. It is a *session.PeerError, and the session over,
@@ -758,18 +691,18 @@ type KdcCentreAfterAsReq struct {
 	till  session.Late[time.Time]
 }
 
-// Tries is the protocol's variable tries here.
+// Tries is the parameter tries of rec Authentication.
 func (s KdcCentreAfterAsReq) Tries() int32 { return s.tries }
 
-// Nonce is the protocol's variable nonce here. It is the zero value as long as
-// the message that brings it is put off.
+// Nonce is the parameter nonce of AsReq. It is the zero value as long as the
+// message that brings it is put off.
 func (s KdcCentreAfterAsReq) Nonce() uint32 {
 	value, _ := s.nonce.Get()
 	return value
 }
 
-// Till is the protocol's variable till here. It is the zero value as long as
-// the message that brings it is put off.
+// Till is the parameter till of AsReq. It is the zero value as long as the
+// message that brings it is put off.
 func (s KdcCentreAfterAsReq) Till() time.Time {
 	value, _ := s.till.Get()
 	return value
@@ -870,7 +803,7 @@ type KdcCentreGranting struct {
 	expires time.Time
 }
 
-// Expires is the protocol's variable expires here.
+// Expires is the parameter expires of AsRep.
 func (s KdcCentreGranting) Expires() time.Time { return s.expires }
 
 // KdcCentreGrantingBranch is what KdcCentreGranting receives: a
@@ -1010,13 +943,13 @@ type KdcCentreAfterTgsReq struct {
 	until   time.Time
 }
 
-// Expires is the protocol's variable expires here.
+// Expires is the parameter expires of AsRep.
 func (s KdcCentreAfterTgsReq) Expires() time.Time { return s.expires }
 
-// Ask is the protocol's variable ask here.
+// Ask is the parameter ask of TgsReq.
 func (s KdcCentreAfterTgsReq) Ask() uint32 { return s.ask }
 
-// Until is the protocol's variable until here.
+// Until is the parameter until of TgsReq.
 func (s KdcCentreAfterTgsReq) Until() time.Time { return s.until }
 
 // SendTgsRep sends TgsRep. It is refused with a *session.ContractError, and the
@@ -1086,6 +1019,82 @@ func (s KdcCentreEnd) Abort(err error) { s.step.Abort(err) }
 
 // String describes the state, for people.
 func (s KdcCentreEnd) String() string { return s.step.Describe("KdcCentreEnd") }
+
+// The places of Kdc.
+const (
+	kdcAuthentication = iota
+	kdcAfterAsReq
+	kdcGranting
+	kdcAfterTgsReq
+	kdcEnd
+)
+
+// The messages of Kdc, each named for the place that it leaves.
+const (
+	kdcAuthenticationAsReq = iota
+	kdcAfterAsReqAsRep
+	kdcAfterAsReqPreauthRequired
+	kdcAfterAsReqAsError
+	kdcGrantingTgsReq
+	kdcGrantingDone
+	kdcAfterTgsReqTgsRep
+	kdcAfterTgsReqTgsError
+)
+
+var kdcPlaces = []session.State{
+	kdcAuthentication: {Name: "Authentication"},
+	kdcAfterAsReq:     {Name: "AfterAsReq"},
+	kdcGranting:       {Name: "Granting"},
+	kdcAfterTgsReq:    {Name: "AfterTgsReq"},
+	kdcEnd:            {Name: "End"},
+}
+
+var kdcMessages = []session.Message{
+	kdcAuthenticationAsReq: {
+		Label: "AsReq", Number: 0, Sender: 0, State: kdcAuthentication, Next: kdcAfterAsReq,
+		Params: []string{"client Principal", "nonce uint32", "till time.Time", "etypes []int32", "preauth *Sealed"},
+		Where:  "len(client.Name) > 0 && len(etypes) > 0 && tries < 3",
+		Pos:    "kerberos.sess:17:9",
+	},
+	kdcAfterAsReqAsRep: {
+		Label: "AsRep", Number: 1, Sender: 1, State: kdcAfterAsReq, Next: kdcGranting,
+		Params: []string{"tgt Ticket", "echoed uint32", "expires time.Time", "secret Sealed"},
+		Where:  "echoed == nonce && !expires.After(till)",
+		Pos:    "kerberos.sess:22:13",
+	},
+	kdcAfterAsReqPreauthRequired: {
+		Label: "PreauthRequired", Number: 6, Sender: 1, State: kdcAfterAsReq, Next: kdcAuthentication,
+		Params: []string{"methods []int32", "salt string"},
+		Where:  "len(methods) > 0 && tries < 2",
+		Pos:    "kerberos.sess:42:13",
+	},
+	kdcAfterAsReqAsError: {
+		Label: "AsError", Number: 7, Sender: 1, State: kdcAfterAsReq, Next: kdcEnd,
+		Params: []string{"failure Failure"},
+		Pos:    "kerberos.sess:46:13",
+	},
+	kdcGrantingTgsReq: {
+		Label: "TgsReq", Number: 2, Sender: 0, State: kdcGranting, Next: kdcAfterTgsReq,
+		Params: []string{"server Principal", "authenticator Sealed", "ask uint32", "until time.Time"},
+		Where:  "!until.After(expires)",
+		Pos:    "kerberos.sess:26:21",
+	},
+	kdcGrantingDone: {
+		Label: "Done", Number: 5, Sender: 0, State: kdcGranting, Next: kdcEnd,
+		Pos: "kerberos.sess:38:21",
+	},
+	kdcAfterTgsReqTgsRep: {
+		Label: "TgsRep", Number: 3, Sender: 1, State: kdcAfterTgsReq, Next: kdcGranting,
+		Params: []string{"ticket Ticket", "answered uint32", "ends time.Time", "part Sealed"},
+		Where:  "answered == ask && !ends.After(until)",
+		Pos:    "kerberos.sess:30:25",
+	},
+	kdcAfterTgsReqTgsError: {
+		Label: "TgsError", Number: 4, Sender: 1, State: kdcAfterTgsReq, Next: kdcGranting,
+		Params: []string{"failure Failure"},
+		Pos:    "kerberos.sess:34:25",
+	},
+}
 
 // kdcAuthenticationAsReqWhere is the predicate of AsReq (kerberos.sess:17:9).
 func kdcAuthenticationAsReqWhere(tries int32, client Principal, etypes []int32) bool {
@@ -1230,57 +1239,17 @@ func decodeKdcAfterTgsReqTgsError(d *session.Decoder) (failure Failure) {
 //	AfterAcceptedIfTrue:
 //	    Server -> Client: ApRep(proof Sealed, same time.Time), then End
 //	        where same.Equal(stamp)
+//
+// Each role has a type for each place, from ApplicationClientStart and
+// ApplicationServerStart on. A state is good for one step, which returns the
+// next one: see package session.
 var ApplicationProtocol = session.Protocol{
 	Name:        "kerberos.Application",
 	Fingerprint: "7fd6522e2dc03ca9d8599697c690c8aba8e8ae423123956f985325498ba65b2a",
 	Roles:       [2]string{"Client", "Server"},
-	States: []session.State{
-		applicationStart:               {Name: "Start"},
-		applicationAfterApReq:          {Name: "AfterApReq"},
-		applicationAfterAccepted:       {Name: "AfterAccepted", If: "mutual", Then: applicationAfterAcceptedIfTrue, Else: applicationEnd, Pos: "kerberos.sess:56:9"},
-		applicationAfterAcceptedIfTrue: {Name: "AfterAcceptedIfTrue"},
-		applicationEnd:                 {Name: "End"},
-	},
-	Messages: []session.Message{
-		applicationStartApReq: {
-			Label: "ApReq", Number: 0, Sender: 0, State: applicationStart, Next: applicationAfterApReq,
-			Params: []string{"ticket Ticket", "authenticator Sealed", "stamp time.Time", "mutual bool"},
-			Pos:    "kerberos.sess:53:5",
-		},
-		applicationAfterApReqAccepted: {
-			Label: "Accepted", Number: 1, Sender: 1, State: applicationAfterApReq, Next: applicationAfterAccepted,
-			Pos: "kerberos.sess:55:9",
-		},
-		applicationAfterApReqApError: {
-			Label: "ApError", Number: 3, Sender: 1, State: applicationAfterApReq, Next: applicationEnd,
-			Params: []string{"failure Failure", "now time.Time"},
-			Pos:    "kerberos.sess:61:9",
-		},
-		applicationAfterAcceptedIfTrueApRep: {
-			Label: "ApRep", Number: 2, Sender: 1, State: applicationAfterAcceptedIfTrue, Next: applicationEnd,
-			Params: []string{"proof Sealed", "same time.Time"},
-			Where:  "same.Equal(stamp)",
-			Pos:    "kerberos.sess:58:13",
-		},
-	},
+	States:      applicationPlaces,
+	Messages:    applicationMessages,
 }
-
-// The places of Application.
-const (
-	applicationStart = iota
-	applicationAfterApReq
-	applicationAfterAccepted
-	applicationAfterAcceptedIfTrue
-	applicationEnd
-)
-
-// The messages of Application, each named for the place that it leaves.
-const (
-	applicationStartApReq = iota
-	applicationAfterApReqAccepted
-	applicationAfterApReqApError
-	applicationAfterAcceptedIfTrueApRep
-)
 
 // RunApplicationClient runs the role Client of Application in a session of its
 // own on conn. The body can return an ApplicationClientEnd only by finishing
@@ -1305,7 +1274,8 @@ func OpenApplicationClient(ctx context.Context, conn session.Conn) (ApplicationC
 // RegisterApplicationServer makes srv run body as the role Server of
 // Application, once for each session that a peer opens, each in a goroutine of
 // its own. The body can return an ApplicationServerEnd only by finishing the
-// protocol; its context ends with the session.
+// protocol; its context ends with the session. An error that it returns ends
+// the session at both ends, as does a panic, which is logged.
 func RegisterApplicationServer(srv session.Registrar, body func(ctx context.Context, start ApplicationServerStart) (ApplicationServerEnd, error)) {
 	session.Register(srv, &ApplicationProtocol, func(ctx context.Context, first session.Step) (session.Step, error) {
 		end, err := body(ctx, ApplicationServerStart{step: first})
@@ -1361,10 +1331,10 @@ type ApplicationClientAfterApReq struct {
 	mutual bool
 }
 
-// Stamp is the protocol's variable stamp here.
+// Stamp is the parameter stamp of ApReq.
 func (s ApplicationClientAfterApReq) Stamp() time.Time { return s.stamp }
 
-// Mutual is the protocol's variable mutual here.
+// Mutual is the parameter mutual of ApReq.
 func (s ApplicationClientAfterApReq) Mutual() bool { return s.mutual }
 
 // ApplicationClientAfterApReqBranch is what ApplicationClientAfterApReq
@@ -1499,10 +1469,10 @@ type ApplicationClientAfterAccepted struct {
 	mutual bool
 }
 
-// Stamp is the protocol's variable stamp here.
+// Stamp is the parameter stamp of ApReq.
 func (s ApplicationClientAfterAccepted) Stamp() time.Time { return s.stamp }
 
-// Mutual is the protocol's variable mutual here.
+// Mutual is the parameter mutual of ApReq.
 func (s ApplicationClientAfterAccepted) Mutual() bool { return s.mutual }
 
 // Branch goes on without a message: to then, and ok is true, if mutual; else to
@@ -1535,7 +1505,7 @@ type ApplicationClientAfterAcceptedIfTrue struct {
 	stamp time.Time
 }
 
-// Stamp is the protocol's variable stamp here.
+// Stamp is the parameter stamp of ApReq.
 func (s ApplicationClientAfterAcceptedIfTrue) Stamp() time.Time { return s.stamp }
 
 // RecvApRep receives ApRep. It is a *session.PeerError, and the session over,
@@ -1649,10 +1619,10 @@ type ApplicationServerAfterApReq struct {
 	mutual bool
 }
 
-// Stamp is the protocol's variable stamp here.
+// Stamp is the parameter stamp of ApReq.
 func (s ApplicationServerAfterApReq) Stamp() time.Time { return s.stamp }
 
-// Mutual is the protocol's variable mutual here.
+// Mutual is the parameter mutual of ApReq.
 func (s ApplicationServerAfterApReq) Mutual() bool { return s.mutual }
 
 // SendAccepted sends Accepted.
@@ -1702,10 +1672,10 @@ type ApplicationServerAfterAccepted struct {
 	mutual bool
 }
 
-// Stamp is the protocol's variable stamp here.
+// Stamp is the parameter stamp of ApReq.
 func (s ApplicationServerAfterAccepted) Stamp() time.Time { return s.stamp }
 
-// Mutual is the protocol's variable mutual here.
+// Mutual is the parameter mutual of ApReq.
 func (s ApplicationServerAfterAccepted) Mutual() bool { return s.mutual }
 
 // Branch goes on without a message: to then, and ok is true, if mutual; else to
@@ -1737,7 +1707,7 @@ type ApplicationServerAfterAcceptedIfTrue struct {
 	stamp time.Time
 }
 
-// Stamp is the protocol's variable stamp here.
+// Stamp is the parameter stamp of ApReq.
 func (s ApplicationServerAfterAcceptedIfTrue) Stamp() time.Time { return s.stamp }
 
 // SendApRep sends ApRep. It is refused with a *session.ContractError, and the
@@ -1792,6 +1762,54 @@ func (s ApplicationServerEnd) Abort(err error) { s.step.Abort(err) }
 
 // String describes the state, for people.
 func (s ApplicationServerEnd) String() string { return s.step.Describe("ApplicationServerEnd") }
+
+// The places of Application.
+const (
+	applicationStart = iota
+	applicationAfterApReq
+	applicationAfterAccepted
+	applicationAfterAcceptedIfTrue
+	applicationEnd
+)
+
+// The messages of Application, each named for the place that it leaves.
+const (
+	applicationStartApReq = iota
+	applicationAfterApReqAccepted
+	applicationAfterApReqApError
+	applicationAfterAcceptedIfTrueApRep
+)
+
+var applicationPlaces = []session.State{
+	applicationStart:               {Name: "Start"},
+	applicationAfterApReq:          {Name: "AfterApReq"},
+	applicationAfterAccepted:       {Name: "AfterAccepted", If: "mutual", Then: applicationAfterAcceptedIfTrue, Else: applicationEnd, Pos: "kerberos.sess:56:9"},
+	applicationAfterAcceptedIfTrue: {Name: "AfterAcceptedIfTrue"},
+	applicationEnd:                 {Name: "End"},
+}
+
+var applicationMessages = []session.Message{
+	applicationStartApReq: {
+		Label: "ApReq", Number: 0, Sender: 0, State: applicationStart, Next: applicationAfterApReq,
+		Params: []string{"ticket Ticket", "authenticator Sealed", "stamp time.Time", "mutual bool"},
+		Pos:    "kerberos.sess:53:5",
+	},
+	applicationAfterApReqAccepted: {
+		Label: "Accepted", Number: 1, Sender: 1, State: applicationAfterApReq, Next: applicationAfterAccepted,
+		Pos: "kerberos.sess:55:9",
+	},
+	applicationAfterApReqApError: {
+		Label: "ApError", Number: 3, Sender: 1, State: applicationAfterApReq, Next: applicationEnd,
+		Params: []string{"failure Failure", "now time.Time"},
+		Pos:    "kerberos.sess:61:9",
+	},
+	applicationAfterAcceptedIfTrueApRep: {
+		Label: "ApRep", Number: 2, Sender: 1, State: applicationAfterAcceptedIfTrue, Next: applicationEnd,
+		Params: []string{"proof Sealed", "same time.Time"},
+		Where:  "same.Equal(stamp)",
+		Pos:    "kerberos.sess:58:13",
+	},
+}
 
 // applicationAfterAcceptedIfTrueApRepWhere is the predicate of ApRep
 // (kerberos.sess:58:13).

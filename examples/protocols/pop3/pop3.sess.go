@@ -70,229 +70,17 @@ const _ = session.GenVersion1
 //	AfterQuit:
 //	    Server -> Client: Updated(), then End
 //	    Server -> Client: NotUpdated(why string), then End
+//
+// Each role has a type for each place, from MaildropClientStart and
+// MaildropServerStart on. A state is good for one step, which returns the next
+// one: see package session.
 var MaildropProtocol = session.Protocol{
 	Name:        "pop3.Maildrop",
 	Fingerprint: "520747832f2ac4bf560a72dbf6e438c80b9ed5d985d0c0769eeb9231d3f39a2a",
 	Roles:       [2]string{"Client", "Server"},
-	States: []session.State{
-		maildropStart:         {Name: "Start"},
-		maildropAuthorization: {Name: "Authorization"},
-		maildropAfterUser:     {Name: "AfterUser"},
-		maildropAfterUserOk:   {Name: "AfterUserOk"},
-		maildropAfterPass:     {Name: "AfterPass"},
-		maildropAfterApop:     {Name: "AfterApop"},
-		maildropAfterLeave:    {Name: "AfterLeave"},
-		maildropBeforeDrop:    {Name: "BeforeDrop"},
-		maildropTransaction:   {Name: "Transaction"},
-		maildropAfterStat:     {Name: "AfterStat"},
-		maildropAfterList:     {Name: "AfterList"},
-		maildropAfterRetr:     {Name: "AfterRetr"},
-		maildropAfterDele:     {Name: "AfterDele"},
-		maildropAfterNoop:     {Name: "AfterNoop"},
-		maildropAfterRset:     {Name: "AfterRset"},
-		maildropAfterQuit:     {Name: "AfterQuit"},
-		maildropEnd:           {Name: "End"},
-	},
-	Messages: []session.Message{
-		maildropStartGreeting: {
-			Label: "Greeting", Number: 0, Sender: 1, State: maildropStart, Next: maildropAuthorization,
-			Params: []string{"timestamp string"},
-			Pos:    "pop3.sess:8:5",
-		},
-		maildropAuthorizationUser: {
-			Label: "User", Number: 1, Sender: 0, State: maildropAuthorization, Next: maildropAfterUser,
-			Params: []string{"name string"},
-			Where:  "tries < 5 && name != \"\"",
-			Pos:    "pop3.sess:13:13",
-		},
-		maildropAuthorizationApop: {
-			Label: "Apop", Number: 7, Sender: 0, State: maildropAuthorization, Next: maildropAfterApop,
-			Params: []string{"name string", "digest []byte"},
-			Where:  "tries < 5 && timestamp != \"\" && len(digest) == 16",
-			Pos:    "pop3.sess:28:13",
-		},
-		maildropAuthorizationLeave: {
-			Label: "Leave", Number: 10, Sender: 0, State: maildropAuthorization, Next: maildropAfterLeave,
-			Pos: "pop3.sess:37:13",
-		},
-		maildropAfterUserUserOk: {
-			Label: "UserOk", Number: 2, Sender: 1, State: maildropAfterUser, Next: maildropAfterUserOk,
-			Pos: "pop3.sess:15:17",
-		},
-		maildropAfterUserUserErr: {
-			Label: "UserErr", Number: 6, Sender: 1, State: maildropAfterUser, Next: maildropAuthorization,
-			Params: []string{"why string"},
-			Pos:    "pop3.sess:24:17",
-		},
-		maildropAfterUserOkPass: {
-			Label: "Pass", Number: 3, Sender: 0, State: maildropAfterUserOk, Next: maildropAfterPass,
-			Params: []string{"secret string"},
-			Pos:    "pop3.sess:16:17",
-		},
-		maildropAfterPassPassOk: {
-			Label: "PassOk", Number: 4, Sender: 1, State: maildropAfterPass, Next: maildropBeforeDrop,
-			Pos: "pop3.sess:18:21",
-		},
-		maildropAfterPassPassErr: {
-			Label: "PassErr", Number: 5, Sender: 1, State: maildropAfterPass, Next: maildropAuthorization,
-			Params: []string{"why string"},
-			Pos:    "pop3.sess:20:21",
-		},
-		maildropAfterApopApopOk: {
-			Label: "ApopOk", Number: 8, Sender: 1, State: maildropAfterApop, Next: maildropBeforeDrop,
-			Pos: "pop3.sess:31:17",
-		},
-		maildropAfterApopApopErr: {
-			Label: "ApopErr", Number: 9, Sender: 1, State: maildropAfterApop, Next: maildropAuthorization,
-			Params: []string{"why string"},
-			Pos:    "pop3.sess:33:17",
-		},
-		maildropAfterLeaveLeft: {
-			Label: "Left", Number: 11, Sender: 1, State: maildropAfterLeave, Next: maildropEnd,
-			Pos: "pop3.sess:38:13",
-		},
-		maildropBeforeDropDrop: {
-			Label: "Drop", Number: 12, Sender: 1, State: maildropBeforeDrop, Next: maildropTransaction,
-			Params: []string{"messages uint32", "octets uint64"},
-			Pos:    "pop3.sess:42:5",
-		},
-		maildropTransactionStat: {
-			Label: "Stat", Number: 13, Sender: 0, State: maildropTransaction, Next: maildropAfterStat,
-			Pos: "pop3.sess:47:13",
-		},
-		maildropTransactionList: {
-			Label: "List", Number: 15, Sender: 0, State: maildropTransaction, Next: maildropAfterList,
-			Pos: "pop3.sess:52:13",
-		},
-		maildropTransactionRetr: {
-			Label: "Retr", Number: 17, Sender: 0, State: maildropTransaction, Next: maildropAfterRetr,
-			Params: []string{"number uint32"},
-			Where:  "1 <= number && number <= messages",
-			Pos:    "pop3.sess:56:13",
-		},
-		maildropTransactionDele: {
-			Label: "Dele", Number: 20, Sender: 0, State: maildropTransaction, Next: maildropAfterDele,
-			Params: []string{"which uint32"},
-			Where:  "1 <= which && which <= messages",
-			Pos:    "pop3.sess:64:13",
-		},
-		maildropTransactionNoop: {
-			Label: "Noop", Number: 23, Sender: 0, State: maildropTransaction, Next: maildropAfterNoop,
-			Pos: "pop3.sess:72:13",
-		},
-		maildropTransactionRset: {
-			Label: "Rset", Number: 25, Sender: 0, State: maildropTransaction, Next: maildropAfterRset,
-			Pos: "pop3.sess:76:13",
-		},
-		maildropTransactionQuit: {
-			Label: "Quit", Number: 27, Sender: 0, State: maildropTransaction, Next: maildropAfterQuit,
-			Pos: "pop3.sess:81:13",
-		},
-		maildropAfterStatStatOk: {
-			Label: "StatOk", Number: 14, Sender: 1, State: maildropAfterStat, Next: maildropTransaction,
-			Params: []string{"left uint32", "size uint64"},
-			Where:  "left <= messages && size <= octets",
-			Pos:    "pop3.sess:48:13",
-		},
-		maildropAfterListListOk: {
-			Label: "ListOk", Number: 16, Sender: 1, State: maildropAfterList, Next: maildropTransaction,
-			Params: []string{"all []Listing"},
-			Where:  "len(all) <= int(messages)",
-			Pos:    "pop3.sess:53:13",
-		},
-		maildropAfterRetrRetrOk: {
-			Label: "RetrOk", Number: 18, Sender: 1, State: maildropAfterRetr, Next: maildropTransaction,
-			Params: []string{"message []byte"},
-			Pos:    "pop3.sess:58:17",
-		},
-		maildropAfterRetrRetrErr: {
-			Label: "RetrErr", Number: 19, Sender: 1, State: maildropAfterRetr, Next: maildropTransaction,
-			Params: []string{"why string"},
-			Pos:    "pop3.sess:60:17",
-		},
-		maildropAfterDeleDeleOk: {
-			Label: "DeleOk", Number: 21, Sender: 1, State: maildropAfterDele, Next: maildropTransaction,
-			Pos: "pop3.sess:66:17",
-		},
-		maildropAfterDeleDeleErr: {
-			Label: "DeleErr", Number: 22, Sender: 1, State: maildropAfterDele, Next: maildropTransaction,
-			Params: []string{"why string"},
-			Pos:    "pop3.sess:68:17",
-		},
-		maildropAfterNoopNoopOk: {
-			Label: "NoopOk", Number: 24, Sender: 1, State: maildropAfterNoop, Next: maildropTransaction,
-			Pos: "pop3.sess:73:13",
-		},
-		maildropAfterRsetRsetOk: {
-			Label: "RsetOk", Number: 26, Sender: 1, State: maildropAfterRset, Next: maildropTransaction,
-			Pos: "pop3.sess:77:13",
-		},
-		maildropAfterQuitUpdated: {
-			Label: "Updated", Number: 28, Sender: 1, State: maildropAfterQuit, Next: maildropEnd,
-			Pos: "pop3.sess:83:17",
-		},
-		maildropAfterQuitNotUpdated: {
-			Label: "NotUpdated", Number: 29, Sender: 1, State: maildropAfterQuit, Next: maildropEnd,
-			Params: []string{"why string"},
-			Pos:    "pop3.sess:85:17",
-		},
-	},
+	States:      maildropPlaces,
+	Messages:    maildropMessages,
 }
-
-// The places of Maildrop.
-const (
-	maildropStart = iota
-	maildropAuthorization
-	maildropAfterUser
-	maildropAfterUserOk
-	maildropAfterPass
-	maildropAfterApop
-	maildropAfterLeave
-	maildropBeforeDrop
-	maildropTransaction
-	maildropAfterStat
-	maildropAfterList
-	maildropAfterRetr
-	maildropAfterDele
-	maildropAfterNoop
-	maildropAfterRset
-	maildropAfterQuit
-	maildropEnd
-)
-
-// The messages of Maildrop, each named for the place that it leaves.
-const (
-	maildropStartGreeting = iota
-	maildropAuthorizationUser
-	maildropAuthorizationApop
-	maildropAuthorizationLeave
-	maildropAfterUserUserOk
-	maildropAfterUserUserErr
-	maildropAfterUserOkPass
-	maildropAfterPassPassOk
-	maildropAfterPassPassErr
-	maildropAfterApopApopOk
-	maildropAfterApopApopErr
-	maildropAfterLeaveLeft
-	maildropBeforeDropDrop
-	maildropTransactionStat
-	maildropTransactionList
-	maildropTransactionRetr
-	maildropTransactionDele
-	maildropTransactionNoop
-	maildropTransactionRset
-	maildropTransactionQuit
-	maildropAfterStatStatOk
-	maildropAfterListListOk
-	maildropAfterRetrRetrOk
-	maildropAfterRetrRetrErr
-	maildropAfterDeleDeleOk
-	maildropAfterDeleDeleErr
-	maildropAfterNoopNoopOk
-	maildropAfterRsetRsetOk
-	maildropAfterQuitUpdated
-	maildropAfterQuitNotUpdated
-)
 
 // RunMaildropClient runs the role Client of Maildrop in a session of its own on
 // conn. The body can return a MaildropClientEnd only by finishing the protocol;
@@ -317,7 +105,8 @@ func OpenMaildropClient(ctx context.Context, conn session.Conn) (MaildropClientS
 // RegisterMaildropServer makes srv run body as the role Server of Maildrop,
 // once for each session that a peer opens, each in a goroutine of its own. The
 // body can return a MaildropServerEnd only by finishing the protocol; its
-// context ends with the session.
+// context ends with the session. An error that it returns ends the session at
+// both ends, as does a panic, which is logged.
 func RegisterMaildropServer(srv session.Registrar, body func(ctx context.Context, start MaildropServerStart) (MaildropServerEnd, error)) {
 	session.Register(srv, &MaildropProtocol, func(ctx context.Context, first session.Step) (session.Step, error) {
 		end, err := body(ctx, MaildropServerStart{step: first})
@@ -427,14 +216,14 @@ type MaildropClientAuthorization struct {
 	tries     int32
 }
 
-// Timestamp is the protocol's variable timestamp here. It is the zero value as
+// Timestamp is the parameter timestamp of Greeting. It is the zero value as
 // long as the message that brings it is put off.
 func (s MaildropClientAuthorization) Timestamp() string {
 	value, _ := s.timestamp.Get()
 	return value
 }
 
-// Tries is the protocol's variable tries here.
+// Tries is the parameter tries of rec Authorization.
 func (s MaildropClientAuthorization) Tries() int32 { return s.tries }
 
 // SendUser sends User. It is refused with a *session.ContractError, and the
@@ -517,14 +306,14 @@ type MaildropClientAfterUser struct {
 	tries     int32
 }
 
-// Timestamp is the protocol's variable timestamp here. It is the zero value as
+// Timestamp is the parameter timestamp of Greeting. It is the zero value as
 // long as the message that brings it is put off.
 func (s MaildropClientAfterUser) Timestamp() string {
 	value, _ := s.timestamp.Get()
 	return value
 }
 
-// Tries is the protocol's variable tries here.
+// Tries is the parameter tries of rec Authorization.
 func (s MaildropClientAfterUser) Tries() int32 { return s.tries }
 
 // MaildropClientAfterUserBranch is what MaildropClientAfterUser receives: a
@@ -655,10 +444,10 @@ type MaildropClientAfterUserOk struct {
 	tries     int32
 }
 
-// Timestamp is the protocol's variable timestamp here.
+// Timestamp is the parameter timestamp of Greeting.
 func (s MaildropClientAfterUserOk) Timestamp() string { return s.timestamp }
 
-// Tries is the protocol's variable tries here.
+// Tries is the parameter tries of rec Authorization.
 func (s MaildropClientAfterUserOk) Tries() int32 { return s.tries }
 
 // SendPass sends Pass.
@@ -694,10 +483,10 @@ type MaildropClientAfterPass struct {
 	tries     int32
 }
 
-// Timestamp is the protocol's variable timestamp here.
+// Timestamp is the parameter timestamp of Greeting.
 func (s MaildropClientAfterPass) Timestamp() string { return s.timestamp }
 
-// Tries is the protocol's variable tries here.
+// Tries is the parameter tries of rec Authorization.
 func (s MaildropClientAfterPass) Tries() int32 { return s.tries }
 
 // MaildropClientAfterPassBranch is what MaildropClientAfterPass receives: a
@@ -827,10 +616,10 @@ type MaildropClientAfterApop struct {
 	tries     int32
 }
 
-// Timestamp is the protocol's variable timestamp here.
+// Timestamp is the parameter timestamp of Greeting.
 func (s MaildropClientAfterApop) Timestamp() string { return s.timestamp }
 
-// Tries is the protocol's variable tries here.
+// Tries is the parameter tries of rec Authorization.
 func (s MaildropClientAfterApop) Tries() int32 { return s.tries }
 
 // MaildropClientAfterApopBranch is what MaildropClientAfterApop receives: a
@@ -1095,15 +884,15 @@ type MaildropClientTransaction struct {
 	octets   session.Late[uint64]
 }
 
-// Messages is the protocol's variable messages here. It is the zero value as
-// long as the message that brings it is put off.
+// Messages is the parameter messages of Drop. It is the zero value as long as
+// the message that brings it is put off.
 func (s MaildropClientTransaction) Messages() uint32 {
 	value, _ := s.messages.Get()
 	return value
 }
 
-// Octets is the protocol's variable octets here. It is the zero value as long
-// as the message that brings it is put off.
+// Octets is the parameter octets of Drop. It is the zero value as long as the
+// message that brings it is put off.
 func (s MaildropClientTransaction) Octets() uint64 {
 	value, _ := s.octets.Get()
 	return value
@@ -1245,15 +1034,15 @@ type MaildropClientAfterStat struct {
 	octets   session.Late[uint64]
 }
 
-// Messages is the protocol's variable messages here. It is the zero value as
-// long as the message that brings it is put off.
+// Messages is the parameter messages of Drop. It is the zero value as long as
+// the message that brings it is put off.
 func (s MaildropClientAfterStat) Messages() uint32 {
 	value, _ := s.messages.Get()
 	return value
 }
 
-// Octets is the protocol's variable octets here. It is the zero value as long
-// as the message that brings it is put off.
+// Octets is the parameter octets of Drop. It is the zero value as long as the
+// message that brings it is put off.
 func (s MaildropClientAfterStat) Octets() uint64 {
 	value, _ := s.octets.Get()
 	return value
@@ -1364,15 +1153,15 @@ type MaildropClientAfterList struct {
 	octets   session.Late[uint64]
 }
 
-// Messages is the protocol's variable messages here. It is the zero value as
-// long as the message that brings it is put off.
+// Messages is the parameter messages of Drop. It is the zero value as long as
+// the message that brings it is put off.
 func (s MaildropClientAfterList) Messages() uint32 {
 	value, _ := s.messages.Get()
 	return value
 }
 
-// Octets is the protocol's variable octets here. It is the zero value as long
-// as the message that brings it is put off.
+// Octets is the parameter octets of Drop. It is the zero value as long as the
+// message that brings it is put off.
 func (s MaildropClientAfterList) Octets() uint64 {
 	value, _ := s.octets.Get()
 	return value
@@ -1483,11 +1272,11 @@ type MaildropClientAfterRetr struct {
 	octets   session.Late[uint64]
 }
 
-// Messages is the protocol's variable messages here.
+// Messages is the parameter messages of Drop.
 func (s MaildropClientAfterRetr) Messages() uint32 { return s.messages }
 
-// Octets is the protocol's variable octets here. It is the zero value as long
-// as the message that brings it is put off.
+// Octets is the parameter octets of Drop. It is the zero value as long as the
+// message that brings it is put off.
 func (s MaildropClientAfterRetr) Octets() uint64 {
 	value, _ := s.octets.Get()
 	return value
@@ -1629,11 +1418,11 @@ type MaildropClientAfterDele struct {
 	octets   session.Late[uint64]
 }
 
-// Messages is the protocol's variable messages here.
+// Messages is the parameter messages of Drop.
 func (s MaildropClientAfterDele) Messages() uint32 { return s.messages }
 
-// Octets is the protocol's variable octets here. It is the zero value as long
-// as the message that brings it is put off.
+// Octets is the parameter octets of Drop. It is the zero value as long as the
+// message that brings it is put off.
 func (s MaildropClientAfterDele) Octets() uint64 {
 	value, _ := s.octets.Get()
 	return value
@@ -1768,15 +1557,15 @@ type MaildropClientAfterNoop struct {
 	octets   session.Late[uint64]
 }
 
-// Messages is the protocol's variable messages here. It is the zero value as
-// long as the message that brings it is put off.
+// Messages is the parameter messages of Drop. It is the zero value as long as
+// the message that brings it is put off.
 func (s MaildropClientAfterNoop) Messages() uint32 {
 	value, _ := s.messages.Get()
 	return value
 }
 
-// Octets is the protocol's variable octets here. It is the zero value as long
-// as the message that brings it is put off.
+// Octets is the parameter octets of Drop. It is the zero value as long as the
+// message that brings it is put off.
 func (s MaildropClientAfterNoop) Octets() uint64 {
 	value, _ := s.octets.Get()
 	return value
@@ -1876,15 +1665,15 @@ type MaildropClientAfterRset struct {
 	octets   session.Late[uint64]
 }
 
-// Messages is the protocol's variable messages here. It is the zero value as
-// long as the message that brings it is put off.
+// Messages is the parameter messages of Drop. It is the zero value as long as
+// the message that brings it is put off.
 func (s MaildropClientAfterRset) Messages() uint32 {
 	value, _ := s.messages.Get()
 	return value
 }
 
-// Octets is the protocol's variable octets here. It is the zero value as long
-// as the message that brings it is put off.
+// Octets is the parameter octets of Drop. It is the zero value as long as the
+// message that brings it is put off.
 func (s MaildropClientAfterRset) Octets() uint64 {
 	value, _ := s.octets.Get()
 	return value
@@ -2151,10 +1940,10 @@ type MaildropServerAuthorization struct {
 	tries     int32
 }
 
-// Timestamp is the protocol's variable timestamp here.
+// Timestamp is the parameter timestamp of Greeting.
 func (s MaildropServerAuthorization) Timestamp() string { return s.timestamp }
 
-// Tries is the protocol's variable tries here.
+// Tries is the parameter tries of rec Authorization.
 func (s MaildropServerAuthorization) Tries() int32 { return s.tries }
 
 // MaildropServerAuthorizationBranch is what MaildropServerAuthorization
@@ -2332,10 +2121,10 @@ type MaildropServerAfterUser struct {
 	tries     int32
 }
 
-// Timestamp is the protocol's variable timestamp here.
+// Timestamp is the parameter timestamp of Greeting.
 func (s MaildropServerAfterUser) Timestamp() string { return s.timestamp }
 
-// Tries is the protocol's variable tries here.
+// Tries is the parameter tries of rec Authorization.
 func (s MaildropServerAfterUser) Tries() int32 { return s.tries }
 
 // SendUserOk sends UserOk.
@@ -2382,10 +2171,10 @@ type MaildropServerAfterUserOk struct {
 	tries     int32
 }
 
-// Timestamp is the protocol's variable timestamp here.
+// Timestamp is the parameter timestamp of Greeting.
 func (s MaildropServerAfterUserOk) Timestamp() string { return s.timestamp }
 
-// Tries is the protocol's variable tries here.
+// Tries is the parameter tries of rec Authorization.
 func (s MaildropServerAfterUserOk) Tries() int32 { return s.tries }
 
 // RecvPass receives Pass.
@@ -2486,10 +2275,10 @@ type MaildropServerAfterPass struct {
 	tries     int32
 }
 
-// Timestamp is the protocol's variable timestamp here.
+// Timestamp is the parameter timestamp of Greeting.
 func (s MaildropServerAfterPass) Timestamp() string { return s.timestamp }
 
-// Tries is the protocol's variable tries here.
+// Tries is the parameter tries of rec Authorization.
 func (s MaildropServerAfterPass) Tries() int32 { return s.tries }
 
 // SendPassOk sends PassOk.
@@ -2535,10 +2324,10 @@ type MaildropServerAfterApop struct {
 	tries     int32
 }
 
-// Timestamp is the protocol's variable timestamp here.
+// Timestamp is the parameter timestamp of Greeting.
 func (s MaildropServerAfterApop) Timestamp() string { return s.timestamp }
 
-// Tries is the protocol's variable tries here.
+// Tries is the parameter tries of rec Authorization.
 func (s MaildropServerAfterApop) Tries() int32 { return s.tries }
 
 // SendApopOk sends ApopOk.
@@ -2640,10 +2429,10 @@ type MaildropServerTransaction struct {
 	octets   uint64
 }
 
-// Messages is the protocol's variable messages here.
+// Messages is the parameter messages of Drop.
 func (s MaildropServerTransaction) Messages() uint32 { return s.messages }
 
-// Octets is the protocol's variable octets here.
+// Octets is the parameter octets of Drop.
 func (s MaildropServerTransaction) Octets() uint64 { return s.octets }
 
 // MaildropServerTransactionBranch is what MaildropServerTransaction receives: a
@@ -2934,10 +2723,10 @@ type MaildropServerAfterStat struct {
 	octets   uint64
 }
 
-// Messages is the protocol's variable messages here.
+// Messages is the parameter messages of Drop.
 func (s MaildropServerAfterStat) Messages() uint32 { return s.messages }
 
-// Octets is the protocol's variable octets here.
+// Octets is the parameter octets of Drop.
 func (s MaildropServerAfterStat) Octets() uint64 { return s.octets }
 
 // SendStatOk sends StatOk. It is refused with a *session.ContractError, and the
@@ -2976,10 +2765,10 @@ type MaildropServerAfterList struct {
 	octets   uint64
 }
 
-// Messages is the protocol's variable messages here.
+// Messages is the parameter messages of Drop.
 func (s MaildropServerAfterList) Messages() uint32 { return s.messages }
 
-// Octets is the protocol's variable octets here.
+// Octets is the parameter octets of Drop.
 func (s MaildropServerAfterList) Octets() uint64 { return s.octets }
 
 // SendListOk sends ListOk. It is refused with a *session.ContractError, and the
@@ -3022,10 +2811,10 @@ type MaildropServerAfterRetr struct {
 	octets   uint64
 }
 
-// Messages is the protocol's variable messages here.
+// Messages is the parameter messages of Drop.
 func (s MaildropServerAfterRetr) Messages() uint32 { return s.messages }
 
-// Octets is the protocol's variable octets here.
+// Octets is the parameter octets of Drop.
 func (s MaildropServerAfterRetr) Octets() uint64 { return s.octets }
 
 // SendRetrOk sends RetrOk.
@@ -3073,10 +2862,10 @@ type MaildropServerAfterDele struct {
 	octets   uint64
 }
 
-// Messages is the protocol's variable messages here.
+// Messages is the parameter messages of Drop.
 func (s MaildropServerAfterDele) Messages() uint32 { return s.messages }
 
-// Octets is the protocol's variable octets here.
+// Octets is the parameter octets of Drop.
 func (s MaildropServerAfterDele) Octets() uint64 { return s.octets }
 
 // SendDeleOk sends DeleOk.
@@ -3122,10 +2911,10 @@ type MaildropServerAfterNoop struct {
 	octets   uint64
 }
 
-// Messages is the protocol's variable messages here.
+// Messages is the parameter messages of Drop.
 func (s MaildropServerAfterNoop) Messages() uint32 { return s.messages }
 
-// Octets is the protocol's variable octets here.
+// Octets is the parameter octets of Drop.
 func (s MaildropServerAfterNoop) Octets() uint64 { return s.octets }
 
 // SendNoopOk sends NoopOk.
@@ -3156,10 +2945,10 @@ type MaildropServerAfterRset struct {
 	octets   uint64
 }
 
-// Messages is the protocol's variable messages here.
+// Messages is the parameter messages of Drop.
 func (s MaildropServerAfterRset) Messages() uint32 { return s.messages }
 
-// Octets is the protocol's variable octets here.
+// Octets is the parameter octets of Drop.
 func (s MaildropServerAfterRset) Octets() uint64 { return s.octets }
 
 // SendRsetOk sends RsetOk.
@@ -3235,6 +3024,226 @@ func (s MaildropServerEnd) Abort(err error) { s.step.Abort(err) }
 
 // String describes the state, for people.
 func (s MaildropServerEnd) String() string { return s.step.Describe("MaildropServerEnd") }
+
+// The places of Maildrop.
+const (
+	maildropStart = iota
+	maildropAuthorization
+	maildropAfterUser
+	maildropAfterUserOk
+	maildropAfterPass
+	maildropAfterApop
+	maildropAfterLeave
+	maildropBeforeDrop
+	maildropTransaction
+	maildropAfterStat
+	maildropAfterList
+	maildropAfterRetr
+	maildropAfterDele
+	maildropAfterNoop
+	maildropAfterRset
+	maildropAfterQuit
+	maildropEnd
+)
+
+// The messages of Maildrop, each named for the place that it leaves.
+const (
+	maildropStartGreeting = iota
+	maildropAuthorizationUser
+	maildropAuthorizationApop
+	maildropAuthorizationLeave
+	maildropAfterUserUserOk
+	maildropAfterUserUserErr
+	maildropAfterUserOkPass
+	maildropAfterPassPassOk
+	maildropAfterPassPassErr
+	maildropAfterApopApopOk
+	maildropAfterApopApopErr
+	maildropAfterLeaveLeft
+	maildropBeforeDropDrop
+	maildropTransactionStat
+	maildropTransactionList
+	maildropTransactionRetr
+	maildropTransactionDele
+	maildropTransactionNoop
+	maildropTransactionRset
+	maildropTransactionQuit
+	maildropAfterStatStatOk
+	maildropAfterListListOk
+	maildropAfterRetrRetrOk
+	maildropAfterRetrRetrErr
+	maildropAfterDeleDeleOk
+	maildropAfterDeleDeleErr
+	maildropAfterNoopNoopOk
+	maildropAfterRsetRsetOk
+	maildropAfterQuitUpdated
+	maildropAfterQuitNotUpdated
+)
+
+var maildropPlaces = []session.State{
+	maildropStart:         {Name: "Start"},
+	maildropAuthorization: {Name: "Authorization"},
+	maildropAfterUser:     {Name: "AfterUser"},
+	maildropAfterUserOk:   {Name: "AfterUserOk"},
+	maildropAfterPass:     {Name: "AfterPass"},
+	maildropAfterApop:     {Name: "AfterApop"},
+	maildropAfterLeave:    {Name: "AfterLeave"},
+	maildropBeforeDrop:    {Name: "BeforeDrop"},
+	maildropTransaction:   {Name: "Transaction"},
+	maildropAfterStat:     {Name: "AfterStat"},
+	maildropAfterList:     {Name: "AfterList"},
+	maildropAfterRetr:     {Name: "AfterRetr"},
+	maildropAfterDele:     {Name: "AfterDele"},
+	maildropAfterNoop:     {Name: "AfterNoop"},
+	maildropAfterRset:     {Name: "AfterRset"},
+	maildropAfterQuit:     {Name: "AfterQuit"},
+	maildropEnd:           {Name: "End"},
+}
+
+var maildropMessages = []session.Message{
+	maildropStartGreeting: {
+		Label: "Greeting", Number: 0, Sender: 1, State: maildropStart, Next: maildropAuthorization,
+		Params: []string{"timestamp string"},
+		Pos:    "pop3.sess:8:5",
+	},
+	maildropAuthorizationUser: {
+		Label: "User", Number: 1, Sender: 0, State: maildropAuthorization, Next: maildropAfterUser,
+		Params: []string{"name string"},
+		Where:  "tries < 5 && name != \"\"",
+		Pos:    "pop3.sess:13:13",
+	},
+	maildropAuthorizationApop: {
+		Label: "Apop", Number: 7, Sender: 0, State: maildropAuthorization, Next: maildropAfterApop,
+		Params: []string{"name string", "digest []byte"},
+		Where:  "tries < 5 && timestamp != \"\" && len(digest) == 16",
+		Pos:    "pop3.sess:28:13",
+	},
+	maildropAuthorizationLeave: {
+		Label: "Leave", Number: 10, Sender: 0, State: maildropAuthorization, Next: maildropAfterLeave,
+		Pos: "pop3.sess:37:13",
+	},
+	maildropAfterUserUserOk: {
+		Label: "UserOk", Number: 2, Sender: 1, State: maildropAfterUser, Next: maildropAfterUserOk,
+		Pos: "pop3.sess:15:17",
+	},
+	maildropAfterUserUserErr: {
+		Label: "UserErr", Number: 6, Sender: 1, State: maildropAfterUser, Next: maildropAuthorization,
+		Params: []string{"why string"},
+		Pos:    "pop3.sess:24:17",
+	},
+	maildropAfterUserOkPass: {
+		Label: "Pass", Number: 3, Sender: 0, State: maildropAfterUserOk, Next: maildropAfterPass,
+		Params: []string{"secret string"},
+		Pos:    "pop3.sess:16:17",
+	},
+	maildropAfterPassPassOk: {
+		Label: "PassOk", Number: 4, Sender: 1, State: maildropAfterPass, Next: maildropBeforeDrop,
+		Pos: "pop3.sess:18:21",
+	},
+	maildropAfterPassPassErr: {
+		Label: "PassErr", Number: 5, Sender: 1, State: maildropAfterPass, Next: maildropAuthorization,
+		Params: []string{"why string"},
+		Pos:    "pop3.sess:20:21",
+	},
+	maildropAfterApopApopOk: {
+		Label: "ApopOk", Number: 8, Sender: 1, State: maildropAfterApop, Next: maildropBeforeDrop,
+		Pos: "pop3.sess:31:17",
+	},
+	maildropAfterApopApopErr: {
+		Label: "ApopErr", Number: 9, Sender: 1, State: maildropAfterApop, Next: maildropAuthorization,
+		Params: []string{"why string"},
+		Pos:    "pop3.sess:33:17",
+	},
+	maildropAfterLeaveLeft: {
+		Label: "Left", Number: 11, Sender: 1, State: maildropAfterLeave, Next: maildropEnd,
+		Pos: "pop3.sess:38:13",
+	},
+	maildropBeforeDropDrop: {
+		Label: "Drop", Number: 12, Sender: 1, State: maildropBeforeDrop, Next: maildropTransaction,
+		Params: []string{"messages uint32", "octets uint64"},
+		Pos:    "pop3.sess:42:5",
+	},
+	maildropTransactionStat: {
+		Label: "Stat", Number: 13, Sender: 0, State: maildropTransaction, Next: maildropAfterStat,
+		Pos: "pop3.sess:47:13",
+	},
+	maildropTransactionList: {
+		Label: "List", Number: 15, Sender: 0, State: maildropTransaction, Next: maildropAfterList,
+		Pos: "pop3.sess:52:13",
+	},
+	maildropTransactionRetr: {
+		Label: "Retr", Number: 17, Sender: 0, State: maildropTransaction, Next: maildropAfterRetr,
+		Params: []string{"number uint32"},
+		Where:  "1 <= number && number <= messages",
+		Pos:    "pop3.sess:56:13",
+	},
+	maildropTransactionDele: {
+		Label: "Dele", Number: 20, Sender: 0, State: maildropTransaction, Next: maildropAfterDele,
+		Params: []string{"which uint32"},
+		Where:  "1 <= which && which <= messages",
+		Pos:    "pop3.sess:64:13",
+	},
+	maildropTransactionNoop: {
+		Label: "Noop", Number: 23, Sender: 0, State: maildropTransaction, Next: maildropAfterNoop,
+		Pos: "pop3.sess:72:13",
+	},
+	maildropTransactionRset: {
+		Label: "Rset", Number: 25, Sender: 0, State: maildropTransaction, Next: maildropAfterRset,
+		Pos: "pop3.sess:76:13",
+	},
+	maildropTransactionQuit: {
+		Label: "Quit", Number: 27, Sender: 0, State: maildropTransaction, Next: maildropAfterQuit,
+		Pos: "pop3.sess:81:13",
+	},
+	maildropAfterStatStatOk: {
+		Label: "StatOk", Number: 14, Sender: 1, State: maildropAfterStat, Next: maildropTransaction,
+		Params: []string{"left uint32", "size uint64"},
+		Where:  "left <= messages && size <= octets",
+		Pos:    "pop3.sess:48:13",
+	},
+	maildropAfterListListOk: {
+		Label: "ListOk", Number: 16, Sender: 1, State: maildropAfterList, Next: maildropTransaction,
+		Params: []string{"all []Listing"},
+		Where:  "len(all) <= int(messages)",
+		Pos:    "pop3.sess:53:13",
+	},
+	maildropAfterRetrRetrOk: {
+		Label: "RetrOk", Number: 18, Sender: 1, State: maildropAfterRetr, Next: maildropTransaction,
+		Params: []string{"message []byte"},
+		Pos:    "pop3.sess:58:17",
+	},
+	maildropAfterRetrRetrErr: {
+		Label: "RetrErr", Number: 19, Sender: 1, State: maildropAfterRetr, Next: maildropTransaction,
+		Params: []string{"why string"},
+		Pos:    "pop3.sess:60:17",
+	},
+	maildropAfterDeleDeleOk: {
+		Label: "DeleOk", Number: 21, Sender: 1, State: maildropAfterDele, Next: maildropTransaction,
+		Pos: "pop3.sess:66:17",
+	},
+	maildropAfterDeleDeleErr: {
+		Label: "DeleErr", Number: 22, Sender: 1, State: maildropAfterDele, Next: maildropTransaction,
+		Params: []string{"why string"},
+		Pos:    "pop3.sess:68:17",
+	},
+	maildropAfterNoopNoopOk: {
+		Label: "NoopOk", Number: 24, Sender: 1, State: maildropAfterNoop, Next: maildropTransaction,
+		Pos: "pop3.sess:73:13",
+	},
+	maildropAfterRsetRsetOk: {
+		Label: "RsetOk", Number: 26, Sender: 1, State: maildropAfterRset, Next: maildropTransaction,
+		Pos: "pop3.sess:77:13",
+	},
+	maildropAfterQuitUpdated: {
+		Label: "Updated", Number: 28, Sender: 1, State: maildropAfterQuit, Next: maildropEnd,
+		Pos: "pop3.sess:83:17",
+	},
+	maildropAfterQuitNotUpdated: {
+		Label: "NotUpdated", Number: 29, Sender: 1, State: maildropAfterQuit, Next: maildropEnd,
+		Params: []string{"why string"},
+		Pos:    "pop3.sess:85:17",
+	},
+}
 
 // maildropAuthorizationUserWhere is the predicate of User (pop3.sess:13:13).
 func maildropAuthorizationUserWhere(tries int32, name string) bool {

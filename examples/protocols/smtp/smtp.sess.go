@@ -88,251 +88,17 @@ const MaxRecipients = 100
 //	    Server -> Client: NoopOk(), then Idle
 //	AfterQuit:
 //	    Server -> Client: Closing(), then End
+//
+// Each role has a type for each place, from SubmissionClientStart and
+// SubmissionServerStart on. A state is good for one step, which returns the
+// next one: see package session.
 var SubmissionProtocol = session.Protocol{
 	Name:        "smtp.Submission",
 	Fingerprint: "2a5a393816bce02882695861d888245c1350ea49e14924aa0b8435660ca48ea8",
 	Roles:       [2]string{"Client", "Server"},
-	States: []session.State{
-		submissionStart:           {Name: "Start"},
-		submissionAfterNoService:  {Name: "AfterNoService"},
-		submissionBeforeEhlo:      {Name: "BeforeEhlo"},
-		submissionAfterEhlo:       {Name: "AfterEhlo"},
-		submissionLogin:           {Name: "Login"},
-		submissionSasl:            {Name: "Sasl"},
-		submissionAfterChallenge:  {Name: "AfterChallenge"},
-		submissionAfterCancel:     {Name: "AfterCancel"},
-		submissionAfterAbandon:    {Name: "AfterAbandon"},
-		submissionIdle:            {Name: "Idle"},
-		submissionAfterMail:       {Name: "AfterMail"},
-		submissionEnvelope:        {Name: "Envelope"},
-		submissionAfterRcpt:       {Name: "AfterRcpt"},
-		submissionAfterData:       {Name: "AfterData"},
-		submissionAfterStartInput: {Name: "AfterStartInput"},
-		submissionAfterContent:    {Name: "AfterContent"},
-		submissionAfterReset:      {Name: "AfterReset"},
-		submissionAfterNoop:       {Name: "AfterNoop"},
-		submissionAfterQuit:       {Name: "AfterQuit"},
-		submissionEnd:             {Name: "End"},
-	},
-	Messages: []session.Message{
-		submissionStartGreeting: {
-			Label: "Greeting", Number: 0, Sender: 1, State: submissionStart, Next: submissionBeforeEhlo,
-			Params: []string{"domain string"},
-			Where:  "domain != \"\"",
-			Pos:    "smtp.sess:16:9",
-		},
-		submissionStartNoService: {
-			Label: "NoService", Number: 1, Sender: 1, State: submissionStart, Next: submissionAfterNoService,
-			Params: []string{"fault Fault"},
-			Where:  "fault.Code == 554",
-			Pos:    "smtp.sess:18:9",
-		},
-		submissionAfterNoServiceLeave: {
-			Label: "Leave", Number: 2, Sender: 0, State: submissionAfterNoService, Next: submissionEnd,
-			Pos: "smtp.sess:19:9",
-		},
-		submissionBeforeEhloEhlo: {
-			Label: "Ehlo", Number: 3, Sender: 0, State: submissionBeforeEhlo, Next: submissionAfterEhlo,
-			Params: []string{"name string"},
-			Where:  "name != \"\"",
-			Pos:    "smtp.sess:22:5",
-		},
-		submissionAfterEhloExtensions: {
-			Label: "Extensions", Number: 4, Sender: 1, State: submissionAfterEhlo, Next: submissionLogin,
-			Params: []string{"offered []Extension", "maxSize uint64"},
-			Pos:    "smtp.sess:23:5",
-		},
-		submissionLoginAuth: {
-			Label: "Auth", Number: 5, Sender: 0, State: submissionLogin, Next: submissionSasl,
-			Params: []string{"mechanism string"},
-			Where:  "tries < 3 && mechanism != \"\"",
-			Pos:    "smtp.sess:27:13",
-		},
-		submissionLoginAbandon: {
-			Label: "Abandon", Number: 12, Sender: 0, State: submissionLogin, Next: submissionAfterAbandon,
-			Pos: "smtp.sess:48:13",
-		},
-		submissionSaslChallenge: {
-			Label: "Challenge", Number: 6, Sender: 1, State: submissionSasl, Next: submissionAfterChallenge,
-			Params: []string{"challenge []byte"},
-			Pos:    "smtp.sess:30:21",
-		},
-		submissionSaslAuthenticated: {
-			Label: "Authenticated", Number: 10, Sender: 1, State: submissionSasl, Next: submissionIdle,
-			Pos: "smtp.sess:40:21",
-		},
-		submissionSaslAuthFailed: {
-			Label: "AuthFailed", Number: 11, Sender: 1, State: submissionSasl, Next: submissionLogin,
-			Params: []string{"fault Fault"},
-			Where:  "400 <= fault.Code && fault.Code < 600",
-			Pos:    "smtp.sess:42:21",
-		},
-		submissionAfterChallengeResponse: {
-			Label: "Response", Number: 7, Sender: 0, State: submissionAfterChallenge, Next: submissionSasl,
-			Params: []string{"response []byte"},
-			Pos:    "smtp.sess:32:25",
-		},
-		submissionAfterChallengeCancel: {
-			Label: "Cancel", Number: 8, Sender: 0, State: submissionAfterChallenge, Next: submissionAfterCancel,
-			Pos: "smtp.sess:35:25",
-		},
-		submissionAfterCancelCancelled: {
-			Label: "Cancelled", Number: 9, Sender: 1, State: submissionAfterCancel, Next: submissionLogin,
-			Params: []string{"fault Fault"},
-			Where:  "fault.Code == 501",
-			Pos:    "smtp.sess:36:25",
-		},
-		submissionAfterAbandonAbandoned: {
-			Label: "Abandoned", Number: 13, Sender: 1, State: submissionAfterAbandon, Next: submissionEnd,
-			Pos: "smtp.sess:49:13",
-		},
-		submissionIdleMail: {
-			Label: "Mail", Number: 14, Sender: 0, State: submissionIdle, Next: submissionAfterMail,
-			Params: []string{"from string", "size uint64"},
-			Where:  "maxSize == 0 || size <= maxSize",
-			Pos:    "smtp.sess:56:13",
-		},
-		submissionIdleNoop: {
-			Label: "Noop", Number: 27, Sender: 0, State: submissionIdle, Next: submissionAfterNoop,
-			Pos: "smtp.sess:96:13",
-		},
-		submissionIdleQuit: {
-			Label: "Quit", Number: 29, Sender: 0, State: submissionIdle, Next: submissionAfterQuit,
-			Pos: "smtp.sess:100:13",
-		},
-		submissionAfterMailSenderOk: {
-			Label: "SenderOk", Number: 15, Sender: 1, State: submissionAfterMail, Next: submissionEnvelope,
-			Pos: "smtp.sess:58:17",
-		},
-		submissionAfterMailSenderRefused: {
-			Label: "SenderRefused", Number: 26, Sender: 1, State: submissionAfterMail, Next: submissionIdle,
-			Params: []string{"fault Fault"},
-			Where:  "400 <= fault.Code && fault.Code < 600",
-			Pos:    "smtp.sess:91:17",
-		},
-		submissionEnvelopeRcpt: {
-			Label: "Rcpt", Number: 16, Sender: 0, State: submissionEnvelope, Next: submissionAfterRcpt,
-			Params: []string{"to string"},
-			Where:  "recipients < MaxRecipients && strings.Contains(to, \"@\")",
-			Pos:    "smtp.sess:61:25",
-		},
-		submissionEnvelopeData: {
-			Label: "Data", Number: 19, Sender: 0, State: submissionEnvelope, Next: submissionAfterData,
-			Where: "recipients > 0",
-			Pos:   "smtp.sess:73:25",
-		},
-		submissionEnvelopeReset: {
-			Label: "Reset", Number: 24, Sender: 0, State: submissionEnvelope, Next: submissionAfterReset,
-			Pos: "smtp.sess:85:25",
-		},
-		submissionAfterRcptRecipientOk: {
-			Label: "RecipientOk", Number: 17, Sender: 1, State: submissionAfterRcpt, Next: submissionEnvelope,
-			Pos: "smtp.sess:64:29",
-		},
-		submissionAfterRcptRecipientRefused: {
-			Label: "RecipientRefused", Number: 18, Sender: 1, State: submissionAfterRcpt, Next: submissionEnvelope,
-			Params: []string{"fault Fault"},
-			Where:  "400 <= fault.Code && fault.Code < 600",
-			Pos:    "smtp.sess:67:29",
-		},
-		submissionAfterDataStartInput: {
-			Label: "StartInput", Number: 20, Sender: 1, State: submissionAfterData, Next: submissionAfterStartInput,
-			Within: 2 * time.Minute,
-			Pos:    "smtp.sess:74:25",
-		},
-		submissionAfterStartInputContent: {
-			Label: "Content", Number: 21, Sender: 0, State: submissionAfterStartInput, Next: submissionAfterContent,
-			Params: []string{"message []byte"},
-			Where:  "maxSize == 0 || uint64(len(message)) <= maxSize",
-			Within: 3 * time.Minute,
-			Pos:    "smtp.sess:75:25",
-		},
-		submissionAfterContentQueued: {
-			Label: "Queued", Number: 22, Sender: 1, State: submissionAfterContent, Next: submissionIdle,
-			Params: []string{"id string"},
-			Within: 10 * time.Minute,
-			Pos:    "smtp.sess:78:29",
-		},
-		submissionAfterContentNotQueued: {
-			Label: "NotQueued", Number: 23, Sender: 1, State: submissionAfterContent, Next: submissionIdle,
-			Params: []string{"fault Fault"},
-			Where:  "400 <= fault.Code && fault.Code < 600",
-			Within: 10 * time.Minute,
-			Pos:    "smtp.sess:80:29",
-		},
-		submissionAfterResetResetOk: {
-			Label: "ResetOk", Number: 25, Sender: 1, State: submissionAfterReset, Next: submissionIdle,
-			Pos: "smtp.sess:86:25",
-		},
-		submissionAfterNoopNoopOk: {
-			Label: "NoopOk", Number: 28, Sender: 1, State: submissionAfterNoop, Next: submissionIdle,
-			Pos: "smtp.sess:97:13",
-		},
-		submissionAfterQuitClosing: {
-			Label: "Closing", Number: 30, Sender: 1, State: submissionAfterQuit, Next: submissionEnd,
-			Pos: "smtp.sess:101:13",
-		},
-	},
+	States:      submissionPlaces,
+	Messages:    submissionMessages,
 }
-
-// The places of Submission.
-const (
-	submissionStart = iota
-	submissionAfterNoService
-	submissionBeforeEhlo
-	submissionAfterEhlo
-	submissionLogin
-	submissionSasl
-	submissionAfterChallenge
-	submissionAfterCancel
-	submissionAfterAbandon
-	submissionIdle
-	submissionAfterMail
-	submissionEnvelope
-	submissionAfterRcpt
-	submissionAfterData
-	submissionAfterStartInput
-	submissionAfterContent
-	submissionAfterReset
-	submissionAfterNoop
-	submissionAfterQuit
-	submissionEnd
-)
-
-// The messages of Submission, each named for the place that it leaves.
-const (
-	submissionStartGreeting = iota
-	submissionStartNoService
-	submissionAfterNoServiceLeave
-	submissionBeforeEhloEhlo
-	submissionAfterEhloExtensions
-	submissionLoginAuth
-	submissionLoginAbandon
-	submissionSaslChallenge
-	submissionSaslAuthenticated
-	submissionSaslAuthFailed
-	submissionAfterChallengeResponse
-	submissionAfterChallengeCancel
-	submissionAfterCancelCancelled
-	submissionAfterAbandonAbandoned
-	submissionIdleMail
-	submissionIdleNoop
-	submissionIdleQuit
-	submissionAfterMailSenderOk
-	submissionAfterMailSenderRefused
-	submissionEnvelopeRcpt
-	submissionEnvelopeData
-	submissionEnvelopeReset
-	submissionAfterRcptRecipientOk
-	submissionAfterRcptRecipientRefused
-	submissionAfterDataStartInput
-	submissionAfterStartInputContent
-	submissionAfterContentQueued
-	submissionAfterContentNotQueued
-	submissionAfterResetResetOk
-	submissionAfterNoopNoopOk
-	submissionAfterQuitClosing
-)
 
 // RunSubmissionClient runs the role Client of Submission in a session of its
 // own on conn. The body can return a SubmissionClientEnd only by finishing the
@@ -357,7 +123,8 @@ func OpenSubmissionClient(ctx context.Context, conn session.Conn) (SubmissionCli
 // RegisterSubmissionServer makes srv run body as the role Server of Submission,
 // once for each session that a peer opens, each in a goroutine of its own. The
 // body can return a SubmissionServerEnd only by finishing the protocol; its
-// context ends with the session.
+// context ends with the session. An error that it returns ends the session at
+// both ends, as does a panic, which is logged.
 func RegisterSubmissionServer(srv session.Registrar, body func(ctx context.Context, start SubmissionServerStart) (SubmissionServerEnd, error)) {
 	session.Register(srv, &SubmissionProtocol, func(ctx context.Context, first session.Step) (session.Step, error) {
 		end, err := body(ctx, SubmissionServerStart{step: first})
@@ -671,14 +438,14 @@ type SubmissionClientLogin struct {
 	tries   int32
 }
 
-// MaxSize is the protocol's variable maxSize here. It is the zero value as long
+// MaxSize is the parameter maxSize of Extensions. It is the zero value as long
 // as the message that brings it is put off.
 func (s SubmissionClientLogin) MaxSize() uint64 {
 	value, _ := s.maxSize.Get()
 	return value
 }
 
-// Tries is the protocol's variable tries here.
+// Tries is the parameter tries of rec Login.
 func (s SubmissionClientLogin) Tries() int32 { return s.tries }
 
 // SendAuth sends Auth. It is refused with a *session.ContractError, and the
@@ -732,14 +499,14 @@ type SubmissionClientSasl struct {
 	tries   int32
 }
 
-// MaxSize is the protocol's variable maxSize here. It is the zero value as long
+// MaxSize is the parameter maxSize of Extensions. It is the zero value as long
 // as the message that brings it is put off.
 func (s SubmissionClientSasl) MaxSize() uint64 {
 	value, _ := s.maxSize.Get()
 	return value
 }
 
-// Tries is the protocol's variable tries here.
+// Tries is the parameter tries of rec Login.
 func (s SubmissionClientSasl) Tries() int32 { return s.tries }
 
 // SubmissionClientSaslBranch is what SubmissionClientSasl receives: a
@@ -910,10 +677,10 @@ type SubmissionClientAfterChallenge struct {
 	tries   int32
 }
 
-// MaxSize is the protocol's variable maxSize here.
+// MaxSize is the parameter maxSize of Extensions.
 func (s SubmissionClientAfterChallenge) MaxSize() uint64 { return s.maxSize }
 
-// Tries is the protocol's variable tries here.
+// Tries is the parameter tries of rec Login.
 func (s SubmissionClientAfterChallenge) Tries() int32 { return s.tries }
 
 // SendResponse sends Response.
@@ -963,10 +730,10 @@ type SubmissionClientAfterCancel struct {
 	tries   int32
 }
 
-// MaxSize is the protocol's variable maxSize here.
+// MaxSize is the parameter maxSize of Extensions.
 func (s SubmissionClientAfterCancel) MaxSize() uint64 { return s.maxSize }
 
-// Tries is the protocol's variable tries here.
+// Tries is the parameter tries of rec Login.
 func (s SubmissionClientAfterCancel) Tries() int32 { return s.tries }
 
 // RecvCancelled receives Cancelled. It is a *session.PeerError, and the session
@@ -1118,7 +885,7 @@ type SubmissionClientIdle struct {
 	maxSize uint64
 }
 
-// MaxSize is the protocol's variable maxSize here.
+// MaxSize is the parameter maxSize of Extensions.
 func (s SubmissionClientIdle) MaxSize() uint64 { return s.maxSize }
 
 // SendMail sends Mail. It is refused with a *session.ContractError, and the
@@ -1185,7 +952,7 @@ type SubmissionClientAfterMail struct {
 	maxSize uint64
 }
 
-// MaxSize is the protocol's variable maxSize here.
+// MaxSize is the parameter maxSize of Extensions.
 func (s SubmissionClientAfterMail) MaxSize() uint64 { return s.maxSize }
 
 // SubmissionClientAfterMailBranch is what SubmissionClientAfterMail receives: a
@@ -1324,10 +1091,10 @@ type SubmissionClientEnvelope struct {
 	recipients int
 }
 
-// MaxSize is the protocol's variable maxSize here.
+// MaxSize is the parameter maxSize of Extensions.
 func (s SubmissionClientEnvelope) MaxSize() uint64 { return s.maxSize }
 
-// Recipients is the protocol's variable recipients here.
+// Recipients is the parameter recipients of rec Envelope.
 func (s SubmissionClientEnvelope) Recipients() int { return s.recipients }
 
 // SendRcpt sends Rcpt. It is refused with a *session.ContractError, and the
@@ -1404,10 +1171,10 @@ type SubmissionClientAfterRcpt struct {
 	recipients int
 }
 
-// MaxSize is the protocol's variable maxSize here.
+// MaxSize is the parameter maxSize of Extensions.
 func (s SubmissionClientAfterRcpt) MaxSize() uint64 { return s.maxSize }
 
-// Recipients is the protocol's variable recipients here.
+// Recipients is the parameter recipients of rec Envelope.
 func (s SubmissionClientAfterRcpt) Recipients() int { return s.recipients }
 
 // SubmissionClientAfterRcptBranch is what SubmissionClientAfterRcpt receives: a
@@ -1546,7 +1313,7 @@ type SubmissionClientAfterData struct {
 	maxSize uint64
 }
 
-// MaxSize is the protocol's variable maxSize here.
+// MaxSize is the parameter maxSize of Extensions.
 func (s SubmissionClientAfterData) MaxSize() uint64 { return s.maxSize }
 
 // RecvStartInput receives StartInput. It must arrive within 2m0s.
@@ -1644,7 +1411,7 @@ type SubmissionClientAfterStartInput struct {
 	maxSize uint64
 }
 
-// MaxSize is the protocol's variable maxSize here.
+// MaxSize is the parameter maxSize of Extensions.
 func (s SubmissionClientAfterStartInput) MaxSize() uint64 { return s.maxSize }
 
 // SendContent sends Content. It is refused with a *session.ContractError, and
@@ -1685,7 +1452,7 @@ type SubmissionClientAfterContent struct {
 	maxSize uint64
 }
 
-// MaxSize is the protocol's variable maxSize here.
+// MaxSize is the parameter maxSize of Extensions.
 func (s SubmissionClientAfterContent) MaxSize() uint64 { return s.maxSize }
 
 // SubmissionClientAfterContentBranch is what SubmissionClientAfterContent
@@ -1829,7 +1596,7 @@ type SubmissionClientAfterReset struct {
 	maxSize uint64
 }
 
-// MaxSize is the protocol's variable maxSize here.
+// MaxSize is the parameter maxSize of Extensions.
 func (s SubmissionClientAfterReset) MaxSize() uint64 { return s.maxSize }
 
 // RecvResetOk receives ResetOk.
@@ -1927,7 +1694,7 @@ type SubmissionClientAfterNoop struct {
 	maxSize uint64
 }
 
-// MaxSize is the protocol's variable maxSize here.
+// MaxSize is the parameter maxSize of Extensions.
 func (s SubmissionClientAfterNoop) MaxSize() uint64 { return s.maxSize }
 
 // RecvNoopOk receives NoopOk.
@@ -2318,10 +2085,10 @@ type SubmissionServerLogin struct {
 	tries   int32
 }
 
-// MaxSize is the protocol's variable maxSize here.
+// MaxSize is the parameter maxSize of Extensions.
 func (s SubmissionServerLogin) MaxSize() uint64 { return s.maxSize }
 
-// Tries is the protocol's variable tries here.
+// Tries is the parameter tries of rec Login.
 func (s SubmissionServerLogin) Tries() int32 { return s.tries }
 
 // SubmissionServerLoginBranch is what SubmissionServerLogin receives: a
@@ -2455,10 +2222,10 @@ type SubmissionServerSasl struct {
 	tries   int32
 }
 
-// MaxSize is the protocol's variable maxSize here.
+// MaxSize is the parameter maxSize of Extensions.
 func (s SubmissionServerSasl) MaxSize() uint64 { return s.maxSize }
 
-// Tries is the protocol's variable tries here.
+// Tries is the parameter tries of rec Login.
 func (s SubmissionServerSasl) Tries() int32 { return s.tries }
 
 // SendChallenge sends Challenge.
@@ -2529,10 +2296,10 @@ type SubmissionServerAfterChallenge struct {
 	tries   int32
 }
 
-// MaxSize is the protocol's variable maxSize here.
+// MaxSize is the parameter maxSize of Extensions.
 func (s SubmissionServerAfterChallenge) MaxSize() uint64 { return s.maxSize }
 
-// Tries is the protocol's variable tries here.
+// Tries is the parameter tries of rec Login.
 func (s SubmissionServerAfterChallenge) Tries() int32 { return s.tries }
 
 // SubmissionServerAfterChallengeBranch is what SubmissionServerAfterChallenge
@@ -2665,10 +2432,10 @@ type SubmissionServerAfterCancel struct {
 	tries   int32
 }
 
-// MaxSize is the protocol's variable maxSize here.
+// MaxSize is the parameter maxSize of Extensions.
 func (s SubmissionServerAfterCancel) MaxSize() uint64 { return s.maxSize }
 
-// Tries is the protocol's variable tries here.
+// Tries is the parameter tries of rec Login.
 func (s SubmissionServerAfterCancel) Tries() int32 { return s.tries }
 
 // SendCancelled sends Cancelled. It is refused with a *session.ContractError,
@@ -2740,7 +2507,7 @@ type SubmissionServerIdle struct {
 	maxSize uint64
 }
 
-// MaxSize is the protocol's variable maxSize here.
+// MaxSize is the parameter maxSize of Extensions.
 func (s SubmissionServerIdle) MaxSize() uint64 { return s.maxSize }
 
 // SubmissionServerIdleBranch is what SubmissionServerIdle receives: a
@@ -2903,7 +2670,7 @@ type SubmissionServerAfterMail struct {
 	maxSize uint64
 }
 
-// MaxSize is the protocol's variable maxSize here.
+// MaxSize is the parameter maxSize of Extensions.
 func (s SubmissionServerAfterMail) MaxSize() uint64 { return s.maxSize }
 
 // SendSenderOk sends SenderOk.
@@ -2962,10 +2729,10 @@ type SubmissionServerEnvelope struct {
 	recipients int
 }
 
-// MaxSize is the protocol's variable maxSize here.
+// MaxSize is the parameter maxSize of Extensions.
 func (s SubmissionServerEnvelope) MaxSize() uint64 { return s.maxSize }
 
-// Recipients is the protocol's variable recipients here.
+// Recipients is the parameter recipients of rec Envelope.
 func (s SubmissionServerEnvelope) Recipients() int { return s.recipients }
 
 // SubmissionServerEnvelopeBranch is what SubmissionServerEnvelope receives: a
@@ -3138,10 +2905,10 @@ type SubmissionServerAfterRcpt struct {
 	recipients int
 }
 
-// MaxSize is the protocol's variable maxSize here.
+// MaxSize is the parameter maxSize of Extensions.
 func (s SubmissionServerAfterRcpt) MaxSize() uint64 { return s.maxSize }
 
-// Recipients is the protocol's variable recipients here.
+// Recipients is the parameter recipients of rec Envelope.
 func (s SubmissionServerAfterRcpt) Recipients() int { return s.recipients }
 
 // SendRecipientOk sends RecipientOk.
@@ -3197,7 +2964,7 @@ type SubmissionServerAfterData struct {
 	maxSize uint64
 }
 
-// MaxSize is the protocol's variable maxSize here.
+// MaxSize is the parameter maxSize of Extensions.
 func (s SubmissionServerAfterData) MaxSize() uint64 { return s.maxSize }
 
 // SendStartInput sends StartInput.
@@ -3231,7 +2998,7 @@ type SubmissionServerAfterStartInput struct {
 	maxSize uint64
 }
 
-// MaxSize is the protocol's variable maxSize here.
+// MaxSize is the parameter maxSize of Extensions.
 func (s SubmissionServerAfterStartInput) MaxSize() uint64 { return s.maxSize }
 
 // RecvContent receives Content. It must arrive within 3m0s. It is a
@@ -3340,7 +3107,7 @@ type SubmissionServerAfterContent struct {
 	maxSize uint64
 }
 
-// MaxSize is the protocol's variable maxSize here.
+// MaxSize is the parameter maxSize of Extensions.
 func (s SubmissionServerAfterContent) MaxSize() uint64 { return s.maxSize }
 
 // SendQueued sends Queued.
@@ -3396,7 +3163,7 @@ type SubmissionServerAfterReset struct {
 	maxSize uint64
 }
 
-// MaxSize is the protocol's variable maxSize here.
+// MaxSize is the parameter maxSize of Extensions.
 func (s SubmissionServerAfterReset) MaxSize() uint64 { return s.maxSize }
 
 // SendResetOk sends ResetOk.
@@ -3428,7 +3195,7 @@ type SubmissionServerAfterNoop struct {
 	maxSize uint64
 }
 
-// MaxSize is the protocol's variable maxSize here.
+// MaxSize is the parameter maxSize of Extensions.
 func (s SubmissionServerAfterNoop) MaxSize() uint64 { return s.maxSize }
 
 // SendNoopOk sends NoopOk.
@@ -3493,6 +3260,248 @@ func (s SubmissionServerEnd) Abort(err error) { s.step.Abort(err) }
 
 // String describes the state, for people.
 func (s SubmissionServerEnd) String() string { return s.step.Describe("SubmissionServerEnd") }
+
+// The places of Submission.
+const (
+	submissionStart = iota
+	submissionAfterNoService
+	submissionBeforeEhlo
+	submissionAfterEhlo
+	submissionLogin
+	submissionSasl
+	submissionAfterChallenge
+	submissionAfterCancel
+	submissionAfterAbandon
+	submissionIdle
+	submissionAfterMail
+	submissionEnvelope
+	submissionAfterRcpt
+	submissionAfterData
+	submissionAfterStartInput
+	submissionAfterContent
+	submissionAfterReset
+	submissionAfterNoop
+	submissionAfterQuit
+	submissionEnd
+)
+
+// The messages of Submission, each named for the place that it leaves.
+const (
+	submissionStartGreeting = iota
+	submissionStartNoService
+	submissionAfterNoServiceLeave
+	submissionBeforeEhloEhlo
+	submissionAfterEhloExtensions
+	submissionLoginAuth
+	submissionLoginAbandon
+	submissionSaslChallenge
+	submissionSaslAuthenticated
+	submissionSaslAuthFailed
+	submissionAfterChallengeResponse
+	submissionAfterChallengeCancel
+	submissionAfterCancelCancelled
+	submissionAfterAbandonAbandoned
+	submissionIdleMail
+	submissionIdleNoop
+	submissionIdleQuit
+	submissionAfterMailSenderOk
+	submissionAfterMailSenderRefused
+	submissionEnvelopeRcpt
+	submissionEnvelopeData
+	submissionEnvelopeReset
+	submissionAfterRcptRecipientOk
+	submissionAfterRcptRecipientRefused
+	submissionAfterDataStartInput
+	submissionAfterStartInputContent
+	submissionAfterContentQueued
+	submissionAfterContentNotQueued
+	submissionAfterResetResetOk
+	submissionAfterNoopNoopOk
+	submissionAfterQuitClosing
+)
+
+var submissionPlaces = []session.State{
+	submissionStart:           {Name: "Start"},
+	submissionAfterNoService:  {Name: "AfterNoService"},
+	submissionBeforeEhlo:      {Name: "BeforeEhlo"},
+	submissionAfterEhlo:       {Name: "AfterEhlo"},
+	submissionLogin:           {Name: "Login"},
+	submissionSasl:            {Name: "Sasl"},
+	submissionAfterChallenge:  {Name: "AfterChallenge"},
+	submissionAfterCancel:     {Name: "AfterCancel"},
+	submissionAfterAbandon:    {Name: "AfterAbandon"},
+	submissionIdle:            {Name: "Idle"},
+	submissionAfterMail:       {Name: "AfterMail"},
+	submissionEnvelope:        {Name: "Envelope"},
+	submissionAfterRcpt:       {Name: "AfterRcpt"},
+	submissionAfterData:       {Name: "AfterData"},
+	submissionAfterStartInput: {Name: "AfterStartInput"},
+	submissionAfterContent:    {Name: "AfterContent"},
+	submissionAfterReset:      {Name: "AfterReset"},
+	submissionAfterNoop:       {Name: "AfterNoop"},
+	submissionAfterQuit:       {Name: "AfterQuit"},
+	submissionEnd:             {Name: "End"},
+}
+
+var submissionMessages = []session.Message{
+	submissionStartGreeting: {
+		Label: "Greeting", Number: 0, Sender: 1, State: submissionStart, Next: submissionBeforeEhlo,
+		Params: []string{"domain string"},
+		Where:  "domain != \"\"",
+		Pos:    "smtp.sess:16:9",
+	},
+	submissionStartNoService: {
+		Label: "NoService", Number: 1, Sender: 1, State: submissionStart, Next: submissionAfterNoService,
+		Params: []string{"fault Fault"},
+		Where:  "fault.Code == 554",
+		Pos:    "smtp.sess:18:9",
+	},
+	submissionAfterNoServiceLeave: {
+		Label: "Leave", Number: 2, Sender: 0, State: submissionAfterNoService, Next: submissionEnd,
+		Pos: "smtp.sess:19:9",
+	},
+	submissionBeforeEhloEhlo: {
+		Label: "Ehlo", Number: 3, Sender: 0, State: submissionBeforeEhlo, Next: submissionAfterEhlo,
+		Params: []string{"name string"},
+		Where:  "name != \"\"",
+		Pos:    "smtp.sess:22:5",
+	},
+	submissionAfterEhloExtensions: {
+		Label: "Extensions", Number: 4, Sender: 1, State: submissionAfterEhlo, Next: submissionLogin,
+		Params: []string{"offered []Extension", "maxSize uint64"},
+		Pos:    "smtp.sess:23:5",
+	},
+	submissionLoginAuth: {
+		Label: "Auth", Number: 5, Sender: 0, State: submissionLogin, Next: submissionSasl,
+		Params: []string{"mechanism string"},
+		Where:  "tries < 3 && mechanism != \"\"",
+		Pos:    "smtp.sess:27:13",
+	},
+	submissionLoginAbandon: {
+		Label: "Abandon", Number: 12, Sender: 0, State: submissionLogin, Next: submissionAfterAbandon,
+		Pos: "smtp.sess:48:13",
+	},
+	submissionSaslChallenge: {
+		Label: "Challenge", Number: 6, Sender: 1, State: submissionSasl, Next: submissionAfterChallenge,
+		Params: []string{"challenge []byte"},
+		Pos:    "smtp.sess:30:21",
+	},
+	submissionSaslAuthenticated: {
+		Label: "Authenticated", Number: 10, Sender: 1, State: submissionSasl, Next: submissionIdle,
+		Pos: "smtp.sess:40:21",
+	},
+	submissionSaslAuthFailed: {
+		Label: "AuthFailed", Number: 11, Sender: 1, State: submissionSasl, Next: submissionLogin,
+		Params: []string{"fault Fault"},
+		Where:  "400 <= fault.Code && fault.Code < 600",
+		Pos:    "smtp.sess:42:21",
+	},
+	submissionAfterChallengeResponse: {
+		Label: "Response", Number: 7, Sender: 0, State: submissionAfterChallenge, Next: submissionSasl,
+		Params: []string{"response []byte"},
+		Pos:    "smtp.sess:32:25",
+	},
+	submissionAfterChallengeCancel: {
+		Label: "Cancel", Number: 8, Sender: 0, State: submissionAfterChallenge, Next: submissionAfterCancel,
+		Pos: "smtp.sess:35:25",
+	},
+	submissionAfterCancelCancelled: {
+		Label: "Cancelled", Number: 9, Sender: 1, State: submissionAfterCancel, Next: submissionLogin,
+		Params: []string{"fault Fault"},
+		Where:  "fault.Code == 501",
+		Pos:    "smtp.sess:36:25",
+	},
+	submissionAfterAbandonAbandoned: {
+		Label: "Abandoned", Number: 13, Sender: 1, State: submissionAfterAbandon, Next: submissionEnd,
+		Pos: "smtp.sess:49:13",
+	},
+	submissionIdleMail: {
+		Label: "Mail", Number: 14, Sender: 0, State: submissionIdle, Next: submissionAfterMail,
+		Params: []string{"from string", "size uint64"},
+		Where:  "maxSize == 0 || size <= maxSize",
+		Pos:    "smtp.sess:56:13",
+	},
+	submissionIdleNoop: {
+		Label: "Noop", Number: 27, Sender: 0, State: submissionIdle, Next: submissionAfterNoop,
+		Pos: "smtp.sess:96:13",
+	},
+	submissionIdleQuit: {
+		Label: "Quit", Number: 29, Sender: 0, State: submissionIdle, Next: submissionAfterQuit,
+		Pos: "smtp.sess:100:13",
+	},
+	submissionAfterMailSenderOk: {
+		Label: "SenderOk", Number: 15, Sender: 1, State: submissionAfterMail, Next: submissionEnvelope,
+		Pos: "smtp.sess:58:17",
+	},
+	submissionAfterMailSenderRefused: {
+		Label: "SenderRefused", Number: 26, Sender: 1, State: submissionAfterMail, Next: submissionIdle,
+		Params: []string{"fault Fault"},
+		Where:  "400 <= fault.Code && fault.Code < 600",
+		Pos:    "smtp.sess:91:17",
+	},
+	submissionEnvelopeRcpt: {
+		Label: "Rcpt", Number: 16, Sender: 0, State: submissionEnvelope, Next: submissionAfterRcpt,
+		Params: []string{"to string"},
+		Where:  "recipients < MaxRecipients && strings.Contains(to, \"@\")",
+		Pos:    "smtp.sess:61:25",
+	},
+	submissionEnvelopeData: {
+		Label: "Data", Number: 19, Sender: 0, State: submissionEnvelope, Next: submissionAfterData,
+		Where: "recipients > 0",
+		Pos:   "smtp.sess:73:25",
+	},
+	submissionEnvelopeReset: {
+		Label: "Reset", Number: 24, Sender: 0, State: submissionEnvelope, Next: submissionAfterReset,
+		Pos: "smtp.sess:85:25",
+	},
+	submissionAfterRcptRecipientOk: {
+		Label: "RecipientOk", Number: 17, Sender: 1, State: submissionAfterRcpt, Next: submissionEnvelope,
+		Pos: "smtp.sess:64:29",
+	},
+	submissionAfterRcptRecipientRefused: {
+		Label: "RecipientRefused", Number: 18, Sender: 1, State: submissionAfterRcpt, Next: submissionEnvelope,
+		Params: []string{"fault Fault"},
+		Where:  "400 <= fault.Code && fault.Code < 600",
+		Pos:    "smtp.sess:67:29",
+	},
+	submissionAfterDataStartInput: {
+		Label: "StartInput", Number: 20, Sender: 1, State: submissionAfterData, Next: submissionAfterStartInput,
+		Within: 2 * time.Minute,
+		Pos:    "smtp.sess:74:25",
+	},
+	submissionAfterStartInputContent: {
+		Label: "Content", Number: 21, Sender: 0, State: submissionAfterStartInput, Next: submissionAfterContent,
+		Params: []string{"message []byte"},
+		Where:  "maxSize == 0 || uint64(len(message)) <= maxSize",
+		Within: 3 * time.Minute,
+		Pos:    "smtp.sess:75:25",
+	},
+	submissionAfterContentQueued: {
+		Label: "Queued", Number: 22, Sender: 1, State: submissionAfterContent, Next: submissionIdle,
+		Params: []string{"id string"},
+		Within: 10 * time.Minute,
+		Pos:    "smtp.sess:78:29",
+	},
+	submissionAfterContentNotQueued: {
+		Label: "NotQueued", Number: 23, Sender: 1, State: submissionAfterContent, Next: submissionIdle,
+		Params: []string{"fault Fault"},
+		Where:  "400 <= fault.Code && fault.Code < 600",
+		Within: 10 * time.Minute,
+		Pos:    "smtp.sess:80:29",
+	},
+	submissionAfterResetResetOk: {
+		Label: "ResetOk", Number: 25, Sender: 1, State: submissionAfterReset, Next: submissionIdle,
+		Pos: "smtp.sess:86:25",
+	},
+	submissionAfterNoopNoopOk: {
+		Label: "NoopOk", Number: 28, Sender: 1, State: submissionAfterNoop, Next: submissionIdle,
+		Pos: "smtp.sess:97:13",
+	},
+	submissionAfterQuitClosing: {
+		Label: "Closing", Number: 30, Sender: 1, State: submissionAfterQuit, Next: submissionEnd,
+		Pos: "smtp.sess:101:13",
+	},
+}
 
 // submissionStartGreetingWhere is the predicate of Greeting (smtp.sess:16:9).
 func submissionStartGreetingWhere(domain string) bool {

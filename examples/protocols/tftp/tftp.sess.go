@@ -49,112 +49,17 @@ const Block = 512
 //	    Server -> Client: PutError(code Code, text string), then End
 //	AfterPutAck:
 //	    if len(content) == Block, then Write, else End
+//
+// Each role has a type for each place, from TransferClientStart and
+// TransferServerStart on. A state is good for one step, which returns the next
+// one: see package session.
 var TransferProtocol = session.Protocol{
 	Name:        "tftp.Transfer",
 	Fingerprint: "e768eb0c83577e8d48331661220f08ff034d2dd599045bf05c25befd61249cfb",
 	Roles:       [2]string{"Client", "Server"},
-	States: []session.State{
-		transferStart:             {Name: "Start"},
-		transferRead:              {Name: "Read"},
-		transferAfterData:         {Name: "AfterData"},
-		transferAfterAck:          {Name: "AfterAck", If: "len(data) == Block", Then: transferRead, Else: transferEnd, Pos: "tftp.sess:28:17"},
-		transferAfterWriteRequest: {Name: "AfterWriteRequest"},
-		transferWrite:             {Name: "Write"},
-		transferAfterPut:          {Name: "AfterPut"},
-		transferAfterPutAck:       {Name: "AfterPutAck", If: "len(content) == Block", Then: transferWrite, Else: transferEnd, Pos: "tftp.sess:45:25"},
-		transferEnd:               {Name: "End"},
-	},
-	Messages: []session.Message{
-		transferStartReadRequest: {
-			Label: "ReadRequest", Number: 0, Sender: 0, State: transferStart, Next: transferRead,
-			Params: []string{"path string"},
-			Where:  "path != \"\"",
-			Pos:    "tftp.sess:22:9",
-		},
-		transferStartWriteRequest: {
-			Label: "WriteRequest", Number: 4, Sender: 0, State: transferStart, Next: transferAfterWriteRequest,
-			Params: []string{"target string"},
-			Where:  "target != \"\"",
-			Pos:    "tftp.sess:36:9",
-		},
-		transferReadData: {
-			Label: "Data", Number: 1, Sender: 1, State: transferRead, Next: transferAfterData,
-			Params: []string{"number uint32", "data []byte"},
-			Where:  "number == block && len(data) <= Block",
-			Pos:    "tftp.sess:25:17",
-		},
-		transferReadError: {
-			Label: "Error", Number: 3, Sender: 1, State: transferRead, Next: transferEnd,
-			Params: []string{"code Code", "text string"},
-			Pos:    "tftp.sess:32:17",
-		},
-		transferAfterDataAck: {
-			Label: "Ack", Number: 2, Sender: 0, State: transferAfterData, Next: transferAfterAck,
-			Params: []string{"acked uint32"},
-			Where:  "acked == number",
-			Pos:    "tftp.sess:27:17",
-		},
-		transferAfterWriteRequestWriteAck: {
-			Label: "WriteAck", Number: 5, Sender: 1, State: transferAfterWriteRequest, Next: transferWrite,
-			Pos: "tftp.sess:38:13",
-		},
-		transferAfterWriteRequestRefuse: {
-			Label: "Refuse", Number: 10, Sender: 1, State: transferAfterWriteRequest, Next: transferEnd,
-			Params: []string{"code Code", "text string"},
-			Pos:    "tftp.sess:56:13",
-		},
-		transferWritePut: {
-			Label: "Put", Number: 6, Sender: 0, State: transferWrite, Next: transferAfterPut,
-			Params: []string{"n uint32", "content []byte"},
-			Where:  "n == block && len(content) <= Block",
-			Pos:    "tftp.sess:41:21",
-		},
-		transferWriteGiveUp: {
-			Label: "GiveUp", Number: 9, Sender: 0, State: transferWrite, Next: transferEnd,
-			Params: []string{"code Code", "text string"},
-			Pos:    "tftp.sess:52:21",
-		},
-		transferAfterPutPutAck: {
-			Label: "PutAck", Number: 7, Sender: 1, State: transferAfterPut, Next: transferAfterPutAck,
-			Params: []string{"done uint32"},
-			Where:  "done == n",
-			Pos:    "tftp.sess:44:25",
-		},
-		transferAfterPutPutError: {
-			Label: "PutError", Number: 8, Sender: 1, State: transferAfterPut, Next: transferEnd,
-			Params: []string{"code Code", "text string"},
-			Pos:    "tftp.sess:49:25",
-		},
-	},
+	States:      transferPlaces,
+	Messages:    transferMessages,
 }
-
-// The places of Transfer.
-const (
-	transferStart = iota
-	transferRead
-	transferAfterData
-	transferAfterAck
-	transferAfterWriteRequest
-	transferWrite
-	transferAfterPut
-	transferAfterPutAck
-	transferEnd
-)
-
-// The messages of Transfer, each named for the place that it leaves.
-const (
-	transferStartReadRequest = iota
-	transferStartWriteRequest
-	transferReadData
-	transferReadError
-	transferAfterDataAck
-	transferAfterWriteRequestWriteAck
-	transferAfterWriteRequestRefuse
-	transferWritePut
-	transferWriteGiveUp
-	transferAfterPutPutAck
-	transferAfterPutPutError
-)
 
 // RunTransferClient runs the role Client of Transfer in a session of its own on
 // conn. The body can return a TransferClientEnd only by finishing the protocol;
@@ -179,7 +84,8 @@ func OpenTransferClient(ctx context.Context, conn session.Conn) (TransferClientS
 // RegisterTransferServer makes srv run body as the role Server of Transfer,
 // once for each session that a peer opens, each in a goroutine of its own. The
 // body can return a TransferServerEnd only by finishing the protocol; its
-// context ends with the session.
+// context ends with the session. An error that it returns ends the session at
+// both ends, as does a panic, which is logged.
 func RegisterTransferServer(srv session.Registrar, body func(ctx context.Context, start TransferServerStart) (TransferServerEnd, error)) {
 	session.Register(srv, &TransferProtocol, func(ctx context.Context, first session.Step) (session.Step, error) {
 		end, err := body(ctx, TransferServerStart{step: first})
@@ -249,7 +155,7 @@ type TransferClientRead struct {
 	block uint32
 }
 
-// Block is the protocol's variable block here.
+// Block is the parameter block of rec Read.
 func (s TransferClientRead) Block() uint32 { return s.block }
 
 // TransferClientReadBranch is what TransferClientRead receives: a
@@ -393,13 +299,13 @@ type TransferClientAfterData struct {
 	data   []byte
 }
 
-// Block is the protocol's variable block here.
+// Block is the parameter block of rec Read.
 func (s TransferClientAfterData) Block() uint32 { return s.block }
 
-// Number is the protocol's variable number here.
+// Number is the parameter number of Data.
 func (s TransferClientAfterData) Number() uint32 { return s.number }
 
-// Data is the protocol's variable data here.
+// Data is the parameter data of Data.
 func (s TransferClientAfterData) Data() []byte {
 	value := s.data
 	value = slices.Clone(value)
@@ -442,10 +348,10 @@ type TransferClientAfterAck struct {
 	data  []byte
 }
 
-// Block is the protocol's variable block here.
+// Block is the parameter block of rec Read.
 func (s TransferClientAfterAck) Block() uint32 { return s.block }
 
-// Data is the protocol's variable data here.
+// Data is the parameter data of Data.
 func (s TransferClientAfterAck) Data() []byte {
 	value := s.data
 	value = slices.Clone(value)
@@ -610,7 +516,7 @@ type TransferClientWrite struct {
 	block uint32
 }
 
-// Block is the protocol's variable block here.
+// Block is the parameter block of rec Write.
 func (s TransferClientWrite) Block() uint32 { return s.block }
 
 // SendPut sends Put. It is refused with a *session.ContractError, and the step
@@ -672,13 +578,13 @@ type TransferClientAfterPut struct {
 	content []byte
 }
 
-// Block is the protocol's variable block here.
+// Block is the parameter block of rec Write.
 func (s TransferClientAfterPut) Block() uint32 { return s.block }
 
-// N is the protocol's variable n here.
+// N is the parameter n of Put.
 func (s TransferClientAfterPut) N() uint32 { return s.n }
 
-// Content is the protocol's variable content here.
+// Content is the parameter content of Put.
 func (s TransferClientAfterPut) Content() []byte {
 	value := s.content
 	value = slices.Clone(value)
@@ -824,10 +730,10 @@ type TransferClientAfterPutAck struct {
 	content []byte
 }
 
-// Block is the protocol's variable block here.
+// Block is the parameter block of rec Write.
 func (s TransferClientAfterPutAck) Block() uint32 { return s.block }
 
-// Content is the protocol's variable content here.
+// Content is the parameter content of Put.
 func (s TransferClientAfterPutAck) Content() []byte {
 	value := s.content
 	value = slices.Clone(value)
@@ -1018,7 +924,7 @@ type TransferServerRead struct {
 	block uint32
 }
 
-// Block is the protocol's variable block here.
+// Block is the parameter block of rec Read.
 func (s TransferServerRead) Block() uint32 { return s.block }
 
 // SendData sends Data. It is refused with a *session.ContractError, and the
@@ -1079,13 +985,13 @@ type TransferServerAfterData struct {
 	data   []byte
 }
 
-// Block is the protocol's variable block here.
+// Block is the parameter block of rec Read.
 func (s TransferServerAfterData) Block() uint32 { return s.block }
 
-// Number is the protocol's variable number here.
+// Number is the parameter number of Data.
 func (s TransferServerAfterData) Number() uint32 { return s.number }
 
-// Data is the protocol's variable data here.
+// Data is the parameter data of Data.
 func (s TransferServerAfterData) Data() []byte {
 	value := s.data
 	value = slices.Clone(value)
@@ -1196,10 +1102,10 @@ type TransferServerAfterAck struct {
 	data  []byte
 }
 
-// Block is the protocol's variable block here.
+// Block is the parameter block of rec Read.
 func (s TransferServerAfterAck) Block() uint32 { return s.block }
 
-// Data is the protocol's variable data here.
+// Data is the parameter data of Data.
 func (s TransferServerAfterAck) Data() []byte {
 	value := s.data
 	value = slices.Clone(value)
@@ -1278,7 +1184,7 @@ type TransferServerWrite struct {
 	block uint32
 }
 
-// Block is the protocol's variable block here.
+// Block is the parameter block of rec Write.
 func (s TransferServerWrite) Block() uint32 { return s.block }
 
 // TransferServerWriteBranch is what TransferServerWrite receives: a
@@ -1424,13 +1330,13 @@ type TransferServerAfterPut struct {
 	content []byte
 }
 
-// Block is the protocol's variable block here.
+// Block is the parameter block of rec Write.
 func (s TransferServerAfterPut) Block() uint32 { return s.block }
 
-// N is the protocol's variable n here.
+// N is the parameter n of Put.
 func (s TransferServerAfterPut) N() uint32 { return s.n }
 
-// Content is the protocol's variable content here.
+// Content is the parameter content of Put.
 func (s TransferServerAfterPut) Content() []byte {
 	value := s.content
 	value = slices.Clone(value)
@@ -1488,10 +1394,10 @@ type TransferServerAfterPutAck struct {
 	content []byte
 }
 
-// Block is the protocol's variable block here.
+// Block is the parameter block of rec Write.
 func (s TransferServerAfterPutAck) Block() uint32 { return s.block }
 
-// Content is the protocol's variable content here.
+// Content is the parameter content of Put.
 func (s TransferServerAfterPutAck) Content() []byte {
 	value := s.content
 	value = slices.Clone(value)
@@ -1533,6 +1439,109 @@ func (s TransferServerEnd) Abort(err error) { s.step.Abort(err) }
 
 // String describes the state, for people.
 func (s TransferServerEnd) String() string { return s.step.Describe("TransferServerEnd") }
+
+// The places of Transfer.
+const (
+	transferStart = iota
+	transferRead
+	transferAfterData
+	transferAfterAck
+	transferAfterWriteRequest
+	transferWrite
+	transferAfterPut
+	transferAfterPutAck
+	transferEnd
+)
+
+// The messages of Transfer, each named for the place that it leaves.
+const (
+	transferStartReadRequest = iota
+	transferStartWriteRequest
+	transferReadData
+	transferReadError
+	transferAfterDataAck
+	transferAfterWriteRequestWriteAck
+	transferAfterWriteRequestRefuse
+	transferWritePut
+	transferWriteGiveUp
+	transferAfterPutPutAck
+	transferAfterPutPutError
+)
+
+var transferPlaces = []session.State{
+	transferStart:             {Name: "Start"},
+	transferRead:              {Name: "Read"},
+	transferAfterData:         {Name: "AfterData"},
+	transferAfterAck:          {Name: "AfterAck", If: "len(data) == Block", Then: transferRead, Else: transferEnd, Pos: "tftp.sess:28:17"},
+	transferAfterWriteRequest: {Name: "AfterWriteRequest"},
+	transferWrite:             {Name: "Write"},
+	transferAfterPut:          {Name: "AfterPut"},
+	transferAfterPutAck:       {Name: "AfterPutAck", If: "len(content) == Block", Then: transferWrite, Else: transferEnd, Pos: "tftp.sess:45:25"},
+	transferEnd:               {Name: "End"},
+}
+
+var transferMessages = []session.Message{
+	transferStartReadRequest: {
+		Label: "ReadRequest", Number: 0, Sender: 0, State: transferStart, Next: transferRead,
+		Params: []string{"path string"},
+		Where:  "path != \"\"",
+		Pos:    "tftp.sess:22:9",
+	},
+	transferStartWriteRequest: {
+		Label: "WriteRequest", Number: 4, Sender: 0, State: transferStart, Next: transferAfterWriteRequest,
+		Params: []string{"target string"},
+		Where:  "target != \"\"",
+		Pos:    "tftp.sess:36:9",
+	},
+	transferReadData: {
+		Label: "Data", Number: 1, Sender: 1, State: transferRead, Next: transferAfterData,
+		Params: []string{"number uint32", "data []byte"},
+		Where:  "number == block && len(data) <= Block",
+		Pos:    "tftp.sess:25:17",
+	},
+	transferReadError: {
+		Label: "Error", Number: 3, Sender: 1, State: transferRead, Next: transferEnd,
+		Params: []string{"code Code", "text string"},
+		Pos:    "tftp.sess:32:17",
+	},
+	transferAfterDataAck: {
+		Label: "Ack", Number: 2, Sender: 0, State: transferAfterData, Next: transferAfterAck,
+		Params: []string{"acked uint32"},
+		Where:  "acked == number",
+		Pos:    "tftp.sess:27:17",
+	},
+	transferAfterWriteRequestWriteAck: {
+		Label: "WriteAck", Number: 5, Sender: 1, State: transferAfterWriteRequest, Next: transferWrite,
+		Pos: "tftp.sess:38:13",
+	},
+	transferAfterWriteRequestRefuse: {
+		Label: "Refuse", Number: 10, Sender: 1, State: transferAfterWriteRequest, Next: transferEnd,
+		Params: []string{"code Code", "text string"},
+		Pos:    "tftp.sess:56:13",
+	},
+	transferWritePut: {
+		Label: "Put", Number: 6, Sender: 0, State: transferWrite, Next: transferAfterPut,
+		Params: []string{"n uint32", "content []byte"},
+		Where:  "n == block && len(content) <= Block",
+		Pos:    "tftp.sess:41:21",
+	},
+	transferWriteGiveUp: {
+		Label: "GiveUp", Number: 9, Sender: 0, State: transferWrite, Next: transferEnd,
+		Params: []string{"code Code", "text string"},
+		Pos:    "tftp.sess:52:21",
+	},
+	transferAfterPutPutAck: {
+		Label: "PutAck", Number: 7, Sender: 1, State: transferAfterPut, Next: transferAfterPutAck,
+		Params: []string{"done uint32"},
+		Where:  "done == n",
+		Pos:    "tftp.sess:44:25",
+	},
+	transferAfterPutPutError: {
+		Label: "PutError", Number: 8, Sender: 1, State: transferAfterPut, Next: transferEnd,
+		Params: []string{"code Code", "text string"},
+		Pos:    "tftp.sess:49:25",
+	},
+}
 
 // transferStartReadRequestWhere is the predicate of ReadRequest
 // (tftp.sess:22:9).

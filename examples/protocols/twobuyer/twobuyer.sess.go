@@ -32,70 +32,17 @@ const _ = session.GenVersion1
 //	    Buyer -> Seller: Leave(), then End
 //	AfterBuy:
 //	    Seller -> Buyer: Delivery(date time.Time), then End
+//
+// Each role has a type for each place, from PurchaseBuyerStart and
+// PurchaseSellerStart on. A state is good for one step, which returns the next
+// one: see package session.
 var PurchaseProtocol = session.Protocol{
 	Name:        "twobuyer.Purchase",
 	Fingerprint: "d8082e9e5e3e081012fcf30df2cb122d46b25fbb229727f9b88fdc75f403f8e7",
 	Roles:       [2]string{"Buyer", "Seller"},
-	States: []session.State{
-		purchaseStart:      {Name: "Start"},
-		purchaseAfterAsk:   {Name: "AfterAsk"},
-		purchaseAfterOffer: {Name: "AfterOffer"},
-		purchaseAfterBuy:   {Name: "AfterBuy"},
-		purchaseEnd:        {Name: "End"},
-	},
-	Messages: []session.Message{
-		purchaseStartAsk: {
-			Label: "Ask", Number: 0, Sender: 0, State: purchaseStart, Next: purchaseAfterAsk,
-			Params: []string{"title string"},
-			Where:  "title != \"\"",
-			Pos:    "twobuyer.sess:9:5",
-		},
-		purchaseAfterAskOffer: {
-			Label: "Offer", Number: 1, Sender: 1, State: purchaseAfterAsk, Next: purchaseAfterOffer,
-			Params: []string{"quote Quote"},
-			Where:  "quote.Title == title && quote.Cents > 0",
-			Pos:    "twobuyer.sess:11:9",
-		},
-		purchaseAfterAskSoldOut: {
-			Label: "SoldOut", Number: 5, Sender: 1, State: purchaseAfterAsk, Next: purchaseEnd,
-			Pos: "twobuyer.sess:20:9",
-		},
-		purchaseAfterOfferBuy: {
-			Label: "Buy", Number: 2, Sender: 0, State: purchaseAfterOffer, Next: purchaseAfterBuy,
-			Params: []string{"address string", "paid int64"},
-			Where:  "address != \"\" && paid == quote.Cents",
-			Pos:    "twobuyer.sess:13:13",
-		},
-		purchaseAfterOfferLeave: {
-			Label: "Leave", Number: 4, Sender: 0, State: purchaseAfterOffer, Next: purchaseEnd,
-			Pos: "twobuyer.sess:17:13",
-		},
-		purchaseAfterBuyDelivery: {
-			Label: "Delivery", Number: 3, Sender: 1, State: purchaseAfterBuy, Next: purchaseEnd,
-			Params: []string{"date time.Time"},
-			Pos:    "twobuyer.sess:15:13",
-		},
-	},
+	States:      purchasePlaces,
+	Messages:    purchaseMessages,
 }
-
-// The places of Purchase.
-const (
-	purchaseStart = iota
-	purchaseAfterAsk
-	purchaseAfterOffer
-	purchaseAfterBuy
-	purchaseEnd
-)
-
-// The messages of Purchase, each named for the place that it leaves.
-const (
-	purchaseStartAsk = iota
-	purchaseAfterAskOffer
-	purchaseAfterAskSoldOut
-	purchaseAfterOfferBuy
-	purchaseAfterOfferLeave
-	purchaseAfterBuyDelivery
-)
 
 // RunPurchaseBuyer runs the role Buyer of Purchase in a session of its own on
 // conn. The body can return a PurchaseBuyerEnd only by finishing the protocol;
@@ -120,7 +67,8 @@ func OpenPurchaseBuyer(ctx context.Context, conn session.Conn) (PurchaseBuyerSta
 // RegisterPurchaseSeller makes srv run body as the role Seller of Purchase,
 // once for each session that a peer opens, each in a goroutine of its own. The
 // body can return a PurchaseSellerEnd only by finishing the protocol; its
-// context ends with the session.
+// context ends with the session. An error that it returns ends the session at
+// both ends, as does a panic, which is logged.
 func RegisterPurchaseSeller(srv session.Registrar, body func(ctx context.Context, start PurchaseSellerStart) (PurchaseSellerEnd, error)) {
 	session.Register(srv, &PurchaseProtocol, func(ctx context.Context, first session.Step) (session.Step, error) {
 		end, err := body(ctx, PurchaseSellerStart{step: first})
@@ -169,7 +117,7 @@ type PurchaseBuyerAfterAsk struct {
 	title string
 }
 
-// Title is the protocol's variable title here.
+// Title is the parameter title of Ask.
 func (s PurchaseBuyerAfterAsk) Title() string { return s.title }
 
 // PurchaseBuyerAfterAskBranch is what PurchaseBuyerAfterAsk receives: a
@@ -301,7 +249,7 @@ type PurchaseBuyerAfterOffer struct {
 	quote Quote
 }
 
-// Quote is the protocol's variable quote here.
+// Quote is the parameter quote of Offer.
 func (s PurchaseBuyerAfterOffer) Quote() Quote { return s.quote }
 
 // SendBuy sends Buy. It is refused with a *session.ContractError, and the step
@@ -509,8 +457,8 @@ type PurchaseSellerAfterAsk struct {
 	title session.Late[string]
 }
 
-// Title is the protocol's variable title here. It is the zero value as long as
-// the message that brings it is put off.
+// Title is the parameter title of Ask. It is the zero value as long as the
+// message that brings it is put off.
 func (s PurchaseSellerAfterAsk) Title() string {
 	value, _ := s.title.Get()
 	return value
@@ -572,7 +520,7 @@ type PurchaseSellerAfterOffer struct {
 	quote Quote
 }
 
-// Quote is the protocol's variable quote here.
+// Quote is the parameter quote of Offer.
 func (s PurchaseSellerAfterOffer) Quote() Quote { return s.quote }
 
 // PurchaseSellerAfterOfferBranch is what PurchaseSellerAfterOffer receives: a
@@ -739,6 +687,67 @@ func (s PurchaseSellerEnd) Abort(err error) { s.step.Abort(err) }
 // String describes the state, for people.
 func (s PurchaseSellerEnd) String() string { return s.step.Describe("PurchaseSellerEnd") }
 
+// The places of Purchase.
+const (
+	purchaseStart = iota
+	purchaseAfterAsk
+	purchaseAfterOffer
+	purchaseAfterBuy
+	purchaseEnd
+)
+
+// The messages of Purchase, each named for the place that it leaves.
+const (
+	purchaseStartAsk = iota
+	purchaseAfterAskOffer
+	purchaseAfterAskSoldOut
+	purchaseAfterOfferBuy
+	purchaseAfterOfferLeave
+	purchaseAfterBuyDelivery
+)
+
+var purchasePlaces = []session.State{
+	purchaseStart:      {Name: "Start"},
+	purchaseAfterAsk:   {Name: "AfterAsk"},
+	purchaseAfterOffer: {Name: "AfterOffer"},
+	purchaseAfterBuy:   {Name: "AfterBuy"},
+	purchaseEnd:        {Name: "End"},
+}
+
+var purchaseMessages = []session.Message{
+	purchaseStartAsk: {
+		Label: "Ask", Number: 0, Sender: 0, State: purchaseStart, Next: purchaseAfterAsk,
+		Params: []string{"title string"},
+		Where:  "title != \"\"",
+		Pos:    "twobuyer.sess:9:5",
+	},
+	purchaseAfterAskOffer: {
+		Label: "Offer", Number: 1, Sender: 1, State: purchaseAfterAsk, Next: purchaseAfterOffer,
+		Params: []string{"quote Quote"},
+		Where:  "quote.Title == title && quote.Cents > 0",
+		Pos:    "twobuyer.sess:11:9",
+	},
+	purchaseAfterAskSoldOut: {
+		Label: "SoldOut", Number: 5, Sender: 1, State: purchaseAfterAsk, Next: purchaseEnd,
+		Pos: "twobuyer.sess:20:9",
+	},
+	purchaseAfterOfferBuy: {
+		Label: "Buy", Number: 2, Sender: 0, State: purchaseAfterOffer, Next: purchaseAfterBuy,
+		Params: []string{"address string", "paid int64"},
+		Where:  "address != \"\" && paid == quote.Cents",
+		Pos:    "twobuyer.sess:13:13",
+	},
+	purchaseAfterOfferLeave: {
+		Label: "Leave", Number: 4, Sender: 0, State: purchaseAfterOffer, Next: purchaseEnd,
+		Pos: "twobuyer.sess:17:13",
+	},
+	purchaseAfterBuyDelivery: {
+		Label: "Delivery", Number: 3, Sender: 1, State: purchaseAfterBuy, Next: purchaseEnd,
+		Params: []string{"date time.Time"},
+		Pos:    "twobuyer.sess:15:13",
+	},
+}
+
 // purchaseStartAskWhere is the predicate of Ask (twobuyer.sess:9:5).
 func purchaseStartAskWhere(title string) bool {
 	return title != ""
@@ -812,77 +821,17 @@ func decodePurchaseAfterBuyDelivery(d *session.Decoder) (date time.Time) {
 //	    First -> Second: Lower(again int64), then Haggle
 //	        where counter <= again && again < price
 //	    First -> Second: Drop(), then End
+//
+// Each role has a type for each place, from ShareFirstStart and
+// ShareSecondStart on. A state is good for one step, which returns the next
+// one: see package session.
 var ShareProtocol = session.Protocol{
 	Name:        "twobuyer.Share",
 	Fingerprint: "ec71526f100fa2a6e212a2c64649839791d325deb2abd7e5246c9e9fcb829e09",
 	Roles:       [2]string{"First", "Second"},
-	States: []session.State{
-		shareStart:      {Name: "Start"},
-		shareHaggle:     {Name: "Haggle"},
-		shareAfterAgree: {Name: "AfterAgree"},
-		shareAfterLess:  {Name: "AfterLess"},
-		shareEnd:        {Name: "End"},
-	},
-	Messages: []session.Message{
-		shareStartPropose: {
-			Label: "Propose", Number: 0, Sender: 0, State: shareStart, Next: shareHaggle,
-			Params: []string{"quote Quote", "yours int64"},
-			Where:  "0 < yours && yours <= quote.Cents",
-			Pos:    "twobuyer.sess:26:5",
-		},
-		shareHaggleAgree: {
-			Label: "Agree", Number: 1, Sender: 1, State: shareHaggle, Next: shareAfterAgree,
-			Params: []string{"share int64", "address string"},
-			Where:  "share == price && address != \"\"",
-			Pos:    "twobuyer.sess:29:13",
-		},
-		shareHaggleLess: {
-			Label: "Less", Number: 3, Sender: 1, State: shareHaggle, Next: shareAfterLess,
-			Params: []string{"counter int64"},
-			Where:  "0 < counter && counter < price",
-			Pos:    "twobuyer.sess:33:13",
-		},
-		shareHaggleDecline: {
-			Label: "Decline", Number: 6, Sender: 1, State: shareHaggle, Next: shareEnd,
-			Pos: "twobuyer.sess:41:13",
-		},
-		shareAfterAgreeBought: {
-			Label: "Bought", Number: 2, Sender: 0, State: shareAfterAgree, Next: shareEnd,
-			Params: []string{"date time.Time"},
-			Pos:    "twobuyer.sess:31:13",
-		},
-		shareAfterLessLower: {
-			Label: "Lower", Number: 4, Sender: 0, State: shareAfterLess, Next: shareHaggle,
-			Params: []string{"again int64"},
-			Where:  "counter <= again && again < price",
-			Pos:    "twobuyer.sess:35:17",
-		},
-		shareAfterLessDrop: {
-			Label: "Drop", Number: 5, Sender: 0, State: shareAfterLess, Next: shareEnd,
-			Pos: "twobuyer.sess:38:17",
-		},
-	},
+	States:      sharePlaces,
+	Messages:    shareMessages,
 }
-
-// The places of Share.
-const (
-	shareStart = iota
-	shareHaggle
-	shareAfterAgree
-	shareAfterLess
-	shareEnd
-)
-
-// The messages of Share, each named for the place that it leaves.
-const (
-	shareStartPropose = iota
-	shareHaggleAgree
-	shareHaggleLess
-	shareHaggleDecline
-	shareAfterAgreeBought
-	shareAfterLessLower
-	shareAfterLessDrop
-)
 
 // RunShareFirst runs the role First of Share in a session of its own on conn.
 // The body can return a ShareFirstEnd only by finishing the protocol; its
@@ -907,7 +856,8 @@ func OpenShareFirst(ctx context.Context, conn session.Conn) (ShareFirstStart, er
 // RegisterShareSecond makes srv run body as the role Second of Share, once for
 // each session that a peer opens, each in a goroutine of its own. The body can
 // return a ShareSecondEnd only by finishing the protocol; its context ends with
-// the session.
+// the session. An error that it returns ends the session at both ends, as does
+// a panic, which is logged.
 func RegisterShareSecond(srv session.Registrar, body func(ctx context.Context, start ShareSecondStart) (ShareSecondEnd, error)) {
 	session.Register(srv, &ShareProtocol, func(ctx context.Context, first session.Step) (session.Step, error) {
 		end, err := body(ctx, ShareSecondStart{step: first})
@@ -959,7 +909,7 @@ type ShareFirstHaggle struct {
 	price int64
 }
 
-// Price is the protocol's variable price here.
+// Price is the parameter price of rec Haggle.
 func (s ShareFirstHaggle) Price() int64 { return s.price }
 
 // ShareFirstHaggleBranch is what ShareFirstHaggle receives: a
@@ -1159,10 +1109,10 @@ type ShareFirstAfterLess struct {
 	counter int64
 }
 
-// Price is the protocol's variable price here.
+// Price is the parameter price of rec Haggle.
 func (s ShareFirstAfterLess) Price() int64 { return s.price }
 
-// Counter is the protocol's variable counter here.
+// Counter is the parameter counter of Less.
 func (s ShareFirstAfterLess) Counter() int64 { return s.counter }
 
 // SendLower sends Lower. It is refused with a *session.ContractError, and the
@@ -1275,7 +1225,7 @@ type ShareSecondHaggle struct {
 	price int64
 }
 
-// Price is the protocol's variable price here.
+// Price is the parameter price of rec Haggle.
 func (s ShareSecondHaggle) Price() int64 { return s.price }
 
 // SendAgree sends Agree. It is refused with a *session.ContractError, and the
@@ -1391,10 +1341,10 @@ type ShareSecondAfterLess struct {
 	counter int64
 }
 
-// Price is the protocol's variable price here.
+// Price is the parameter price of rec Haggle.
 func (s ShareSecondAfterLess) Price() int64 { return s.price }
 
-// Counter is the protocol's variable counter here.
+// Counter is the parameter counter of Less.
 func (s ShareSecondAfterLess) Counter() int64 { return s.counter }
 
 // ShareSecondAfterLessBranch is what ShareSecondAfterLess receives: a
@@ -1531,6 +1481,74 @@ func (s ShareSecondEnd) Abort(err error) { s.step.Abort(err) }
 
 // String describes the state, for people.
 func (s ShareSecondEnd) String() string { return s.step.Describe("ShareSecondEnd") }
+
+// The places of Share.
+const (
+	shareStart = iota
+	shareHaggle
+	shareAfterAgree
+	shareAfterLess
+	shareEnd
+)
+
+// The messages of Share, each named for the place that it leaves.
+const (
+	shareStartPropose = iota
+	shareHaggleAgree
+	shareHaggleLess
+	shareHaggleDecline
+	shareAfterAgreeBought
+	shareAfterLessLower
+	shareAfterLessDrop
+)
+
+var sharePlaces = []session.State{
+	shareStart:      {Name: "Start"},
+	shareHaggle:     {Name: "Haggle"},
+	shareAfterAgree: {Name: "AfterAgree"},
+	shareAfterLess:  {Name: "AfterLess"},
+	shareEnd:        {Name: "End"},
+}
+
+var shareMessages = []session.Message{
+	shareStartPropose: {
+		Label: "Propose", Number: 0, Sender: 0, State: shareStart, Next: shareHaggle,
+		Params: []string{"quote Quote", "yours int64"},
+		Where:  "0 < yours && yours <= quote.Cents",
+		Pos:    "twobuyer.sess:26:5",
+	},
+	shareHaggleAgree: {
+		Label: "Agree", Number: 1, Sender: 1, State: shareHaggle, Next: shareAfterAgree,
+		Params: []string{"share int64", "address string"},
+		Where:  "share == price && address != \"\"",
+		Pos:    "twobuyer.sess:29:13",
+	},
+	shareHaggleLess: {
+		Label: "Less", Number: 3, Sender: 1, State: shareHaggle, Next: shareAfterLess,
+		Params: []string{"counter int64"},
+		Where:  "0 < counter && counter < price",
+		Pos:    "twobuyer.sess:33:13",
+	},
+	shareHaggleDecline: {
+		Label: "Decline", Number: 6, Sender: 1, State: shareHaggle, Next: shareEnd,
+		Pos: "twobuyer.sess:41:13",
+	},
+	shareAfterAgreeBought: {
+		Label: "Bought", Number: 2, Sender: 0, State: shareAfterAgree, Next: shareEnd,
+		Params: []string{"date time.Time"},
+		Pos:    "twobuyer.sess:31:13",
+	},
+	shareAfterLessLower: {
+		Label: "Lower", Number: 4, Sender: 0, State: shareAfterLess, Next: shareHaggle,
+		Params: []string{"again int64"},
+		Where:  "counter <= again && again < price",
+		Pos:    "twobuyer.sess:35:17",
+	},
+	shareAfterLessDrop: {
+		Label: "Drop", Number: 5, Sender: 0, State: shareAfterLess, Next: shareEnd,
+		Pos: "twobuyer.sess:38:17",
+	},
+}
 
 // shareStartProposeWhere is the predicate of Propose (twobuyer.sess:26:5).
 func shareStartProposeWhere(quote Quote, yours int64) bool {

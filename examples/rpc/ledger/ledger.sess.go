@@ -332,29 +332,16 @@ var LedgerGetProtocol = session.Protocol{
 	Name:        "ledger.Ledger.Get",
 	Fingerprint: "1ff62f62374b45d18afc940674e4290f1f7b37f8e9f0546a2545da65adcad309",
 	Roles:       [2]string{"Client", "Server"},
-	States: []session.State{
-		ledgerGetStart:    {Name: "Start"},
-		ledgerGetAfterGet: {Name: "AfterGet"},
-		ledgerGetEnd:      {Name: "End"},
-	},
-	Messages: []session.Message{
-		ledgerGetStartGet: {
-			Label: "Get", Number: 0, Sender: 0, State: ledgerGetStart, Next: ledgerGetAfterGet,
-			Params: []string{"account string"},
-			Where:  "account != \"\"",
-			Pos:    "ledger.sess:10:9",
-		},
-		ledgerGetAfterGetGetReply: {
-			Label: "GetReply", Number: 1, Sender: 1, State: ledgerGetAfterGet, Next: ledgerGetEnd,
-			Params: []string{"cents int64"},
-			Pos:    "ledger.sess:10:9",
-		},
-		ledgerGetAfterGetGetError: {
-			Label: "GetError", Number: 2, Sender: 1, State: ledgerGetAfterGet, Next: ledgerGetEnd,
-			Params: []string{"status Status"},
-			Pos:    "ledger.sess:10:9",
-		},
-	},
+	States:      ledgerGetPlaces,
+	Messages:    ledgerGetMessages,
+}
+
+// ledgerGet is Ledger.Get as package rpc knows it.
+var ledgerGet = rpc.Method{
+	Protocol:   &LedgerGetProtocol,
+	Service:    "ledger.Ledger",
+	Name:       "Get",
+	Idempotent: true,
 }
 
 // The places of Ledger.Get.
@@ -371,12 +358,29 @@ const (
 	ledgerGetAfterGetGetError
 )
 
-// ledgerGet is Ledger.Get as package rpc knows it.
-var ledgerGet = rpc.Method{
-	Protocol:   &LedgerGetProtocol,
-	Service:    "ledger.Ledger",
-	Name:       "Get",
-	Idempotent: true,
+var ledgerGetPlaces = []session.State{
+	ledgerGetStart:    {Name: "Start"},
+	ledgerGetAfterGet: {Name: "AfterGet"},
+	ledgerGetEnd:      {Name: "End"},
+}
+
+var ledgerGetMessages = []session.Message{
+	ledgerGetStartGet: {
+		Label: "Get", Number: 0, Sender: 0, State: ledgerGetStart, Next: ledgerGetAfterGet,
+		Params: []string{"account string"},
+		Where:  "account != \"\"",
+		Pos:    "ledger.sess:10:9",
+	},
+	ledgerGetAfterGetGetReply: {
+		Label: "GetReply", Number: 1, Sender: 1, State: ledgerGetAfterGet, Next: ledgerGetEnd,
+		Params: []string{"cents int64"},
+		Pos:    "ledger.sess:10:9",
+	},
+	ledgerGetAfterGetGetError: {
+		Label: "GetError", Number: 2, Sender: 1, State: ledgerGetAfterGet, Next: ledgerGetEnd,
+		Params: []string{"status Status"},
+		Pos:    "ledger.sess:10:9",
+	},
 }
 
 // ledgerGetStartGetWhere is the predicate of Get (ledger.sess:10:9).
@@ -417,30 +421,16 @@ var LedgerMoveProtocol = session.Protocol{
 	Name:        "ledger.Ledger.Move",
 	Fingerprint: "d7a097602d874c3ee2212e352c2186354caf12f0fc0321266777f786d14249c7",
 	Roles:       [2]string{"Client", "Server"},
-	States: []session.State{
-		ledgerMoveStart:     {Name: "Start"},
-		ledgerMoveAfterMove: {Name: "AfterMove"},
-		ledgerMoveEnd:       {Name: "End"},
-	},
-	Messages: []session.Message{
-		ledgerMoveStartMove: {
-			Label: "Move", Number: 0, Sender: 0, State: ledgerMoveStart, Next: ledgerMoveAfterMove,
-			Params: []string{"from string", "to string", "cents int64"},
-			Where:  "from != to && cents > 0",
-			Pos:    "ledger.sess:13:9",
-		},
-		ledgerMoveAfterMoveMoveReply: {
-			Label: "MoveReply", Number: 1, Sender: 1, State: ledgerMoveAfterMove, Next: ledgerMoveEnd,
-			Params: []string{"id uint64"},
-			Where:  "id != 0",
-			Pos:    "ledger.sess:13:9",
-		},
-		ledgerMoveAfterMoveMoveError: {
-			Label: "MoveError", Number: 2, Sender: 1, State: ledgerMoveAfterMove, Next: ledgerMoveEnd,
-			Params: []string{"status Status"},
-			Pos:    "ledger.sess:13:9",
-		},
-	},
+	States:      ledgerMovePlaces,
+	Messages:    ledgerMoveMessages,
+}
+
+// ledgerMove is Ledger.Move as package rpc knows it.
+var ledgerMove = rpc.Method{
+	Protocol: &LedgerMoveProtocol,
+	Service:  "ledger.Ledger",
+	Name:     "Move",
+	Within:   500 * time.Millisecond,
 }
 
 // The places of Ledger.Move.
@@ -457,12 +447,30 @@ const (
 	ledgerMoveAfterMoveMoveError
 )
 
-// ledgerMove is Ledger.Move as package rpc knows it.
-var ledgerMove = rpc.Method{
-	Protocol: &LedgerMoveProtocol,
-	Service:  "ledger.Ledger",
-	Name:     "Move",
-	Within:   500 * time.Millisecond,
+var ledgerMovePlaces = []session.State{
+	ledgerMoveStart:     {Name: "Start"},
+	ledgerMoveAfterMove: {Name: "AfterMove"},
+	ledgerMoveEnd:       {Name: "End"},
+}
+
+var ledgerMoveMessages = []session.Message{
+	ledgerMoveStartMove: {
+		Label: "Move", Number: 0, Sender: 0, State: ledgerMoveStart, Next: ledgerMoveAfterMove,
+		Params: []string{"from string", "to string", "cents int64"},
+		Where:  "from != to && cents > 0",
+		Pos:    "ledger.sess:13:9",
+	},
+	ledgerMoveAfterMoveMoveReply: {
+		Label: "MoveReply", Number: 1, Sender: 1, State: ledgerMoveAfterMove, Next: ledgerMoveEnd,
+		Params: []string{"id uint64"},
+		Where:  "id != 0",
+		Pos:    "ledger.sess:13:9",
+	},
+	ledgerMoveAfterMoveMoveError: {
+		Label: "MoveError", Number: 2, Sender: 1, State: ledgerMoveAfterMove, Next: ledgerMoveEnd,
+		Params: []string{"status Status"},
+		Pos:    "ledger.sess:13:9",
+	},
 }
 
 // ledgerMoveStartMoveWhere is the predicate of Move (ledger.sess:13:9).
@@ -515,33 +523,16 @@ var LedgerHistoryProtocol = session.Protocol{
 	Name:        "ledger.Ledger.History",
 	Fingerprint: "b29d2050649d8ab2ac9451d624a24f7445715db58ff919a10f9e9d2e3feb9dc2",
 	Roles:       [2]string{"Client", "Server"},
-	States: []session.State{
-		ledgerHistoryStart:   {Name: "Start"},
-		ledgerHistoryReplies: {Name: "Replies"},
-		ledgerHistoryEnd:     {Name: "End"},
-	},
-	Messages: []session.Message{
-		ledgerHistoryStartHistory: {
-			Label: "History", Number: 0, Sender: 0, State: ledgerHistoryStart, Next: ledgerHistoryReplies,
-			Params: []string{"account string"},
-			Where:  "account != \"\"",
-			Pos:    "ledger.sess:19:9",
-		},
-		ledgerHistoryRepliesHistoryItem: {
-			Label: "HistoryItem", Number: 1, Sender: 1, State: ledgerHistoryReplies, Next: ledgerHistoryReplies,
-			Params: []string{"line Line"},
-			Pos:    "ledger.sess:19:9",
-		},
-		ledgerHistoryRepliesHistoryDone: {
-			Label: "HistoryDone", Number: 2, Sender: 1, State: ledgerHistoryReplies, Next: ledgerHistoryEnd,
-			Pos: "ledger.sess:19:9",
-		},
-		ledgerHistoryRepliesHistoryError: {
-			Label: "HistoryError", Number: 3, Sender: 1, State: ledgerHistoryReplies, Next: ledgerHistoryEnd,
-			Params: []string{"status Status"},
-			Pos:    "ledger.sess:19:9",
-		},
-	},
+	States:      ledgerHistoryPlaces,
+	Messages:    ledgerHistoryMessages,
+}
+
+// ledgerHistory is Ledger.History as package rpc knows it.
+var ledgerHistory = rpc.Method{
+	Protocol:    &LedgerHistoryProtocol,
+	Service:     "ledger.Ledger",
+	Name:        "History",
+	StreamReply: true,
 }
 
 // The places of Ledger.History.
@@ -559,12 +550,33 @@ const (
 	ledgerHistoryRepliesHistoryError
 )
 
-// ledgerHistory is Ledger.History as package rpc knows it.
-var ledgerHistory = rpc.Method{
-	Protocol:    &LedgerHistoryProtocol,
-	Service:     "ledger.Ledger",
-	Name:        "History",
-	StreamReply: true,
+var ledgerHistoryPlaces = []session.State{
+	ledgerHistoryStart:   {Name: "Start"},
+	ledgerHistoryReplies: {Name: "Replies"},
+	ledgerHistoryEnd:     {Name: "End"},
+}
+
+var ledgerHistoryMessages = []session.Message{
+	ledgerHistoryStartHistory: {
+		Label: "History", Number: 0, Sender: 0, State: ledgerHistoryStart, Next: ledgerHistoryReplies,
+		Params: []string{"account string"},
+		Where:  "account != \"\"",
+		Pos:    "ledger.sess:19:9",
+	},
+	ledgerHistoryRepliesHistoryItem: {
+		Label: "HistoryItem", Number: 1, Sender: 1, State: ledgerHistoryReplies, Next: ledgerHistoryReplies,
+		Params: []string{"line Line"},
+		Pos:    "ledger.sess:19:9",
+	},
+	ledgerHistoryRepliesHistoryDone: {
+		Label: "HistoryDone", Number: 2, Sender: 1, State: ledgerHistoryReplies, Next: ledgerHistoryEnd,
+		Pos: "ledger.sess:19:9",
+	},
+	ledgerHistoryRepliesHistoryError: {
+		Label: "HistoryError", Number: 3, Sender: 1, State: ledgerHistoryReplies, Next: ledgerHistoryEnd,
+		Params: []string{"status Status"},
+		Pos:    "ledger.sess:19:9",
+	},
 }
 
 // ledgerHistoryStartHistoryWhere is the predicate of History
@@ -608,34 +620,16 @@ var LedgerImportProtocol = session.Protocol{
 	Name:        "ledger.Ledger.Import",
 	Fingerprint: "f3667b34acf4571168bddcc31bf550644aab94c11d28f2481002ced1c29680b6",
 	Roles:       [2]string{"Client", "Server"},
-	States: []session.State{
-		ledgerImportRequests:          {Name: "Requests"},
-		ledgerImportBeforeImportReply: {Name: "BeforeImportReply"},
-		ledgerImportEnd:               {Name: "End"},
-	},
-	Messages: []session.Message{
-		ledgerImportRequestsImportItem: {
-			Label: "ImportItem", Number: 0, Sender: 0, State: ledgerImportRequests, Next: ledgerImportRequests,
-			Params: []string{"line Line"},
-			Where:  "line.Text != \"\"",
-			Pos:    "ledger.sess:22:9",
-		},
-		ledgerImportRequestsImportSent: {
-			Label: "ImportSent", Number: 1, Sender: 0, State: ledgerImportRequests, Next: ledgerImportBeforeImportReply,
-			Pos: "ledger.sess:22:9",
-		},
-		ledgerImportBeforeImportReplyImportReply: {
-			Label: "ImportReply", Number: 2, Sender: 1, State: ledgerImportBeforeImportReply, Next: ledgerImportEnd,
-			Params: []string{"count int"},
-			Where:  "count >= 0",
-			Pos:    "ledger.sess:22:9",
-		},
-		ledgerImportBeforeImportReplyImportError: {
-			Label: "ImportError", Number: 3, Sender: 1, State: ledgerImportBeforeImportReply, Next: ledgerImportEnd,
-			Params: []string{"status Status"},
-			Pos:    "ledger.sess:22:9",
-		},
-	},
+	States:      ledgerImportPlaces,
+	Messages:    ledgerImportMessages,
+}
+
+// ledgerImport is Ledger.Import as package rpc knows it.
+var ledgerImport = rpc.Method{
+	Protocol:      &LedgerImportProtocol,
+	Service:       "ledger.Ledger",
+	Name:          "Import",
+	StreamRequest: true,
 }
 
 // The places of Ledger.Import.
@@ -653,12 +647,34 @@ const (
 	ledgerImportBeforeImportReplyImportError
 )
 
-// ledgerImport is Ledger.Import as package rpc knows it.
-var ledgerImport = rpc.Method{
-	Protocol:      &LedgerImportProtocol,
-	Service:       "ledger.Ledger",
-	Name:          "Import",
-	StreamRequest: true,
+var ledgerImportPlaces = []session.State{
+	ledgerImportRequests:          {Name: "Requests"},
+	ledgerImportBeforeImportReply: {Name: "BeforeImportReply"},
+	ledgerImportEnd:               {Name: "End"},
+}
+
+var ledgerImportMessages = []session.Message{
+	ledgerImportRequestsImportItem: {
+		Label: "ImportItem", Number: 0, Sender: 0, State: ledgerImportRequests, Next: ledgerImportRequests,
+		Params: []string{"line Line"},
+		Where:  "line.Text != \"\"",
+		Pos:    "ledger.sess:22:9",
+	},
+	ledgerImportRequestsImportSent: {
+		Label: "ImportSent", Number: 1, Sender: 0, State: ledgerImportRequests, Next: ledgerImportBeforeImportReply,
+		Pos: "ledger.sess:22:9",
+	},
+	ledgerImportBeforeImportReplyImportReply: {
+		Label: "ImportReply", Number: 2, Sender: 1, State: ledgerImportBeforeImportReply, Next: ledgerImportEnd,
+		Params: []string{"count int"},
+		Where:  "count >= 0",
+		Pos:    "ledger.sess:22:9",
+	},
+	ledgerImportBeforeImportReplyImportError: {
+		Label: "ImportError", Number: 3, Sender: 1, State: ledgerImportBeforeImportReply, Next: ledgerImportEnd,
+		Params: []string{"status Status"},
+		Pos:    "ledger.sess:22:9",
+	},
 }
 
 // ledgerImportRequestsImportItemWhere is the predicate of ImportItem
@@ -706,36 +722,17 @@ var LedgerAuditProtocol = session.Protocol{
 	Name:        "ledger.Ledger.Audit",
 	Fingerprint: "cd19855409fa1baab0b789e93b6dc0b911b4d4e84119ff8966bdff93144f76ea",
 	Roles:       [2]string{"Client", "Server"},
-	States: []session.State{
-		ledgerAuditRequests: {Name: "Requests"},
-		ledgerAuditReplies:  {Name: "Replies"},
-		ledgerAuditEnd:      {Name: "End"},
-	},
-	Messages: []session.Message{
-		ledgerAuditRequestsAuditItem: {
-			Label: "AuditItem", Number: 0, Sender: 0, State: ledgerAuditRequests, Next: ledgerAuditRequests,
-			Params: []string{"line Line"},
-			Pos:    "ledger.sess:25:9",
-		},
-		ledgerAuditRequestsAuditSent: {
-			Label: "AuditSent", Number: 1, Sender: 0, State: ledgerAuditRequests, Next: ledgerAuditReplies,
-			Pos: "ledger.sess:25:9",
-		},
-		ledgerAuditRepliesAuditItem: {
-			Label: "AuditItem", Number: 0, Sender: 1, State: ledgerAuditReplies, Next: ledgerAuditReplies,
-			Params: []string{"total int64"},
-			Pos:    "ledger.sess:25:9",
-		},
-		ledgerAuditRepliesAuditDone: {
-			Label: "AuditDone", Number: 2, Sender: 1, State: ledgerAuditReplies, Next: ledgerAuditEnd,
-			Pos: "ledger.sess:25:9",
-		},
-		ledgerAuditRepliesAuditError: {
-			Label: "AuditError", Number: 3, Sender: 1, State: ledgerAuditReplies, Next: ledgerAuditEnd,
-			Params: []string{"status Status"},
-			Pos:    "ledger.sess:25:9",
-		},
-	},
+	States:      ledgerAuditPlaces,
+	Messages:    ledgerAuditMessages,
+}
+
+// ledgerAudit is Ledger.Audit as package rpc knows it.
+var ledgerAudit = rpc.Method{
+	Protocol:      &LedgerAuditProtocol,
+	Service:       "ledger.Ledger",
+	Name:          "Audit",
+	StreamRequest: true,
+	StreamReply:   true,
 }
 
 // The places of Ledger.Audit.
@@ -754,13 +751,36 @@ const (
 	ledgerAuditRepliesAuditError
 )
 
-// ledgerAudit is Ledger.Audit as package rpc knows it.
-var ledgerAudit = rpc.Method{
-	Protocol:      &LedgerAuditProtocol,
-	Service:       "ledger.Ledger",
-	Name:          "Audit",
-	StreamRequest: true,
-	StreamReply:   true,
+var ledgerAuditPlaces = []session.State{
+	ledgerAuditRequests: {Name: "Requests"},
+	ledgerAuditReplies:  {Name: "Replies"},
+	ledgerAuditEnd:      {Name: "End"},
+}
+
+var ledgerAuditMessages = []session.Message{
+	ledgerAuditRequestsAuditItem: {
+		Label: "AuditItem", Number: 0, Sender: 0, State: ledgerAuditRequests, Next: ledgerAuditRequests,
+		Params: []string{"line Line"},
+		Pos:    "ledger.sess:25:9",
+	},
+	ledgerAuditRequestsAuditSent: {
+		Label: "AuditSent", Number: 1, Sender: 0, State: ledgerAuditRequests, Next: ledgerAuditReplies,
+		Pos: "ledger.sess:25:9",
+	},
+	ledgerAuditRepliesAuditItem: {
+		Label: "AuditItem", Number: 0, Sender: 1, State: ledgerAuditReplies, Next: ledgerAuditReplies,
+		Params: []string{"total int64"},
+		Pos:    "ledger.sess:25:9",
+	},
+	ledgerAuditRepliesAuditDone: {
+		Label: "AuditDone", Number: 2, Sender: 1, State: ledgerAuditReplies, Next: ledgerAuditEnd,
+		Pos: "ledger.sess:25:9",
+	},
+	ledgerAuditRepliesAuditError: {
+		Label: "AuditError", Number: 3, Sender: 1, State: ledgerAuditReplies, Next: ledgerAuditEnd,
+		Params: []string{"status Status"},
+		Pos:    "ledger.sess:25:9",
+	},
 }
 
 func decodeLedgerAuditRequestsAuditItem(d *session.Decoder) (line Line) {

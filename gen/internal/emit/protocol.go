@@ -17,8 +17,10 @@ type protocol struct {
 	*automaton.Automaton
 	f     *file
 	roles [2]*role
-	// name is the beginning of exported names, private of unexported ones, and variable the name of the session.Protocol.
+	// name is the beginning of exported names, private of unexported ones, and variable the name of the session.Protocol,
+	// whose tables have names of their own.
 	name, private, variable string
+	places, messages        string
 	// steps are the messages in the order of their places.
 	steps []*automaton.Message
 	// states are the names of the constants of places, moves those of messages.
@@ -46,8 +48,9 @@ type fields struct {
 // protocol writes everything that belongs to a protocol.
 func (g *generator) protocol(a *automaton.Automaton) *protocol {
 	p := g.newProtocol(a, a.Protocol.Name)
-	p.variableDecl()
-	p.constants()
+	p.variableDecl(fmt.Sprintf(
+		"Each role has a type for each place, from %sStart and %sStart on. A state is good for one step, which returns the next one: see package session.",
+		p.name+a.Protocol.Roles[0], p.name+a.Protocol.Roles[1]))
 	for i, name := range a.Protocol.Roles {
 		p.roles[i] = &role{protocol: p, index: i, name: name, prefix: a.Protocol.Name + name, late: a.Late(i)}
 	}
@@ -59,6 +62,7 @@ func (g *generator) protocol(a *automaton.Automaton) *protocol {
 			r.state(place)
 		}
 	}
+	p.tables()
 	p.functions()
 	return p
 }
@@ -109,22 +113,30 @@ func (p *protocol) nameAll() {
 			}
 		}
 	}
+	p.places, p.messages = p.taken.Pick(p.private+"Places"), p.taken.Pick(p.private+"Messages")
 }
 
-// variableDecl writes the session.Protocol, with the automaton in its comment.
-func (p *protocol) variableDecl() {
+// variableDecl writes the session.Protocol, with the automaton in its comment, and more behind that.
+func (p *protocol) variableDecl(more string) {
 	comment := p.Protocol.Doc
 	p.f.Line().Add(doc(
 		fmt.Sprintf("%s is the protocol %s: its identity and its steps.", p.variable, p.Protocol.Name),
-		strings.Join(strings.Fields(comment), " "), p.drawing(),
+		strings.Join(strings.Fields(comment), " "), p.drawing(), more,
 	))
 	p.f.Var().Id(p.variable).Op("=").Qual(sessionPath, "Protocol").Add(lines(
 		jen.Id("Name").Op(":").Lit(p.Name),
 		jen.Id("Fingerprint").Op(":").Lit(p.Fingerprint),
 		jen.Id("Roles").Op(":").Index(jen.Lit(2)).String().Values(jen.Lit(p.Protocol.Roles[0]), jen.Lit(p.Protocol.Roles[1])),
-		jen.Id("States").Op(":").Index().Qual(sessionPath, "State").Add(lines(p.stateTable()...)),
-		jen.Id("Messages").Op(":").Index().Qual(sessionPath, "Message").Add(lines(p.messageTable()...)),
+		jen.Id("States").Op(":").Id(p.places),
+		jen.Id("Messages").Op(":").Id(p.messages),
 	))
+}
+
+// tables write what package session knows of the protocol, and the indices of its places and messages.
+func (p *protocol) tables() {
+	p.constants()
+	p.f.Line().Var().Id(p.places).Op("=").Index().Qual(sessionPath, "State").Add(lines(p.stateTable()...))
+	p.f.Line().Var().Id(p.messages).Op("=").Index().Qual(sessionPath, "Message").Add(lines(p.messageTable()...))
 }
 
 // lines are the braces and elements of a composite literal, one a line.

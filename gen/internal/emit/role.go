@@ -79,7 +79,8 @@ func (r *role) register() {
 	name := "Register" + r.prefix
 	r.f.Line().Add(doc(fmt.Sprintf(
 		"%s makes srv run body as the role %s of %s, once for each session that a peer opens, each in a goroutine of its own. "+
-			"The body can return %s only by finishing the protocol; its context ends with the session.",
+			"The body can return %s only by finishing the protocol; its context ends with the session. An error that it returns ends the session at both ends, "+
+			"as does a panic, which is logged.",
 		name, r.name, r.Protocol.Name, article(r.end()))))
 	r.f.Func().Id(name).Params(jen.Id("srv").Qual(sessionPath, "Registrar"), jen.Id("body").Add(r.body())).Block(
 		jen.Qual(sessionPath, "Register").Call(jen.Id("srv"), jen.Op("&").Id(r.variable), r.adapt()),

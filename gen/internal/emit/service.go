@@ -35,9 +35,9 @@ func (g *generator) service(s *check.Service, calls []*automaton.Automaton) (stu
 		st.client(s)
 	}
 	for _, st := range stubs {
-		st.variableDecl()
-		st.constants()
+		st.variableDecl("")
 		st.descriptor(s)
+		st.tables()
 		st.functions()
 	}
 	return stubs

@@ -2,12 +2,14 @@ package emit
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/dave/jennifer/jen"
 
 	"github.com/sessgen/sessgen/gen/internal/names"
 	"github.com/sessgen/sessgen/schema/automaton"
+	"github.com/sessgen/sessgen/schema/check"
 )
 
 // state writes the type of a place, what it gives access to, and its steps.
@@ -118,7 +120,7 @@ func (r *role) leads(p *automaton.Place) string {
 func (r *role) accessors(p *automaton.Place) {
 	for _, v := range p.Vars {
 		name, field := names.Exported(v.Name), r.held[p].of[v]
-		text := fmt.Sprintf("%s is the protocol's variable %s here.", name, v.Name)
+		text := fmt.Sprintf("%s is %s.", name, r.origin(v))
 		if r.late[p][v] {
 			text += " It is the zero value as long as the message that brings it is put off."
 		}
@@ -136,6 +138,21 @@ func (r *role) accessors(p *automaton.Place) {
 		body := append([]jen.Code{value}, copied...)
 		f.Block(append(body, jen.Return(jen.Id("value")))...)
 	}
+}
+
+// origin says in words what a variable is.
+func (r *role) origin(v *check.Var) string {
+	for _, p := range r.Places {
+		if p.Rec != nil && slices.Contains(p.Rec.Vars, v) {
+			return fmt.Sprintf("the parameter %s of rec %s", v.Name, p.Rec.Name)
+		}
+		for _, m := range p.Messages {
+			if slices.Contains(m.Params, v) {
+				return fmt.Sprintf("the parameter %s of %s", v.Name, m.Label)
+			}
+		}
+	}
+	return "the protocol's variable " + v.Name // of a rec directly at the head of another
 }
 
 // close writes the methods of the end.

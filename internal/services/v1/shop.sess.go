@@ -101,28 +101,16 @@ var ShopPriceProtocol = session.Protocol{
 	Name:        "shop.Shop.Price",
 	Fingerprint: "71850c65cf1a6e6c2684900467b626396c85ef29ee9ed902c58762b70e444455",
 	Roles:       [2]string{"Client", "Server"},
-	States: []session.State{
-		shopPriceStart:      {Name: "Start"},
-		shopPriceAfterPrice: {Name: "AfterPrice"},
-		shopPriceEnd:        {Name: "End"},
-	},
-	Messages: []session.Message{
-		shopPriceStartPrice: {
-			Label: "Price", Number: 0, Sender: 0, State: shopPriceStart, Next: shopPriceAfterPrice,
-			Params: []string{"item string"},
-			Pos:    "shop.sess:6:9",
-		},
-		shopPriceAfterPricePriceReply: {
-			Label: "PriceReply", Number: 1, Sender: 1, State: shopPriceAfterPrice, Next: shopPriceEnd,
-			Params: []string{"cents int64"},
-			Pos:    "shop.sess:6:9",
-		},
-		shopPriceAfterPricePriceError: {
-			Label: "PriceError", Number: 2, Sender: 1, State: shopPriceAfterPrice, Next: shopPriceEnd,
-			Params: []string{"status Status"},
-			Pos:    "shop.sess:6:9",
-		},
-	},
+	States:      shopPricePlaces,
+	Messages:    shopPriceMessages,
+}
+
+// shopPrice is Shop.Price as package rpc knows it.
+var shopPrice = rpc.Method{
+	Protocol:   &ShopPriceProtocol,
+	Service:    "shop.Shop",
+	Name:       "Price",
+	Idempotent: true,
 }
 
 // The places of Shop.Price.
@@ -139,12 +127,28 @@ const (
 	shopPriceAfterPricePriceError
 )
 
-// shopPrice is Shop.Price as package rpc knows it.
-var shopPrice = rpc.Method{
-	Protocol:   &ShopPriceProtocol,
-	Service:    "shop.Shop",
-	Name:       "Price",
-	Idempotent: true,
+var shopPricePlaces = []session.State{
+	shopPriceStart:      {Name: "Start"},
+	shopPriceAfterPrice: {Name: "AfterPrice"},
+	shopPriceEnd:        {Name: "End"},
+}
+
+var shopPriceMessages = []session.Message{
+	shopPriceStartPrice: {
+		Label: "Price", Number: 0, Sender: 0, State: shopPriceStart, Next: shopPriceAfterPrice,
+		Params: []string{"item string"},
+		Pos:    "shop.sess:6:9",
+	},
+	shopPriceAfterPricePriceReply: {
+		Label: "PriceReply", Number: 1, Sender: 1, State: shopPriceAfterPrice, Next: shopPriceEnd,
+		Params: []string{"cents int64"},
+		Pos:    "shop.sess:6:9",
+	},
+	shopPriceAfterPricePriceError: {
+		Label: "PriceError", Number: 2, Sender: 1, State: shopPriceAfterPrice, Next: shopPriceEnd,
+		Params: []string{"status Status"},
+		Pos:    "shop.sess:6:9",
+	},
 }
 
 func decodeShopPriceStartPrice(d *session.Decoder) (item string) {
@@ -176,28 +180,15 @@ var ShopBuyProtocol = session.Protocol{
 	Name:        "shop.Shop.Buy",
 	Fingerprint: "cba8a9e1e7387339c2006f95bcd0d9a94983f2bc49d7f4cf95b5af576ae612bd",
 	Roles:       [2]string{"Client", "Server"},
-	States: []session.State{
-		shopBuyStart:    {Name: "Start"},
-		shopBuyAfterBuy: {Name: "AfterBuy"},
-		shopBuyEnd:      {Name: "End"},
-	},
-	Messages: []session.Message{
-		shopBuyStartBuy: {
-			Label: "Buy", Number: 0, Sender: 0, State: shopBuyStart, Next: shopBuyAfterBuy,
-			Params: []string{"item string"},
-			Pos:    "shop.sess:7:9",
-		},
-		shopBuyAfterBuyBuyReply: {
-			Label: "BuyReply", Number: 1, Sender: 1, State: shopBuyAfterBuy, Next: shopBuyEnd,
-			Params: []string{"id uint64"},
-			Pos:    "shop.sess:7:9",
-		},
-		shopBuyAfterBuyBuyError: {
-			Label: "BuyError", Number: 2, Sender: 1, State: shopBuyAfterBuy, Next: shopBuyEnd,
-			Params: []string{"status Status"},
-			Pos:    "shop.sess:7:9",
-		},
-	},
+	States:      shopBuyPlaces,
+	Messages:    shopBuyMessages,
+}
+
+// shopBuy is Shop.Buy as package rpc knows it.
+var shopBuy = rpc.Method{
+	Protocol: &ShopBuyProtocol,
+	Service:  "shop.Shop",
+	Name:     "Buy",
 }
 
 // The places of Shop.Buy.
@@ -214,11 +205,28 @@ const (
 	shopBuyAfterBuyBuyError
 )
 
-// shopBuy is Shop.Buy as package rpc knows it.
-var shopBuy = rpc.Method{
-	Protocol: &ShopBuyProtocol,
-	Service:  "shop.Shop",
-	Name:     "Buy",
+var shopBuyPlaces = []session.State{
+	shopBuyStart:    {Name: "Start"},
+	shopBuyAfterBuy: {Name: "AfterBuy"},
+	shopBuyEnd:      {Name: "End"},
+}
+
+var shopBuyMessages = []session.Message{
+	shopBuyStartBuy: {
+		Label: "Buy", Number: 0, Sender: 0, State: shopBuyStart, Next: shopBuyAfterBuy,
+		Params: []string{"item string"},
+		Pos:    "shop.sess:7:9",
+	},
+	shopBuyAfterBuyBuyReply: {
+		Label: "BuyReply", Number: 1, Sender: 1, State: shopBuyAfterBuy, Next: shopBuyEnd,
+		Params: []string{"id uint64"},
+		Pos:    "shop.sess:7:9",
+	},
+	shopBuyAfterBuyBuyError: {
+		Label: "BuyError", Number: 2, Sender: 1, State: shopBuyAfterBuy, Next: shopBuyEnd,
+		Params: []string{"status Status"},
+		Pos:    "shop.sess:7:9",
+	},
 }
 
 func decodeShopBuyStartBuy(d *session.Decoder) (item string) {

@@ -129,28 +129,16 @@ var ShopPriceProtocol = session.Protocol{
 	Name:        "shop.Shop.Price",
 	Fingerprint: "71850c65cf1a6e6c2684900467b626396c85ef29ee9ed902c58762b70e444455",
 	Roles:       [2]string{"Client", "Server"},
-	States: []session.State{
-		shopPriceStart:      {Name: "Start"},
-		shopPriceAfterPrice: {Name: "AfterPrice"},
-		shopPriceEnd:        {Name: "End"},
-	},
-	Messages: []session.Message{
-		shopPriceStartPrice: {
-			Label: "Price", Number: 0, Sender: 0, State: shopPriceStart, Next: shopPriceAfterPrice,
-			Params: []string{"item string"},
-			Pos:    "shop.sess:6:9",
-		},
-		shopPriceAfterPricePriceReply: {
-			Label: "PriceReply", Number: 1, Sender: 1, State: shopPriceAfterPrice, Next: shopPriceEnd,
-			Params: []string{"cents int64"},
-			Pos:    "shop.sess:6:9",
-		},
-		shopPriceAfterPricePriceError: {
-			Label: "PriceError", Number: 2, Sender: 1, State: shopPriceAfterPrice, Next: shopPriceEnd,
-			Params: []string{"status Status"},
-			Pos:    "shop.sess:6:9",
-		},
-	},
+	States:      shopPricePlaces,
+	Messages:    shopPriceMessages,
+}
+
+// shopPrice is Shop.Price as package rpc knows it.
+var shopPrice = rpc.Method{
+	Protocol:   &ShopPriceProtocol,
+	Service:    "shop.Shop",
+	Name:       "Price",
+	Idempotent: true,
 }
 
 // The places of Shop.Price.
@@ -167,12 +155,28 @@ const (
 	shopPriceAfterPricePriceError
 )
 
-// shopPrice is Shop.Price as package rpc knows it.
-var shopPrice = rpc.Method{
-	Protocol:   &ShopPriceProtocol,
-	Service:    "shop.Shop",
-	Name:       "Price",
-	Idempotent: true,
+var shopPricePlaces = []session.State{
+	shopPriceStart:      {Name: "Start"},
+	shopPriceAfterPrice: {Name: "AfterPrice"},
+	shopPriceEnd:        {Name: "End"},
+}
+
+var shopPriceMessages = []session.Message{
+	shopPriceStartPrice: {
+		Label: "Price", Number: 0, Sender: 0, State: shopPriceStart, Next: shopPriceAfterPrice,
+		Params: []string{"item string"},
+		Pos:    "shop.sess:6:9",
+	},
+	shopPriceAfterPricePriceReply: {
+		Label: "PriceReply", Number: 1, Sender: 1, State: shopPriceAfterPrice, Next: shopPriceEnd,
+		Params: []string{"cents int64"},
+		Pos:    "shop.sess:6:9",
+	},
+	shopPriceAfterPricePriceError: {
+		Label: "PriceError", Number: 2, Sender: 1, State: shopPriceAfterPrice, Next: shopPriceEnd,
+		Params: []string{"status Status"},
+		Pos:    "shop.sess:6:9",
+	},
 }
 
 func decodeShopPriceStartPrice(d *session.Decoder) (item string) {
@@ -204,28 +208,16 @@ var ShopStockProtocol = session.Protocol{
 	Name:        "shop.Shop.Stock",
 	Fingerprint: "0f19ff6b9d6d16dee65bef0e27ebe1026a22f5242e1bc823f7979d9a2bc7f0a5",
 	Roles:       [2]string{"Client", "Server"},
-	States: []session.State{
-		shopStockStart:      {Name: "Start"},
-		shopStockAfterStock: {Name: "AfterStock"},
-		shopStockEnd:        {Name: "End"},
-	},
-	Messages: []session.Message{
-		shopStockStartStock: {
-			Label: "Stock", Number: 0, Sender: 0, State: shopStockStart, Next: shopStockAfterStock,
-			Params: []string{"item string"},
-			Pos:    "shop.sess:7:9",
-		},
-		shopStockAfterStockStockReply: {
-			Label: "StockReply", Number: 1, Sender: 1, State: shopStockAfterStock, Next: shopStockEnd,
-			Params: []string{"count int"},
-			Pos:    "shop.sess:7:9",
-		},
-		shopStockAfterStockStockError: {
-			Label: "StockError", Number: 2, Sender: 1, State: shopStockAfterStock, Next: shopStockEnd,
-			Params: []string{"status Status"},
-			Pos:    "shop.sess:7:9",
-		},
-	},
+	States:      shopStockPlaces,
+	Messages:    shopStockMessages,
+}
+
+// shopStock is Shop.Stock as package rpc knows it.
+var shopStock = rpc.Method{
+	Protocol:   &ShopStockProtocol,
+	Service:    "shop.Shop",
+	Name:       "Stock",
+	Idempotent: true,
 }
 
 // The places of Shop.Stock.
@@ -242,12 +234,28 @@ const (
 	shopStockAfterStockStockError
 )
 
-// shopStock is Shop.Stock as package rpc knows it.
-var shopStock = rpc.Method{
-	Protocol:   &ShopStockProtocol,
-	Service:    "shop.Shop",
-	Name:       "Stock",
-	Idempotent: true,
+var shopStockPlaces = []session.State{
+	shopStockStart:      {Name: "Start"},
+	shopStockAfterStock: {Name: "AfterStock"},
+	shopStockEnd:        {Name: "End"},
+}
+
+var shopStockMessages = []session.Message{
+	shopStockStartStock: {
+		Label: "Stock", Number: 0, Sender: 0, State: shopStockStart, Next: shopStockAfterStock,
+		Params: []string{"item string"},
+		Pos:    "shop.sess:7:9",
+	},
+	shopStockAfterStockStockReply: {
+		Label: "StockReply", Number: 1, Sender: 1, State: shopStockAfterStock, Next: shopStockEnd,
+		Params: []string{"count int"},
+		Pos:    "shop.sess:7:9",
+	},
+	shopStockAfterStockStockError: {
+		Label: "StockError", Number: 2, Sender: 1, State: shopStockAfterStock, Next: shopStockEnd,
+		Params: []string{"status Status"},
+		Pos:    "shop.sess:7:9",
+	},
 }
 
 func decodeShopStockStartStock(d *session.Decoder) (item string) {
@@ -279,28 +287,15 @@ var ShopBuyProtocol = session.Protocol{
 	Name:        "shop.Shop.Buy",
 	Fingerprint: "cb89de4996b90915c92a3f0e7dde709e3e4ee6881dcc88369b9ea22fb5b8a0df",
 	Roles:       [2]string{"Client", "Server"},
-	States: []session.State{
-		shopBuyStart:    {Name: "Start"},
-		shopBuyAfterBuy: {Name: "AfterBuy"},
-		shopBuyEnd:      {Name: "End"},
-	},
-	Messages: []session.Message{
-		shopBuyStartBuy: {
-			Label: "Buy", Number: 0, Sender: 0, State: shopBuyStart, Next: shopBuyAfterBuy,
-			Params: []string{"item string", "count int"},
-			Pos:    "shop.sess:8:9",
-		},
-		shopBuyAfterBuyBuyReply: {
-			Label: "BuyReply", Number: 1, Sender: 1, State: shopBuyAfterBuy, Next: shopBuyEnd,
-			Params: []string{"id uint64"},
-			Pos:    "shop.sess:8:9",
-		},
-		shopBuyAfterBuyBuyError: {
-			Label: "BuyError", Number: 2, Sender: 1, State: shopBuyAfterBuy, Next: shopBuyEnd,
-			Params: []string{"status Status"},
-			Pos:    "shop.sess:8:9",
-		},
-	},
+	States:      shopBuyPlaces,
+	Messages:    shopBuyMessages,
+}
+
+// shopBuy is Shop.Buy as package rpc knows it.
+var shopBuy = rpc.Method{
+	Protocol: &ShopBuyProtocol,
+	Service:  "shop.Shop",
+	Name:     "Buy",
 }
 
 // The places of Shop.Buy.
@@ -317,11 +312,28 @@ const (
 	shopBuyAfterBuyBuyError
 )
 
-// shopBuy is Shop.Buy as package rpc knows it.
-var shopBuy = rpc.Method{
-	Protocol: &ShopBuyProtocol,
-	Service:  "shop.Shop",
-	Name:     "Buy",
+var shopBuyPlaces = []session.State{
+	shopBuyStart:    {Name: "Start"},
+	shopBuyAfterBuy: {Name: "AfterBuy"},
+	shopBuyEnd:      {Name: "End"},
+}
+
+var shopBuyMessages = []session.Message{
+	shopBuyStartBuy: {
+		Label: "Buy", Number: 0, Sender: 0, State: shopBuyStart, Next: shopBuyAfterBuy,
+		Params: []string{"item string", "count int"},
+		Pos:    "shop.sess:8:9",
+	},
+	shopBuyAfterBuyBuyReply: {
+		Label: "BuyReply", Number: 1, Sender: 1, State: shopBuyAfterBuy, Next: shopBuyEnd,
+		Params: []string{"id uint64"},
+		Pos:    "shop.sess:8:9",
+	},
+	shopBuyAfterBuyBuyError: {
+		Label: "BuyError", Number: 2, Sender: 1, State: shopBuyAfterBuy, Next: shopBuyEnd,
+		Params: []string{"status Status"},
+		Pos:    "shop.sess:8:9",
+	},
 }
 
 func decodeShopBuyStartBuy(d *session.Decoder) (item string, count int) {

@@ -122,28 +122,16 @@ var HealthCheckProtocol = session.Protocol{
 	Name:        "health.Health.Check",
 	Fingerprint: "d3bbf6f68589b04b95d94b310b574f0bf2c6caebe3fa4ec15e68955b5252fb51",
 	Roles:       [2]string{"Client", "Server"},
-	States: []session.State{
-		healthCheckStart:      {Name: "Start"},
-		healthCheckAfterCheck: {Name: "AfterCheck"},
-		healthCheckEnd:        {Name: "End"},
-	},
-	Messages: []session.Message{
-		healthCheckStartCheck: {
-			Label: "Check", Number: 0, Sender: 0, State: healthCheckStart, Next: healthCheckAfterCheck,
-			Params: []string{"service string"},
-			Pos:    "health.sess:18:9",
-		},
-		healthCheckAfterCheckCheckReply: {
-			Label: "CheckReply", Number: 1, Sender: 1, State: healthCheckAfterCheck, Next: healthCheckEnd,
-			Params: []string{"status Status"},
-			Pos:    "health.sess:18:9",
-		},
-		healthCheckAfterCheckCheckError: {
-			Label: "CheckError", Number: 2, Sender: 1, State: healthCheckAfterCheck, Next: healthCheckEnd,
-			Params: []string{"status Status"},
-			Pos:    "health.sess:18:9",
-		},
-	},
+	States:      healthCheckPlaces,
+	Messages:    healthCheckMessages,
+}
+
+// healthCheck is Health.Check as package rpc knows it.
+var healthCheck = rpc.Method{
+	Protocol:   &HealthCheckProtocol,
+	Service:    "health.Health",
+	Name:       "Check",
+	Idempotent: true,
 }
 
 // The places of Health.Check.
@@ -160,12 +148,28 @@ const (
 	healthCheckAfterCheckCheckError
 )
 
-// healthCheck is Health.Check as package rpc knows it.
-var healthCheck = rpc.Method{
-	Protocol:   &HealthCheckProtocol,
-	Service:    "health.Health",
-	Name:       "Check",
-	Idempotent: true,
+var healthCheckPlaces = []session.State{
+	healthCheckStart:      {Name: "Start"},
+	healthCheckAfterCheck: {Name: "AfterCheck"},
+	healthCheckEnd:        {Name: "End"},
+}
+
+var healthCheckMessages = []session.Message{
+	healthCheckStartCheck: {
+		Label: "Check", Number: 0, Sender: 0, State: healthCheckStart, Next: healthCheckAfterCheck,
+		Params: []string{"service string"},
+		Pos:    "health.sess:18:9",
+	},
+	healthCheckAfterCheckCheckReply: {
+		Label: "CheckReply", Number: 1, Sender: 1, State: healthCheckAfterCheck, Next: healthCheckEnd,
+		Params: []string{"status Status"},
+		Pos:    "health.sess:18:9",
+	},
+	healthCheckAfterCheckCheckError: {
+		Label: "CheckError", Number: 2, Sender: 1, State: healthCheckAfterCheck, Next: healthCheckEnd,
+		Params: []string{"status Status"},
+		Pos:    "health.sess:18:9",
+	},
 }
 
 func decodeHealthCheckStartCheck(d *session.Decoder) (service string) {
@@ -200,32 +204,16 @@ var HealthWatchProtocol = session.Protocol{
 	Name:        "health.Health.Watch",
 	Fingerprint: "788890d35d89b5e265c926b4c9e20f58f96d6d38580c0a83ca70eaf7c45de72f",
 	Roles:       [2]string{"Client", "Server"},
-	States: []session.State{
-		healthWatchStart:   {Name: "Start"},
-		healthWatchReplies: {Name: "Replies"},
-		healthWatchEnd:     {Name: "End"},
-	},
-	Messages: []session.Message{
-		healthWatchStartWatch: {
-			Label: "Watch", Number: 0, Sender: 0, State: healthWatchStart, Next: healthWatchReplies,
-			Params: []string{"service string"},
-			Pos:    "health.sess:21:9",
-		},
-		healthWatchRepliesWatchItem: {
-			Label: "WatchItem", Number: 1, Sender: 1, State: healthWatchReplies, Next: healthWatchReplies,
-			Params: []string{"status Status"},
-			Pos:    "health.sess:21:9",
-		},
-		healthWatchRepliesWatchDone: {
-			Label: "WatchDone", Number: 2, Sender: 1, State: healthWatchReplies, Next: healthWatchEnd,
-			Pos: "health.sess:21:9",
-		},
-		healthWatchRepliesWatchError: {
-			Label: "WatchError", Number: 3, Sender: 1, State: healthWatchReplies, Next: healthWatchEnd,
-			Params: []string{"status Status"},
-			Pos:    "health.sess:21:9",
-		},
-	},
+	States:      healthWatchPlaces,
+	Messages:    healthWatchMessages,
+}
+
+// healthWatch is Health.Watch as package rpc knows it.
+var healthWatch = rpc.Method{
+	Protocol:    &HealthWatchProtocol,
+	Service:     "health.Health",
+	Name:        "Watch",
+	StreamReply: true,
 }
 
 // The places of Health.Watch.
@@ -243,12 +231,32 @@ const (
 	healthWatchRepliesWatchError
 )
 
-// healthWatch is Health.Watch as package rpc knows it.
-var healthWatch = rpc.Method{
-	Protocol:    &HealthWatchProtocol,
-	Service:     "health.Health",
-	Name:        "Watch",
-	StreamReply: true,
+var healthWatchPlaces = []session.State{
+	healthWatchStart:   {Name: "Start"},
+	healthWatchReplies: {Name: "Replies"},
+	healthWatchEnd:     {Name: "End"},
+}
+
+var healthWatchMessages = []session.Message{
+	healthWatchStartWatch: {
+		Label: "Watch", Number: 0, Sender: 0, State: healthWatchStart, Next: healthWatchReplies,
+		Params: []string{"service string"},
+		Pos:    "health.sess:21:9",
+	},
+	healthWatchRepliesWatchItem: {
+		Label: "WatchItem", Number: 1, Sender: 1, State: healthWatchReplies, Next: healthWatchReplies,
+		Params: []string{"status Status"},
+		Pos:    "health.sess:21:9",
+	},
+	healthWatchRepliesWatchDone: {
+		Label: "WatchDone", Number: 2, Sender: 1, State: healthWatchReplies, Next: healthWatchEnd,
+		Pos: "health.sess:21:9",
+	},
+	healthWatchRepliesWatchError: {
+		Label: "WatchError", Number: 3, Sender: 1, State: healthWatchReplies, Next: healthWatchEnd,
+		Params: []string{"status Status"},
+		Pos:    "health.sess:21:9",
+	},
 }
 
 func decodeHealthWatchStartWatch(d *session.Decoder) (service string) {

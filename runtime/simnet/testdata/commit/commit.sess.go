@@ -29,73 +29,17 @@ const _ = session.GenVersion1
 //	BeforeAck:
 //	    Participant -> Coordinator: Ack(txn2 uint64), then Round
 //	        where txn2 == txn
+//
+// Each role has a type for each place, from TwoPhaseCoordinatorStart and
+// TwoPhaseParticipantStart on. A state is good for one step, which returns the
+// next one: see package session.
 var TwoPhaseProtocol = session.Protocol{
 	Name:        "commit.TwoPhase",
 	Fingerprint: "fe6e4ad366cbb83d54bb75a5d82ce89c77b8e43dbe80c24340ce425668799631",
 	Roles:       [2]string{"Coordinator", "Participant"},
-	States: []session.State{
-		twoPhaseRound:         {Name: "Round"},
-		twoPhaseAfterPrepare:  {Name: "AfterPrepare"},
-		twoPhaseAfterPrepared: {Name: "AfterPrepared"},
-		twoPhaseBeforeAck:     {Name: "BeforeAck"},
-		twoPhaseEnd:           {Name: "End"},
-	},
-	Messages: []session.Message{
-		twoPhaseRoundPrepare: {
-			Label: "Prepare", Number: 0, Sender: 0, State: twoPhaseRound, Next: twoPhaseAfterPrepare,
-			Params: []string{"txn uint64", "event []byte"},
-			Where:  "txn > n",
-			Pos:    "commit.sess:7:13",
-		},
-		twoPhaseRoundStop: {
-			Label: "Stop", Number: 6, Sender: 0, State: twoPhaseRound, Next: twoPhaseEnd,
-			Pos: "commit.sess:21:13",
-		},
-		twoPhaseAfterPreparePrepared: {
-			Label: "Prepared", Number: 1, Sender: 1, State: twoPhaseAfterPrepare, Next: twoPhaseAfterPrepared,
-			Pos: "commit.sess:9:17",
-		},
-		twoPhaseAfterPrepareRefused: {
-			Label: "Refused", Number: 5, Sender: 1, State: twoPhaseAfterPrepare, Next: twoPhaseRound,
-			Params: []string{"why string"},
-			Pos:    "commit.sess:17:17",
-		},
-		twoPhaseAfterPreparedCommit: {
-			Label: "Commit", Number: 2, Sender: 0, State: twoPhaseAfterPrepared, Next: twoPhaseBeforeAck,
-			Pos: "commit.sess:11:21",
-		},
-		twoPhaseAfterPreparedAbort: {
-			Label: "Abort", Number: 3, Sender: 0, State: twoPhaseAfterPrepared, Next: twoPhaseBeforeAck,
-			Pos: "commit.sess:13:21",
-		},
-		twoPhaseBeforeAckAck: {
-			Label: "Ack", Number: 4, Sender: 1, State: twoPhaseBeforeAck, Next: twoPhaseRound,
-			Params: []string{"txn2 uint64"},
-			Where:  "txn2 == txn",
-			Pos:    "commit.sess:15:17",
-		},
-	},
+	States:      twoPhasePlaces,
+	Messages:    twoPhaseMessages,
 }
-
-// The places of TwoPhase.
-const (
-	twoPhaseRound = iota
-	twoPhaseAfterPrepare
-	twoPhaseAfterPrepared
-	twoPhaseBeforeAck
-	twoPhaseEnd
-)
-
-// The messages of TwoPhase, each named for the place that it leaves.
-const (
-	twoPhaseRoundPrepare = iota
-	twoPhaseRoundStop
-	twoPhaseAfterPreparePrepared
-	twoPhaseAfterPrepareRefused
-	twoPhaseAfterPreparedCommit
-	twoPhaseAfterPreparedAbort
-	twoPhaseBeforeAckAck
-)
 
 // RunTwoPhaseCoordinator runs the role Coordinator of TwoPhase in a session of
 // its own on conn. The body can return a TwoPhaseCoordinatorEnd only by
@@ -121,7 +65,8 @@ func OpenTwoPhaseCoordinator(ctx context.Context, conn session.Conn) (TwoPhaseCo
 // RegisterTwoPhaseParticipant makes srv run body as the role Participant of
 // TwoPhase, once for each session that a peer opens, each in a goroutine of its
 // own. The body can return a TwoPhaseParticipantEnd only by finishing the
-// protocol; its context ends with the session.
+// protocol; its context ends with the session. An error that it returns ends
+// the session at both ends, as does a panic, which is logged.
 func RegisterTwoPhaseParticipant(srv session.Registrar, body func(ctx context.Context, start TwoPhaseParticipantStart) (TwoPhaseParticipantEnd, error)) {
 	session.Register(srv, &TwoPhaseProtocol, func(ctx context.Context, first session.Step) (session.Step, error) {
 		end, err := body(ctx, TwoPhaseParticipantRound{step: first, n: 0})
@@ -140,7 +85,7 @@ type TwoPhaseCoordinatorRound struct {
 // TwoPhaseCoordinatorStart is where the role Coordinator of TwoPhase begins.
 type TwoPhaseCoordinatorStart = TwoPhaseCoordinatorRound
 
-// N is the protocol's variable n here.
+// N is the parameter n of rec Round.
 func (s TwoPhaseCoordinatorRound) N() uint64 { return s.n }
 
 // SendPrepare sends Prepare. It is refused with a *session.ContractError, and
@@ -194,7 +139,7 @@ type TwoPhaseCoordinatorAfterPrepare struct {
 	txn  uint64
 }
 
-// Txn is the protocol's variable txn here.
+// Txn is the parameter txn of Prepare.
 func (s TwoPhaseCoordinatorAfterPrepare) Txn() uint64 { return s.txn }
 
 // TwoPhaseCoordinatorAfterPrepareBranch is what TwoPhaseCoordinatorAfterPrepare
@@ -327,7 +272,7 @@ type TwoPhaseCoordinatorAfterPrepared struct {
 	txn  uint64
 }
 
-// Txn is the protocol's variable txn here.
+// Txn is the parameter txn of Prepare.
 func (s TwoPhaseCoordinatorAfterPrepared) Txn() uint64 { return s.txn }
 
 // SendCommit sends Commit.
@@ -374,7 +319,7 @@ type TwoPhaseCoordinatorBeforeAck struct {
 	txn  uint64
 }
 
-// Txn is the protocol's variable txn here.
+// Txn is the parameter txn of Prepare.
 func (s TwoPhaseCoordinatorBeforeAck) Txn() uint64 { return s.txn }
 
 // RecvAck receives Ack. It is a *session.PeerError, and the session over,
@@ -502,7 +447,7 @@ type TwoPhaseParticipantRound struct {
 // TwoPhaseParticipantStart is where the role Participant of TwoPhase begins.
 type TwoPhaseParticipantStart = TwoPhaseParticipantRound
 
-// N is the protocol's variable n here.
+// N is the parameter n of rec Round.
 func (s TwoPhaseParticipantRound) N() uint64 { return s.n }
 
 // TwoPhaseParticipantRoundBranch is what TwoPhaseParticipantRound receives: a
@@ -638,7 +583,7 @@ type TwoPhaseParticipantAfterPrepare struct {
 	txn  uint64
 }
 
-// Txn is the protocol's variable txn here.
+// Txn is the parameter txn of Prepare.
 func (s TwoPhaseParticipantAfterPrepare) Txn() uint64 { return s.txn }
 
 // SendPrepared sends Prepared.
@@ -688,7 +633,7 @@ type TwoPhaseParticipantAfterPrepared struct {
 	txn  uint64
 }
 
-// Txn is the protocol's variable txn here.
+// Txn is the parameter txn of Prepare.
 func (s TwoPhaseParticipantAfterPrepared) Txn() uint64 { return s.txn }
 
 // TwoPhaseParticipantAfterPreparedBranch is what
@@ -814,7 +759,7 @@ type TwoPhaseParticipantBeforeAck struct {
 	txn  uint64
 }
 
-// Txn is the protocol's variable txn here.
+// Txn is the parameter txn of Prepare.
 func (s TwoPhaseParticipantBeforeAck) Txn() uint64 { return s.txn }
 
 // SendAck sends Ack. It is refused with a *session.ContractError, and the step
@@ -860,6 +805,70 @@ func (s TwoPhaseParticipantEnd) Abort(err error) { s.step.Abort(err) }
 
 // String describes the state, for people.
 func (s TwoPhaseParticipantEnd) String() string { return s.step.Describe("TwoPhaseParticipantEnd") }
+
+// The places of TwoPhase.
+const (
+	twoPhaseRound = iota
+	twoPhaseAfterPrepare
+	twoPhaseAfterPrepared
+	twoPhaseBeforeAck
+	twoPhaseEnd
+)
+
+// The messages of TwoPhase, each named for the place that it leaves.
+const (
+	twoPhaseRoundPrepare = iota
+	twoPhaseRoundStop
+	twoPhaseAfterPreparePrepared
+	twoPhaseAfterPrepareRefused
+	twoPhaseAfterPreparedCommit
+	twoPhaseAfterPreparedAbort
+	twoPhaseBeforeAckAck
+)
+
+var twoPhasePlaces = []session.State{
+	twoPhaseRound:         {Name: "Round"},
+	twoPhaseAfterPrepare:  {Name: "AfterPrepare"},
+	twoPhaseAfterPrepared: {Name: "AfterPrepared"},
+	twoPhaseBeforeAck:     {Name: "BeforeAck"},
+	twoPhaseEnd:           {Name: "End"},
+}
+
+var twoPhaseMessages = []session.Message{
+	twoPhaseRoundPrepare: {
+		Label: "Prepare", Number: 0, Sender: 0, State: twoPhaseRound, Next: twoPhaseAfterPrepare,
+		Params: []string{"txn uint64", "event []byte"},
+		Where:  "txn > n",
+		Pos:    "commit.sess:7:13",
+	},
+	twoPhaseRoundStop: {
+		Label: "Stop", Number: 6, Sender: 0, State: twoPhaseRound, Next: twoPhaseEnd,
+		Pos: "commit.sess:21:13",
+	},
+	twoPhaseAfterPreparePrepared: {
+		Label: "Prepared", Number: 1, Sender: 1, State: twoPhaseAfterPrepare, Next: twoPhaseAfterPrepared,
+		Pos: "commit.sess:9:17",
+	},
+	twoPhaseAfterPrepareRefused: {
+		Label: "Refused", Number: 5, Sender: 1, State: twoPhaseAfterPrepare, Next: twoPhaseRound,
+		Params: []string{"why string"},
+		Pos:    "commit.sess:17:17",
+	},
+	twoPhaseAfterPreparedCommit: {
+		Label: "Commit", Number: 2, Sender: 0, State: twoPhaseAfterPrepared, Next: twoPhaseBeforeAck,
+		Pos: "commit.sess:11:21",
+	},
+	twoPhaseAfterPreparedAbort: {
+		Label: "Abort", Number: 3, Sender: 0, State: twoPhaseAfterPrepared, Next: twoPhaseBeforeAck,
+		Pos: "commit.sess:13:21",
+	},
+	twoPhaseBeforeAckAck: {
+		Label: "Ack", Number: 4, Sender: 1, State: twoPhaseBeforeAck, Next: twoPhaseRound,
+		Params: []string{"txn2 uint64"},
+		Where:  "txn2 == txn",
+		Pos:    "commit.sess:15:17",
+	},
+}
 
 // twoPhaseRoundPrepareWhere is the predicate of Prepare (commit.sess:7:13).
 func twoPhaseRoundPrepareWhere(n, txn uint64) bool {

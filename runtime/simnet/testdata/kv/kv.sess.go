@@ -154,29 +154,16 @@ var KVReadProtocol = session.Protocol{
 	Name:        "kv.KV.Read",
 	Fingerprint: "d3e2bc470569cefe270f018b3ea0d49ab16b4dd8829b746053b200bca91076f8",
 	Roles:       [2]string{"Client", "Server"},
-	States: []session.State{
-		kvReadStart:     {Name: "Start"},
-		kvReadAfterRead: {Name: "AfterRead"},
-		kvReadEnd:       {Name: "End"},
-	},
-	Messages: []session.Message{
-		kvReadStartRead: {
-			Label: "Read", Number: 0, Sender: 0, State: kvReadStart, Next: kvReadAfterRead,
-			Params: []string{"key string"},
-			Where:  "key != \"\"",
-			Pos:    "kv.sess:7:9",
-		},
-		kvReadAfterReadReadReply: {
-			Label: "ReadReply", Number: 1, Sender: 1, State: kvReadAfterRead, Next: kvReadEnd,
-			Params: []string{"value []byte", "found bool", "index uint64"},
-			Pos:    "kv.sess:7:9",
-		},
-		kvReadAfterReadReadError: {
-			Label: "ReadError", Number: 2, Sender: 1, State: kvReadAfterRead, Next: kvReadEnd,
-			Params: []string{"status Status"},
-			Pos:    "kv.sess:7:9",
-		},
-	},
+	States:      kvReadPlaces,
+	Messages:    kvReadMessages,
+}
+
+// kvRead is KV.Read as package rpc knows it.
+var kvRead = rpc.Method{
+	Protocol:   &KVReadProtocol,
+	Service:    "kv.KV",
+	Name:       "Read",
+	Idempotent: true,
 }
 
 // The places of KV.Read.
@@ -193,12 +180,29 @@ const (
 	kvReadAfterReadReadError
 )
 
-// kvRead is KV.Read as package rpc knows it.
-var kvRead = rpc.Method{
-	Protocol:   &KVReadProtocol,
-	Service:    "kv.KV",
-	Name:       "Read",
-	Idempotent: true,
+var kvReadPlaces = []session.State{
+	kvReadStart:     {Name: "Start"},
+	kvReadAfterRead: {Name: "AfterRead"},
+	kvReadEnd:       {Name: "End"},
+}
+
+var kvReadMessages = []session.Message{
+	kvReadStartRead: {
+		Label: "Read", Number: 0, Sender: 0, State: kvReadStart, Next: kvReadAfterRead,
+		Params: []string{"key string"},
+		Where:  "key != \"\"",
+		Pos:    "kv.sess:7:9",
+	},
+	kvReadAfterReadReadReply: {
+		Label: "ReadReply", Number: 1, Sender: 1, State: kvReadAfterRead, Next: kvReadEnd,
+		Params: []string{"value []byte", "found bool", "index uint64"},
+		Pos:    "kv.sess:7:9",
+	},
+	kvReadAfterReadReadError: {
+		Label: "ReadError", Number: 2, Sender: 1, State: kvReadAfterRead, Next: kvReadEnd,
+		Params: []string{"status Status"},
+		Pos:    "kv.sess:7:9",
+	},
 }
 
 // kvReadStartReadWhere is the predicate of Read (kv.sess:7:9).
@@ -242,30 +246,16 @@ var KVWriteProtocol = session.Protocol{
 	Name:        "kv.KV.Write",
 	Fingerprint: "c082464e8f4ec6bd47e19d779392a484ebb33aa5e2ebd53dbc7e81bf13902a19",
 	Roles:       [2]string{"Client", "Server"},
-	States: []session.State{
-		kvWriteStart:      {Name: "Start"},
-		kvWriteAfterWrite: {Name: "AfterWrite"},
-		kvWriteEnd:        {Name: "End"},
-	},
-	Messages: []session.Message{
-		kvWriteStartWrite: {
-			Label: "Write", Number: 0, Sender: 0, State: kvWriteStart, Next: kvWriteAfterWrite,
-			Params: []string{"key string", "value []byte"},
-			Where:  "key != \"\" && len(value) <= 1<<20",
-			Pos:    "kv.sess:8:9",
-		},
-		kvWriteAfterWriteWriteReply: {
-			Label: "WriteReply", Number: 1, Sender: 1, State: kvWriteAfterWrite, Next: kvWriteEnd,
-			Params: []string{"index uint64"},
-			Where:  "index > 0",
-			Pos:    "kv.sess:8:9",
-		},
-		kvWriteAfterWriteWriteError: {
-			Label: "WriteError", Number: 2, Sender: 1, State: kvWriteAfterWrite, Next: kvWriteEnd,
-			Params: []string{"status Status"},
-			Pos:    "kv.sess:8:9",
-		},
-	},
+	States:      kvWritePlaces,
+	Messages:    kvWriteMessages,
+}
+
+// kvWrite is KV.Write as package rpc knows it.
+var kvWrite = rpc.Method{
+	Protocol: &KVWriteProtocol,
+	Service:  "kv.KV",
+	Name:     "Write",
+	Within:   5 * time.Second,
 }
 
 // The places of KV.Write.
@@ -282,12 +272,30 @@ const (
 	kvWriteAfterWriteWriteError
 )
 
-// kvWrite is KV.Write as package rpc knows it.
-var kvWrite = rpc.Method{
-	Protocol: &KVWriteProtocol,
-	Service:  "kv.KV",
-	Name:     "Write",
-	Within:   5 * time.Second,
+var kvWritePlaces = []session.State{
+	kvWriteStart:      {Name: "Start"},
+	kvWriteAfterWrite: {Name: "AfterWrite"},
+	kvWriteEnd:        {Name: "End"},
+}
+
+var kvWriteMessages = []session.Message{
+	kvWriteStartWrite: {
+		Label: "Write", Number: 0, Sender: 0, State: kvWriteStart, Next: kvWriteAfterWrite,
+		Params: []string{"key string", "value []byte"},
+		Where:  "key != \"\" && len(value) <= 1<<20",
+		Pos:    "kv.sess:8:9",
+	},
+	kvWriteAfterWriteWriteReply: {
+		Label: "WriteReply", Number: 1, Sender: 1, State: kvWriteAfterWrite, Next: kvWriteEnd,
+		Params: []string{"index uint64"},
+		Where:  "index > 0",
+		Pos:    "kv.sess:8:9",
+	},
+	kvWriteAfterWriteWriteError: {
+		Label: "WriteError", Number: 2, Sender: 1, State: kvWriteAfterWrite, Next: kvWriteEnd,
+		Params: []string{"status Status"},
+		Pos:    "kv.sess:8:9",
+	},
 }
 
 // kvWriteStartWriteWhere is the predicate of Write (kv.sess:8:9).
@@ -411,33 +419,16 @@ var ReplicationEntriesProtocol = session.Protocol{
 	Name:        "kv.Replication.Entries",
 	Fingerprint: "aa8e7f9a9987c2732c524f07c80a545bea8116afd45ba961d7a4cbb1a554f899",
 	Roles:       [2]string{"Client", "Server"},
-	States: []session.State{
-		replicationEntriesStart:   {Name: "Start"},
-		replicationEntriesReplies: {Name: "Replies"},
-		replicationEntriesEnd:     {Name: "End"},
-	},
-	Messages: []session.Message{
-		replicationEntriesStartEntries: {
-			Label: "Entries", Number: 0, Sender: 0, State: replicationEntriesStart, Next: replicationEntriesReplies,
-			Params: []string{"from uint64"},
-			Where:  "from > 0",
-			Pos:    "kv.sess:14:9",
-		},
-		replicationEntriesRepliesEntriesItem: {
-			Label: "EntriesItem", Number: 1, Sender: 1, State: replicationEntriesReplies, Next: replicationEntriesReplies,
-			Params: []string{"entry Entry"},
-			Pos:    "kv.sess:14:9",
-		},
-		replicationEntriesRepliesEntriesDone: {
-			Label: "EntriesDone", Number: 2, Sender: 1, State: replicationEntriesReplies, Next: replicationEntriesEnd,
-			Pos: "kv.sess:14:9",
-		},
-		replicationEntriesRepliesEntriesError: {
-			Label: "EntriesError", Number: 3, Sender: 1, State: replicationEntriesReplies, Next: replicationEntriesEnd,
-			Params: []string{"status Status"},
-			Pos:    "kv.sess:14:9",
-		},
-	},
+	States:      replicationEntriesPlaces,
+	Messages:    replicationEntriesMessages,
+}
+
+// replicationEntries is Replication.Entries as package rpc knows it.
+var replicationEntries = rpc.Method{
+	Protocol:    &ReplicationEntriesProtocol,
+	Service:     "kv.Replication",
+	Name:        "Entries",
+	StreamReply: true,
 }
 
 // The places of Replication.Entries.
@@ -455,12 +446,33 @@ const (
 	replicationEntriesRepliesEntriesError
 )
 
-// replicationEntries is Replication.Entries as package rpc knows it.
-var replicationEntries = rpc.Method{
-	Protocol:    &ReplicationEntriesProtocol,
-	Service:     "kv.Replication",
-	Name:        "Entries",
-	StreamReply: true,
+var replicationEntriesPlaces = []session.State{
+	replicationEntriesStart:   {Name: "Start"},
+	replicationEntriesReplies: {Name: "Replies"},
+	replicationEntriesEnd:     {Name: "End"},
+}
+
+var replicationEntriesMessages = []session.Message{
+	replicationEntriesStartEntries: {
+		Label: "Entries", Number: 0, Sender: 0, State: replicationEntriesStart, Next: replicationEntriesReplies,
+		Params: []string{"from uint64"},
+		Where:  "from > 0",
+		Pos:    "kv.sess:14:9",
+	},
+	replicationEntriesRepliesEntriesItem: {
+		Label: "EntriesItem", Number: 1, Sender: 1, State: replicationEntriesReplies, Next: replicationEntriesReplies,
+		Params: []string{"entry Entry"},
+		Pos:    "kv.sess:14:9",
+	},
+	replicationEntriesRepliesEntriesDone: {
+		Label: "EntriesDone", Number: 2, Sender: 1, State: replicationEntriesReplies, Next: replicationEntriesEnd,
+		Pos: "kv.sess:14:9",
+	},
+	replicationEntriesRepliesEntriesError: {
+		Label: "EntriesError", Number: 3, Sender: 1, State: replicationEntriesReplies, Next: replicationEntriesEnd,
+		Params: []string{"status Status"},
+		Pos:    "kv.sess:14:9",
+	},
 }
 
 // replicationEntriesStartEntriesWhere is the predicate of Entries

@@ -32,75 +32,17 @@ const _ = session.GenVersion1
 //	AfterRenew:
 //	    Server -> Client: Renewed(until2 time.Time), then Held
 //	    Server -> Client: Lost(), then Free
+//
+// Each role has a type for each place, from LockClientStart and LockServerStart
+// on. A state is good for one step, which returns the next one: see package
+// session.
 var LockProtocol = session.Protocol{
 	Name:        "lock.Lock",
 	Fingerprint: "f42a679f8b187527ce85f430f9590c0d16e08500d33cadd7ce5b104a3a19e92b",
 	Roles:       [2]string{"Client", "Server"},
-	States: []session.State{
-		lockFree:         {Name: "Free"},
-		lockAfterAcquire: {Name: "AfterAcquire"},
-		lockHeld:         {Name: "Held"},
-		lockAfterRenew:   {Name: "AfterRenew"},
-		lockEnd:          {Name: "End"},
-	},
-	Messages: []session.Message{
-		lockFreeAcquire: {
-			Label: "Acquire", Number: 0, Sender: 0, State: lockFree, Next: lockAfterAcquire,
-			Params: []string{"lease time.Duration"},
-			Where:  "lease > 0 && lease <= time.Minute",
-			Pos:    "lock.sess:7:13",
-		},
-		lockFreeLeave: {
-			Label: "Leave", Number: 6, Sender: 0, State: lockFree, Next: lockEnd,
-			Pos: "lock.sess:25:13",
-		},
-		lockAfterAcquireGranted: {
-			Label: "Granted", Number: 1, Sender: 1, State: lockAfterAcquire, Next: lockHeld,
-			Params: []string{"token uint64", "until time.Time"},
-			Where:  "token > last",
-			Pos:    "lock.sess:8:13",
-		},
-		lockHeldRenew: {
-			Label: "Renew", Number: 2, Sender: 0, State: lockHeld, Next: lockAfterRenew,
-			Params: []string{"lease2 time.Duration"},
-			Where:  "lease2 > 0",
-			Pos:    "lock.sess:11:21",
-		},
-		lockHeldRelease: {
-			Label: "Release", Number: 5, Sender: 0, State: lockHeld, Next: lockFree,
-			Pos: "lock.sess:20:21",
-		},
-		lockAfterRenewRenewed: {
-			Label: "Renewed", Number: 3, Sender: 1, State: lockAfterRenew, Next: lockHeld,
-			Params: []string{"until2 time.Time"},
-			Pos:    "lock.sess:13:25",
-		},
-		lockAfterRenewLost: {
-			Label: "Lost", Number: 4, Sender: 1, State: lockAfterRenew, Next: lockFree,
-			Pos: "lock.sess:16:25",
-		},
-	},
+	States:      lockPlaces,
+	Messages:    lockMessages,
 }
-
-// The places of Lock.
-const (
-	lockFree = iota
-	lockAfterAcquire
-	lockHeld
-	lockAfterRenew
-	lockEnd
-)
-
-// The messages of Lock, each named for the place that it leaves.
-const (
-	lockFreeAcquire = iota
-	lockFreeLeave
-	lockAfterAcquireGranted
-	lockHeldRenew
-	lockHeldRelease
-	lockAfterRenewRenewed
-	lockAfterRenewLost
-)
 
 // RunLockClient runs the role Client of Lock in a session of its own on conn.
 // The body can return a LockClientEnd only by finishing the protocol; its
@@ -125,7 +67,8 @@ func OpenLockClient(ctx context.Context, conn session.Conn) (LockClientStart, er
 // RegisterLockServer makes srv run body as the role Server of Lock, once for
 // each session that a peer opens, each in a goroutine of its own. The body can
 // return a LockServerEnd only by finishing the protocol; its context ends with
-// the session.
+// the session. An error that it returns ends the session at both ends, as does
+// a panic, which is logged.
 func RegisterLockServer(srv session.Registrar, body func(ctx context.Context, start LockServerStart) (LockServerEnd, error)) {
 	session.Register(srv, &LockProtocol, func(ctx context.Context, first session.Step) (session.Step, error) {
 		end, err := body(ctx, LockServerFree{step: first, last: 0})
@@ -144,7 +87,7 @@ type LockClientFree struct {
 // LockClientStart is where the role Client of Lock begins.
 type LockClientStart = LockClientFree
 
-// Last is the protocol's variable last here.
+// Last is the parameter last of rec Free.
 func (s LockClientFree) Last() uint64 { return s.last }
 
 // SendAcquire sends Acquire. It is refused with a *session.ContractError, and
@@ -194,7 +137,7 @@ type LockClientAfterAcquire struct {
 	last uint64
 }
 
-// Last is the protocol's variable last here.
+// Last is the parameter last of rec Free.
 func (s LockClientAfterAcquire) Last() uint64 { return s.last }
 
 // RecvGranted receives Granted. It is a *session.PeerError, and the session
@@ -247,7 +190,7 @@ type LockClientHeld struct {
 	t    uint64
 }
 
-// T is the protocol's variable t here.
+// T is the parameter t of rec Held.
 func (s LockClientHeld) T() uint64 { return s.t }
 
 // SendRenew sends Renew. It is refused with a *session.ContractError, and the
@@ -300,7 +243,7 @@ type LockClientAfterRenew struct {
 	t    uint64
 }
 
-// T is the protocol's variable t here.
+// T is the parameter t of rec Held.
 func (s LockClientAfterRenew) T() uint64 { return s.t }
 
 // LockClientAfterRenewBranch is what LockClientAfterRenew receives: a
@@ -447,7 +390,7 @@ type LockServerFree struct {
 // LockServerStart is where the role Server of Lock begins.
 type LockServerStart = LockServerFree
 
-// Last is the protocol's variable last here.
+// Last is the parameter last of rec Free.
 func (s LockServerFree) Last() uint64 { return s.last }
 
 // LockServerFreeBranch is what LockServerFree receives: a LockServerFreeAcquire
@@ -578,7 +521,7 @@ type LockServerAfterAcquire struct {
 	last uint64
 }
 
-// Last is the protocol's variable last here.
+// Last is the parameter last of rec Free.
 func (s LockServerAfterAcquire) Last() uint64 { return s.last }
 
 // SendGranted sends Granted. It is refused with a *session.ContractError, and
@@ -618,7 +561,7 @@ type LockServerHeld struct {
 	t    uint64
 }
 
-// T is the protocol's variable t here.
+// T is the parameter t of rec Held.
 func (s LockServerHeld) T() uint64 { return s.t }
 
 // LockServerHeldBranch is what LockServerHeld receives: a LockServerHeldRenew
@@ -751,7 +694,7 @@ type LockServerAfterRenew struct {
 	t    uint64
 }
 
-// T is the protocol's variable t here.
+// T is the parameter t of rec Held.
 func (s LockServerAfterRenew) T() uint64 { return s.t }
 
 // SendRenewed sends Renewed.
@@ -802,6 +745,72 @@ func (s LockServerEnd) Abort(err error) { s.step.Abort(err) }
 
 // String describes the state, for people.
 func (s LockServerEnd) String() string { return s.step.Describe("LockServerEnd") }
+
+// The places of Lock.
+const (
+	lockFree = iota
+	lockAfterAcquire
+	lockHeld
+	lockAfterRenew
+	lockEnd
+)
+
+// The messages of Lock, each named for the place that it leaves.
+const (
+	lockFreeAcquire = iota
+	lockFreeLeave
+	lockAfterAcquireGranted
+	lockHeldRenew
+	lockHeldRelease
+	lockAfterRenewRenewed
+	lockAfterRenewLost
+)
+
+var lockPlaces = []session.State{
+	lockFree:         {Name: "Free"},
+	lockAfterAcquire: {Name: "AfterAcquire"},
+	lockHeld:         {Name: "Held"},
+	lockAfterRenew:   {Name: "AfterRenew"},
+	lockEnd:          {Name: "End"},
+}
+
+var lockMessages = []session.Message{
+	lockFreeAcquire: {
+		Label: "Acquire", Number: 0, Sender: 0, State: lockFree, Next: lockAfterAcquire,
+		Params: []string{"lease time.Duration"},
+		Where:  "lease > 0 && lease <= time.Minute",
+		Pos:    "lock.sess:7:13",
+	},
+	lockFreeLeave: {
+		Label: "Leave", Number: 6, Sender: 0, State: lockFree, Next: lockEnd,
+		Pos: "lock.sess:25:13",
+	},
+	lockAfterAcquireGranted: {
+		Label: "Granted", Number: 1, Sender: 1, State: lockAfterAcquire, Next: lockHeld,
+		Params: []string{"token uint64", "until time.Time"},
+		Where:  "token > last",
+		Pos:    "lock.sess:8:13",
+	},
+	lockHeldRenew: {
+		Label: "Renew", Number: 2, Sender: 0, State: lockHeld, Next: lockAfterRenew,
+		Params: []string{"lease2 time.Duration"},
+		Where:  "lease2 > 0",
+		Pos:    "lock.sess:11:21",
+	},
+	lockHeldRelease: {
+		Label: "Release", Number: 5, Sender: 0, State: lockHeld, Next: lockFree,
+		Pos: "lock.sess:20:21",
+	},
+	lockAfterRenewRenewed: {
+		Label: "Renewed", Number: 3, Sender: 1, State: lockAfterRenew, Next: lockHeld,
+		Params: []string{"until2 time.Time"},
+		Pos:    "lock.sess:13:25",
+	},
+	lockAfterRenewLost: {
+		Label: "Lost", Number: 4, Sender: 1, State: lockAfterRenew, Next: lockFree,
+		Pos: "lock.sess:16:25",
+	},
+}
 
 // lockFreeAcquireWhere is the predicate of Acquire (lock.sess:7:13).
 func lockFreeAcquireWhere(lease time.Duration) bool {
