@@ -67,6 +67,8 @@ const (
 	standstill = 24 * time.Hour
 	// instantMax is how many calls may be made while no time passes.
 	instantMax = 1_000_000
+	// packetMax has room for the largest datagram that a connection tries.
+	packetMax = 9 << 10
 )
 
 func newNet(t *testing.T, options Options, outside int64) *Net {
@@ -75,7 +77,7 @@ func newNet(t *testing.T, options Options, outside int64) *Net {
 		t: t, options: options, outside: outside, origin: time.Now(),
 		wake: make(chan struct{}, 1), done: make(chan struct{}),
 		random: rand.New(rand.NewPCG(options.Seed, 0x5e55)),
-		trace:  newTrace(t), byName: map[string]*host{}, byAddr: map[netip.AddrPort]*host{},
+		trace:  newTrace(t), byName: map[string]*host{}, byAddr: map[netip.AddrPort]*host{}, packet: make([]byte, 0, packetMax),
 	}
 	n.timer = time.NewTimer(0)
 	<-n.timer.C

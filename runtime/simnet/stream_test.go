@@ -61,6 +61,39 @@ func TestMessagesOfEverySize(t *testing.T) {
 	})
 }
 
+// Datagrams become as large as the path carries, and small again when it no longer does.
+func TestPathMTU(t *testing.T) {
+	for mtu, most := range map[int]int{1472: 1452, 1400: 1200, 9000: 8952} {
+		simnet.Test(t, simnet.Options{MTU: mtu}, func(t *testing.T, n *simnet.Net) {
+			n.Server("s").Handle(raw, echoRaw)
+			conn, err := n.Dial(t.Context(), "s")
+			require.NoError(t, err)
+			s, err := conn.OpenStream(t.Context(), raw, nil)
+			require.NoError(t, err)
+			limit, largest := mtu, 0
+			n.Intercept(func(d simnet.Datagram) bool {
+				passes := len(d.Data) <= limit
+				if passes {
+					largest = max(largest, len(d.Data))
+				}
+				return passes
+			})
+			echo := func() {
+				require.NoError(t, s.Send(t.Context(), make([]byte, 100_000), false))
+				_, _, err := s.Recv(t.Context())
+				require.NoError(t, err)
+			}
+			echo()
+			echo()
+			require.Equal(t, most, largest)
+			limit, largest = 1250, 0
+			echo()
+			require.Equal(t, 1200, largest)
+			require.NoError(t, exchangeRaw(t.Context(), s))
+		})
+	}
+}
+
 // S3: the server speaks first, whichever of the handshake's datagrams are lost.
 func TestS3ServerSpeaksFirst(t *testing.T) {
 	simnet.TestSeeds(t, 100, harsh, func(t *testing.T, n *simnet.Net) {

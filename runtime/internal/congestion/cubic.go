@@ -70,8 +70,8 @@ func (c *Cubic) OnAcked(a Acked) {
 		return
 	}
 	if !c.utilized(a.BytesInFlight) {
-		// RFC 9438 §5.8: "CUBIC does not increase its congestion window if a flow is currently
-		// limited by the application", and §4.2: the elapsed time "MUST NOT include periods during which cwnd has not
+		// RFC 9438 §5.8: "CUBIC does not increase its congestion window if a flow is application
+		// limited", and §4.2: the elapsed time "MUST NOT include periods during which cwnd has not
 		// been updated due to application-limited behavior".
 		if c.started {
 			c.epoch = c.epoch.Add(idle)
