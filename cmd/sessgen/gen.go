@@ -77,11 +77,23 @@ func (g generation) run(cmd *cobra.Command, args []string) error {
 		if err := printDiff(cmd.OutOrStdout(), changed); err != nil {
 			return err
 		}
-		return fmt.Errorf("%d generated files are not up to date: run sessgen gen", len(changed))
+		return g.stale(len(changed))
 	case g.check:
 		return nil
 	}
 	return apply(changed)
+}
+
+// stale says that so many files are not up to date, and what makes them so.
+func (g generation) stale(files int) error {
+	what, command := "generated files are", "sessgen gen"
+	if files == 1 {
+		what = "generated file is"
+	}
+	if g.fuzz {
+		command += " --fuzz"
+	}
+	return fmt.Errorf("%d %s not up to date: run %s", files, what, command)
 }
 
 // build generates the Go of a unit, and prints what is wrong with it. A unit without

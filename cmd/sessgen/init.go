@@ -136,7 +136,7 @@ func printNext(w io.Writer, dir, name string, required bool) {
 // goPath is a folder as the go command takes it.
 func goPath(dir string) string {
 	dir = filepath.ToSlash(filepath.Clean(dir))
-	if dir == "." || path.IsAbs(dir) || filepath.IsAbs(dir) || strings.HasPrefix(dir, "../") {
+	if dir == "." || dir == ".." || path.IsAbs(dir) || filepath.IsAbs(dir) || strings.HasPrefix(dir, "../") {
 		return dir
 	}
 	return "./" + dir

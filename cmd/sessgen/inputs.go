@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/sessgen/sessgen/schema/diag"
 )
 
 // unit is one schema's input: files of one folder.
@@ -34,11 +36,20 @@ func units(args []string) ([]unit, error) {
 	return found, nil
 }
 
+// commands are those that a misspelt argument may have meant.
+var commands = []string{"gen", "check", "fmt", "graph", "export", "explain", "init", "version"}
+
 func noFiles(args []string) error {
 	if len(args) == 0 {
 		args = []string{"."}
 	}
-	return fmt.Errorf("no .sess files in %s", strings.Join(args, ", "))
+	err := fmt.Errorf("no .sess files in %s", strings.Join(args, ", "))
+	for _, arg := range args {
+		if below, _ := folders(arg); len(below) > 0 {
+			return fmt.Errorf("%w itself; %s has them all", err, goPath(filepath.Join(arg, "...")))
+		}
+	}
+	return err
 }
 
 // places is units, and also finds folders with generated files that have lost their .sess files.
@@ -60,6 +71,9 @@ func places(args []string) ([]unit, error) {
 		info, err := os.Stat(arg)
 		switch {
 		case err != nil:
+			if near := diag.Closest(arg, commands); near != "" {
+				return nil, usageError{fmt.Errorf("%w; did you mean sessgen %s?", err, near)}
+			}
 			return nil, err
 		case info.IsDir():
 			u, err := folder(arg)

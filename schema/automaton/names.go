@@ -128,7 +128,7 @@ func uselessAs(m *Message, r diag.Reporter) {
 	default:
 		why = "it is " + to.Name
 	}
-	r.Report(diag.BadAs, m.Source.LabelPos, len(m.Label), "the state behind %s has a name already: %s", m.Label, why)
+	r.Report(diag.BadAs, m.Source.AsPos, len(m.Source.As), "the state behind %s has a name already: %s", m.Label, why)
 }
 
 // clash reports two places that would have the same name.

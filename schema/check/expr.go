@@ -169,6 +169,9 @@ func nodeEnd(tree goast.Expr, pos token.Pos) token.Pos {
 
 // plainWords takes out what go/types says about the places that we invented.
 func plainWords(message string) string {
+	if strings.HasPrefix(message, "cannot use iota") {
+		return "iota counts nothing here: an enum numbers its members"
+	}
 	for _, tail := range []string{" in return statement", " in variable declaration", " in constant declaration"} {
 		message = strings.Replace(message, tail, "", 1)
 	}

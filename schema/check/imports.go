@@ -129,7 +129,7 @@ func (c *checker) load(paths []string, wanted map[string]ast.Node, into map[stri
 		exports[p.ImportPath] = p.Export
 		if p.Error != nil {
 			why, _, _ := strings.Cut(firstLine(p.Error.Err, nil), " (/") // where this machine looked is of no use
-			failed[p.ImportPath] = why
+			failed[p.ImportPath] = strings.TrimSuffix(why, "; to add it:") + addIt(why, p.ImportPath)
 		}
 		if at := wanted[p.ImportPath]; at != nil && p.Standard && slices.Contains(strings.Split(p.ImportPath, "/"), "internal") {
 			c.report(diag.BadImport, at, "%s is for Go's own library alone", p.ImportPath)
@@ -156,6 +156,14 @@ func (c *checker) load(paths []string, wanted map[string]ast.Node, into map[stri
 		}
 		into[p] = loaded
 	}
+}
+
+// addIt is the command with which the go command would go on, if it has one for its words.
+func addIt(why, path string) string {
+	if strings.HasSuffix(why, "; to add it:") {
+		return "; go get " + path + " adds it"
+	}
+	return ""
 }
 
 func firstLine(text string, err error) string {

@@ -185,6 +185,7 @@ type (
 		Within   time.Duration
 		As       string
 		LabelPos token.Position
+		AsPos    token.Position // of the name behind as
 	}
 	// Choice is decided by the role Chooser.
 	Choice struct {

@@ -29,7 +29,7 @@ func (w *walker) message(s *ast.Message, sc *scope) *Message {
 		case "within":
 			m.Within = c.within(clause.Within)
 		case "as":
-			m.As = w.as(clause.Name)
+			m.As, m.AsPos = w.as(clause.Name), c.position(clause.Name.Pos())
 		}
 	}
 	if sender < 0 || receiver < 0 {

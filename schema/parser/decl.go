@@ -115,8 +115,12 @@ func (p *parser) clauseWord() string {
 		return ">="
 	case l.tok == token.ASSIGN:
 		return "=="
+	case l.tok == token.COMMA:
+		return ";"
 	case l.text() == "and":
 		return "&&"
+	case p.next > 0 && p.lexemes[p.next-1].text() == "not":
+		return "!"
 	case l.tok == token.IDENT:
 		return diag.Closest(l.text(), append(messageClauses, rpcClauses...))
 	}
@@ -270,7 +274,7 @@ func (p *parser) parseStruct(doc *ast.Comment) *ast.Struct {
 		f := &ast.Field{Doc: p.doc(p.peek().pos)}
 		f.From = p.peek().pos
 		f.Names = p.names("a field")
-		f.Type = p.parseType()
+		f.Type = p.typeBehind(f.Names)
 		f.Number = p.parseNumber()
 		f.To = p.last()
 		d.Fields = append(d.Fields, f)

@@ -54,18 +54,24 @@ func (p *parser) parseStmt() ast.Stmt {
 	case p.atWord("end") && after != token.SUB:
 		p.advance()
 		return &ast.End{Span: ast.Span{From: l.pos, To: p.last()}}
-	case l.tok == token.IDENT && slices.Contains([]token.Token{token.SUB, token.ARROW, token.ASSIGN, token.GTR, token.COLON}, after):
+	case l.tok == token.IDENT && slices.Contains([]token.Token{token.SUB, token.ARROW, token.ASSIGN, token.GTR, token.COLON, token.NOT}, after):
 		return p.parseMessage(doc)
 	}
 	meant := ""
-	if after == token.IDENT || after == token.LPAREN {
+	switch {
+	case slices.Contains(loopWords, l.text()):
+		meant = "rec"
+	case after == token.IDENT || after == token.LPAREN:
 		meant = diag.Closest(l.text(), stmtWords)
 	}
 	p.expectedOr("a message (A -> B: Label()), choice, rec, continue, if, do or end", meant)
 	return nil
 }
 
-var stmtWords = []string{"choice", "rec", "continue", "if", "do"}
+var (
+	stmtWords = []string{"choice", "rec", "continue", "if", "do"}
+	loopWords = []string{"loop", "while", "for", "repeat", "forever", "mu"} // of other languages
+)
 
 // arrow = "-" ">" , side by side.
 func (p *parser) arrow() {
@@ -142,7 +148,7 @@ func (p *parser) params() []*ast.Param {
 		param := &ast.Param{}
 		param.From = p.peek().pos
 		param.Names = p.names("a parameter")
-		param.Type = p.parseType()
+		param.Type = p.typeBehind(param.Names)
 		param.To = p.last()
 		params = append(params, param)
 		if !p.at(token.COMMA) {

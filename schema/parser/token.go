@@ -49,6 +49,8 @@ func scan(file *token.File, source []byte, diags *diag.List) (lexemes []lexeme, 
 		switch {
 		case bytes.HasPrefix(source[min(at.Offset, len(source)):], []byte("→")):
 			d.Suggestion = "did you mean ->?"
+		case message == "illegal rune literal" || message == "more than one character in rune literal":
+			d.Suggestion = "text stands in double quotes"
 		case message == "raw string literal not terminated" || message == "comment not terminated":
 			cut = true
 		}

@@ -2,9 +2,29 @@ package parser
 
 import (
 	"go/token"
+	"go/types"
 
 	"github.com/sessgen/sessgen/schema/ast"
+	"github.com/sessgen/sessgen/schema/diag"
 )
+
+// typeBehind reads the type of what has the names. As in C, some write it first.
+func (p *parser) typeBehind(names []*ast.Ident) ast.Type {
+	t := p.parseType()
+	named, ok := t.(*ast.Named)
+	if !ok || named.Package != nil || len(names) != 1 || !isScalar(names[0].Name) || isScalar(named.Name.Name) {
+		return t
+	}
+	p.report(diag.Syntax, names[0].Pos(), p.last(), "the name comes first: %s %s", named.Name.Name, names[0].Name)
+	names[0], named.Name = named.Name, names[0]
+	return named
+}
+
+// isScalar reports whether the name is that of one of Go's own types.
+func isScalar(name string) bool {
+	_, ok := types.Universe.Lookup(name).(*types.TypeName)
+	return ok
+}
 
 // parseType = name | name "." name | "[" "]" type | "map" "[" type "]" type | "*" type .
 func (p *parser) parseType() ast.Type {
