@@ -92,6 +92,14 @@ func TestReadmeModule(t *testing.T) {
 		require.NotContains(t, string(mod), path)
 	}
 
+	// What the table says of the command.
+	table := regexp.MustCompile("(?m)^\\| `(go tool sessgen .*?)` \\|").FindAllStringSubmatch(page, -1)
+	require.Greater(t, len(table), 7)
+	for _, row := range table {
+		shell(row[1])
+	}
+	shell("go vet ./...")
+
 	// The picture is Go too.
 	write("picture/picture.go", "package picture\n\nimport (\n\t\"context\"\n\t\"fmt\"\n\n\t\"example.com/hello/echo\"\n)\n\n"+
 		blocks[0]+"\nvar _ = client\n")
