@@ -89,6 +89,16 @@ func TestDrawingsAreReadable(t *testing.T) {
 				}
 			}
 		}
+		// A long line is no staircase.
+		for _, l := range d.lines {
+			turns := 0
+			for i := 2; i+1 < len(l.points); i++ {
+				if d.points[l.points[i]].x != d.points[l.points[i-1]].x {
+					turns++
+				}
+			}
+			require.LessOrEqual(t, turns, 5, "%s: a line over %d layers", g.Title, len(l.points))
+		}
 		svg, err := g.SVG()
 		require.NoError(t, err)
 		for decoder := xml.NewDecoder(strings.NewReader(svg)); ; {

@@ -72,6 +72,9 @@ func (d *drawing) place() (width, height int) {
 		y += tallest + gapY
 	}
 	d.spread()
+	for range 8 { // a line that has made itself straight makes room for others
+		d.straighten()
+	}
 	left := 0
 	for i, p := range d.points {
 		if i == 0 || p.x-p.w/2 < left {
@@ -152,6 +155,61 @@ func (d *drawing) wish(p int) int {
 		n += weight
 	}
 	return sum / n
+}
+
+// straighten makes of each long line as few upright pieces as its neighbours allow, where spread may have left a staircase.
+func (d *drawing) straighten() {
+	at := make([]int, len(d.points))
+	for _, l := range d.layers {
+		number(at, l)
+	}
+	for _, l := range d.lines {
+		var piece []int // points that can stand above one another
+		var least, most int
+		for _, p := range l.points {
+			if !d.points[p].passes() {
+				continue // the ends
+			}
+			from, to := d.room(p, at[p])
+			if len(piece) > 0 && (max(from, least) > min(to, most)) {
+				d.upright(piece, least, most)
+				piece = nil
+			}
+			if len(piece) == 0 {
+				least, most = from, to
+			}
+			piece, least, most = append(piece, p), max(from, least), min(to, most)
+		}
+		d.upright(piece, least, most)
+	}
+}
+
+// room is between which x a point can stand, at its place in its layer. Where it stands is one of them.
+func (d *drawing) room(p, at int) (least, most int) {
+	const wide = 1 << 30
+	layer := d.layers[d.points[p].layer]
+	least, most = -wide, wide
+	if at > 0 {
+		least = d.points[layer[at-1]].x + d.apart(layer[at-1], p)
+	}
+	if at+1 < len(layer) {
+		most = d.points[layer[at+1]].x - d.apart(p, layer[at+1])
+	}
+	return min(least, d.points[p].x), max(most, d.points[p].x)
+}
+
+// upright puts points above one another, in the middle of where they are, or as near to it as they may.
+func (d *drawing) upright(points []int, least, most int) {
+	if len(points) == 0 {
+		return
+	}
+	sum := 0
+	for _, p := range points {
+		sum += d.points[p].x
+	}
+	for _, p := range points {
+		d.points[p].x = min(max(sum/len(points), least), most)
+	}
 }
 
 // apart is how far the middles of two neighbours must be from each other.
