@@ -67,14 +67,19 @@ func WithPlaintext() Option {
 
 // WithIdleTimeout ends a connection on which nothing has come for d: 60 s where it
 // is not given. The shorter one of both ends counts, but at least three probe
-// timeouts. A dialing end sends something every 20 s, so that only a peer that is gone is idle.
+// timeouts. A dialing end sends something every 20 s (see WithKeepAlive), so that only a peer that is gone is idle. It is
+// how a listening end without a keep-alive, whose program only waits, finds out that its client is gone.
 func WithIdleTimeout(d time.Duration) Option {
 	return duration("WithIdleTimeout", d, func(c *config) *time.Duration { return &c.conn.IdleTimeout })
 }
 
 // WithDeathTimeout ends a connection whose peer has answered nothing of what was
 // sent for d: 5 s, or six probe timeouts if that is longer, where it is not given; never
-// longer than the idle timeout.
+// longer than the idle timeout. The calls of its sessions return a *GoneError. It is a matter of the two transports: a peer whose
+// program is slow answers all the same, and is not given up.
+//
+// Only what was sent can stay without an answer. A program that sends, and has to wait because its peer does not read,
+// has the peer asked four times in d; one that only waits for its peer is told when its keep-alive has asked: see WithKeepAlive.
 func WithDeathTimeout(d time.Duration) Option {
 	return duration("WithDeathTimeout", d, func(c *config) *time.Duration { return &c.conn.DeathTimeout })
 }
@@ -86,7 +91,8 @@ func WithHandshakeTimeout(d time.Duration) Option {
 }
 
 // WithKeepAlive sends something when nothing was sent for d, so that the connection does not become idle and
-// NATs on the way do not forget it: after 20 s at a dialing end, never at a listening one, where it is not given.
+// NATs on the way do not forget it: after 20 s at a dialing end, never at a listening one, where it is not given. With it an end
+// that only waits finds out that its peer is gone, after d and the death timeout; each connection costs a datagram each way every d.
 func WithKeepAlive(d time.Duration) Option {
 	return duration("WithKeepAlive", d, func(c *config) *time.Duration { return &c.conn.KeepAlive })
 }

@@ -1,8 +1,10 @@
 package transport
 
 import (
+	"context"
 	"crypto/tls"
 	"net"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -67,6 +69,62 @@ func TestS19WithoutTheKey(t *testing.T) {
 	require.ErrorAs(t, err, &gone)
 	require.False(t, gone.Restarted)
 	require.True(t, gone.Timeout())
+}
+
+// starve sends until the peer's credit is used up, and goes on: what it returns brings the error that ended it.
+func starve(t *testing.T, s session.Stream) <-chan error {
+	t.Helper()
+	failed := make(chan error, 1)
+	ctx := bounded(t)
+	go func() {
+		for {
+			if err := s.Send(ctx, make([]byte, 10_000), false); err != nil {
+				failed <- err
+				return
+			}
+		}
+	}()
+	l := s.(*stream).link
+	require.Eventually(t, func() bool {
+		stats := (&Conn{l}).Stats()
+		return stats.BytesInFlight == 0 && stats.BytesBuffered > streamFull
+	}, time.Minute, time.Millisecond)
+	return failed
+}
+
+// streamFull is nearly what may wait on a stream before its Send does.
+const streamFull = 200_000
+
+// TestStarvedSenderFindsOut: all that was sent has been acknowledged, the program waits in Send because the peer's does not
+// read, and the peer dies. No keep-alive comes to help.
+func TestStarvedSenderFindsOut(t *testing.T) {
+	clean(t)
+	rare := []Option{WithIdleTimeout(time.Hour), WithKeepAlive(time.Hour)}
+	deaths := append(rare, WithDeathTimeout(200*time.Millisecond))
+	var gone *GoneError
+
+	srv := serve(t, map[*session.Protocol]handler{echoes: deaf}, rare...)
+	failed := starve(t, open(t, dial(t, srv.addr, deaths...), echoes))
+	srv.vanish()
+	require.ErrorAs(t, <-failed, &gone)
+
+	// A listening end finds out as well.
+	sending := make(chan session.Stream, 1)
+	srv = serve(t, map[*session.Protocol]handler{hello: func(ctx context.Context, s session.Stream) {
+		sending <- s
+		<-ctx.Done()
+	}}, deaths...)
+	var silent atomic.Bool
+	p := startProxy(t, srv.addr, func([]byte, bool) fate {
+		if silent.Load() {
+			return drop
+		}
+		return pass
+	})
+	open(t, dial(t, p.addr, rare...), hello)
+	failed = starve(t, <-sending)
+	silent.Store(true)
+	require.ErrorAs(t, <-failed, &gone)
 }
 
 func TestResetKey(t *testing.T) {

@@ -33,6 +33,7 @@ type Config struct {
 	// ends counts, and at least 3 PTO. 60 s.
 	IdleTimeout time.Duration
 	// KeepAlive sends a PING when nothing was sent for so long; negative means never. 20 s at the dialing end, never at the listening one.
+	// While there is something to send and no credit for it, one is sent every quarter of the death timeout, too.
 	KeepAlive time.Duration
 	// DeathTimeout ends a connection whose peer answers nothing of what was sent for so long. max(6 PTO, 5 s), at most the idle timeout.
 	DeathTimeout time.Duration

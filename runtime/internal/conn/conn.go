@@ -133,6 +133,7 @@ type table struct {
 	surplus  uint64 // bytes that windows may still grow by
 	spare    []*stream
 	buffered int // bytes in all send buffers
+	held     int // of them, headers that wait for the first message to travel with
 }
 
 // awake is what a connection needs while something happens.

@@ -44,6 +44,7 @@ func (c *Conn) OpenStream(now mono.Time, header []byte, eager bool) (StreamID, e
 	c.write(s, header)
 	if !eager {
 		s.send.held = s.send.unsent()
+		c.held += s.send.held
 	}
 	c.talk(s)
 	return s.id, nil
@@ -73,7 +74,7 @@ func (c *Conn) Send(now mono.Time, id StreamID, message []byte, last bool) error
 	}
 	c.lists[byAdmission].remove(s)
 	s.send.refused, s.send.called = false, false
-	s.send.held = 0
+	c.unhold(s)
 	c.write(s, message)
 	s.send.fin = last
 	c.talk(s)
@@ -87,10 +88,16 @@ func (c *Conn) Finish(now mono.Time, id StreamID) error {
 	if err != nil {
 		return err
 	}
-	s.send.held = 0
+	c.unhold(s)
 	s.send.fin = true
 	c.talk(s)
 	return nil
+}
+
+// unhold lets the stream's header go.
+func (c *Conn) unhold(s *stream) {
+	c.held -= s.send.held
+	s.send.held = 0
 }
 
 // hasRoom reports whether a message of this size may be queued on the stream.

@@ -194,6 +194,7 @@ const spareStreams = 256
 // emptyStream gives a stream's memory back.
 func (c *Conn) emptyStream(s *stream) {
 	c.buffered -= s.send.buffered()
+	c.unhold(s)
 	s.send.free(&c.chunks)
 	s.recv.Free(&c.buffers)
 	c.pool.Release(&s.recv.claim)

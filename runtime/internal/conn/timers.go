@@ -121,16 +121,37 @@ func (c *Conn) deathAt() mono.Time {
 }
 
 // keepAliveAt is when a PING is due. RFC 9000 §10.1.2: "an endpoint could send a PING frame
-// […] periodically, which will cause the peer to restart its idle timeout period." While Close drains, one is always sent, so that a peer that is gone is found out.
+// […] periodically, which will cause the peer to restart its idle timeout period." While Close drains, one is always sent, so that a peer that is gone is
+// found out; and soon while this end waits for credit.
 func (c *Conn) keepAliveAt() mono.Time {
-	interval := c.config.KeepAlive
-	if c.closing && interval < 0 {
-		interval = defaultKeepAlive
-	}
-	if c.phase < connected || interval < 0 || c.pingDue || c.peerClosed || c.closeBegan != mono.Never || c.loss.Outstanding(handshake.Application) {
+	if c.phase < connected || c.pingDue || c.peerClosed || c.closeBegan != mono.Never || c.loss.Outstanding(handshake.Application) {
 		return mono.Never
 	}
-	return max(c.activeAt, c.elicitedAt).Add(min(interval, c.idleTimeout()/2))
+	interval := c.idleTimeout() / 2
+	switch {
+	case c.config.KeepAlive >= 0:
+		interval = min(interval, c.config.KeepAlive)
+	case c.closing:
+		interval = min(interval, defaultKeepAlive)
+	case !c.starved():
+		return mono.Never
+	}
+	if c.starved() {
+		interval = min(interval, c.deathTimeout()/asksStarved)
+	}
+	return max(c.activeAt, c.elicitedAt).Add(interval)
+}
+
+// asksStarved is how often in a death timeout an end asks whether its peer is there that has something to send and no credit for it.
+const asksStarved = 4
+
+// starved reports whether there is something to send, with nothing in flight, that only the peer's credit lets go: of a stream, or for one more
+// stream. All that was sent has been acknowledged then, and nothing would ever show that the peer is gone. RFC 9000 §4.1: "To keep the connection from closing,
+// a sender that is flow control limited SHOULD periodically send a STREAM_DATA_BLOCKED or DATA_BLOCKED frame when it has no
+// ack-eliciting packets in flight." A PING does the same, and is acknowledged at once: the peer grants credit as its program
+// reads, and would have no use for being told of the want.
+func (c *Conn) starved() bool {
+	return c.wanting || c.buffered > c.held && c.lists[byTurn].n == 0
 }
 
 // heard notes that the peer lives: an authentic packet of its came.

@@ -49,7 +49,7 @@ func (c *Conn) CheckInvariants() error {
 	if c.rested != nil {
 		return c.image().CheckInvariants()
 	}
-	buffered, reserved, grown := 0, uint64(0), uint64(0)
+	buffered, held, reserved, grown := 0, 0, uint64(0), uint64(0)
 	if wrong := c.checkIDs(); wrong != "" {
 		return fmt.Errorf("%s", wrong)
 	}
@@ -57,6 +57,7 @@ func (c *Conn) CheckInvariants() error {
 	for s := c.lists[byAge].first; s != nil; s = c.lists[byAge].next(s) {
 		streams++
 		buffered += s.send.buffered()
+		held += s.send.held
 		reserved += s.recv.claim.Size()
 		grown += s.recv.window.Grown()
 		if err := c.checkStream(s); err != nil {
@@ -68,6 +69,8 @@ func (c *Conn) CheckInvariants() error {
 		return fmt.Errorf("%d streams in a row, %d in the table", streams, len(c.streams))
 	case buffered != c.buffered:
 		return fmt.Errorf("%d bytes are kept to be sent, and %d are counted", buffered, c.buffered)
+	case held != c.held:
+		return fmt.Errorf("%d bytes of headers are held back, and %d are counted", held, c.held)
 	case grown+c.surplus != uint64(c.config.surplus()):
 		return fmt.Errorf("windows have grown by %d bytes, and %d are left of %d", grown, c.surplus, c.config.surplus())
 	case reserved+c.pool.Free()+uint64(c.config.surplus()) != uint64(c.config.Pool):

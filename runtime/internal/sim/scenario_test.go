@@ -509,6 +509,36 @@ func TestS21PeerGoneForEver(t *testing.T) {
 	})
 }
 
+// TestS21PeerGoneWithoutCredit: the writer has nothing in flight, because the reader never reads, when the reader's host
+// falls silent. It finds out as soon as one that waits for acknowledgements.
+func TestS21PeerGoneWithoutCredit(t *testing.T) {
+	both(t, func(t *testing.T, o Options) {
+		o.Size, o.Messages, o.Death, o.Idle = 4000, 400, 5*time.Second, time.Hour
+		cut := time.Minute
+		for writer := range 2 {
+			o.Faults = []Fault{{Kind: Partition, At: cut, For: 10 * time.Hour, Host: 1}}
+			w := play(t, o, func(w *world) {
+				w.script = func(s *session) {
+					s.scripts[0].messages, s.scripts[1].messages = 0, 0
+					s.scripts[writer].messages = 400
+					s.scripts[1-writer].deaf = true
+				}
+				w.at(cut, func() {
+					e := w.sessions[0].ends[writer]
+					require.True(t, e.full)
+					require.Zero(t, e.peer.core.Stats().BytesInFlight)
+				})
+			})
+			e := w.sessions[0].ends[writer]
+			require.Equal(t, lost, e.fate)
+			var closed *conn.CloseError
+			require.ErrorAs(t, e.peer.err, &closed)
+			require.Equal(t, conn.Gone, closed.Cause)
+			require.Less(t, e.endedAt, mono.Time(cut+o.Death*3/2))
+		}
+	})
+}
+
 func TestS23ManyClientsAtOnce(t *testing.T) {
 	both(t, func(t *testing.T, o Options) {
 		o.Clients, o.Drop, o.Heal = 200, 0.1, 5*time.Second
