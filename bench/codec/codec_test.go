@@ -205,7 +205,7 @@ func compare(b *testing.B, ways []way) {
 		times[i] = 1 + int(turn/(1+stat.Quantile(took[i], 0.25)))
 		took[i] = nil
 	}
-	for range max(1, b.N/times[0]) {
+	for range max(100, b.N/times[0]) {
 		for i, w := range ways {
 			began := time.Now()
 			for range times[i] {

@@ -180,18 +180,20 @@ func (d *Decoder) Float64() float64 {
 
 // Text reads a string, which must be UTF-8.
 func (d *Decoder) Text() string {
-	text := d.view()
-	if len(text) == 0 {
+	n := d.open()
+	if n == 0 {
 		return ""
 	}
+	begin := d.pos
+	d.pos += n
+	text := d.buf[begin:d.pos]
 	if !validText(text) {
 		d.Fail(errNotUTF8.Error())
 		return ""
 	}
-	if len(text) > sharedMax {
+	if n > sharedMax {
 		return string(text)
 	}
-	begin := d.pos - len(text)
 	if d.pos-d.textsAt > len(d.texts) {
 		d.textsAt = begin
 		d.texts = string(d.buf[begin:min(begin+sharedSize, len(d.buf))])
@@ -248,6 +250,18 @@ func (d *Decoder) begin(t protowire.Type) bool {
 
 // open begins to read a value that has a length, and returns the length.
 func (d *Decoder) open() int {
+	pos := d.pos
+	if d.wire == protowire.BytesType && pos < d.end {
+		if n := int(d.buf[pos]); n < 0x80 && n < d.end-pos {
+			d.pos, d.wire = pos+1, none
+			return n
+		}
+	}
+	return d.longOpen()
+}
+
+// longOpen is open for a length of several bytes, or for what is none.
+func (d *Decoder) longOpen() int {
 	if !d.begin(protowire.BytesType) {
 		return 0
 	}
