@@ -21,7 +21,7 @@ import (
 type exprScope struct {
 	c    *checker
 	file *ast.File
-	pkg  *types.Package
+	pkg  *types.Package // its scope has of all that the names that expressions have mentioned
 	vars []*Var
 	// objects are the variables as go/types knows them; imports likewise.
 	objects map[types.Object]*Var
@@ -31,30 +31,54 @@ type exprScope struct {
 }
 
 func (c *checker) scope(f *ast.File, vars []*Var) *exprScope {
-	sc := &exprScope{
+	return &exprScope{
 		c: c, file: f, vars: vars,
 		pkg:     types.NewPackage(c.schema.Package, c.schema.Package),
 		objects: map[types.Object]*Var{},
 		imports: map[types.Object]*Import{},
 	}
+}
+
+// mention puts what name means into the package's scope.
+func (sc *exprScope) mention(name string) {
 	s := sc.pkg.Scope()
-	for _, v := range slices.Backward(vars) { // a name is taken by who is inserted first
-		o := types.NewVar(token.NoPos, sc.pkg, v.Name, v.Type.Go)
-		s.Insert(o)
-		sc.objects[o] = v
+	if s.Lookup(name) != nil {
+		return
 	}
-	for _, n := range c.schema.Go.Scope().Names() {
-		s.Insert(c.schema.Go.Scope().Lookup(n))
-	}
-	s.Insert(types.NewPkgName(token.NoPos, sc.pkg, "time", c.packages["time"]))
-	for _, im := range c.schema.Imports {
-		if im.File == f.Name && im.pkg != nil {
-			o := types.NewPkgName(token.NoPos, sc.pkg, im.Name, im.pkg)
+	for _, v := range slices.Backward(sc.vars) {
+		if v.Name == name {
+			o := types.NewVar(token.NoPos, sc.pkg, name, v.Type.Go)
 			s.Insert(o)
-			sc.imports[o] = im
+			sc.objects[o] = v
+			return
 		}
 	}
-	return sc
+	if o := sc.c.schema.Go.Scope().Lookup(name); o != nil {
+		s.Insert(o)
+		return
+	}
+	if name == "time" {
+		s.Insert(types.NewPkgName(token.NoPos, sc.pkg, name, sc.c.packages["time"]))
+		return
+	}
+	for _, im := range sc.imported() {
+		if im.Name == name {
+			o := types.NewPkgName(token.NoPos, sc.pkg, name, im.pkg)
+			s.Insert(o)
+			sc.imports[o] = im
+			return
+		}
+	}
+}
+
+// imported are the imports of the file that could be read.
+func (sc *exprScope) imported() (found []*Import) {
+	for _, im := range sc.c.schema.Imports {
+		if im.File == sc.file.Name && im.pkg != nil {
+			found = append(found, im)
+		}
+	}
+	return found
 }
 
 // check has go/types check a tree, and reports its first error at its place.
@@ -64,6 +88,12 @@ func (sc *exprScope) check(e *ast.Expr, tree goast.Expr, code diag.Code) (*types
 		Uses:       map[*goast.Ident]types.Object{},
 		Selections: map[*goast.SelectorExpr]*types.Selection{},
 	}
+	goast.Inspect(tree, func(n goast.Node) bool {
+		if id, ok := n.(*goast.Ident); ok {
+			sc.mention(id.Name)
+		}
+		return true
+	})
 	err := types.CheckExpr(sc.c.fset, sc.pkg, token.NoPos, tree, info)
 	if err == nil {
 		return info, !mentionsUnresolved(info)
@@ -152,7 +182,15 @@ func mentionsUnresolved(info *types.Info) bool {
 
 // candidates are the names that an expression may have meant.
 func (sc *exprScope) candidates() []string {
-	return append(sc.pkg.Scope().Names(), "len", "min", "max", "true", "false")
+	names := append(sc.c.schema.Go.Scope().Names(), "time")
+	for _, v := range sc.vars {
+		names = append(names, v.Name)
+	}
+	for _, im := range sc.imported() {
+		names = append(names, im.Name)
+	}
+	slices.Sort(names)
+	return append(slices.Compact(names), "len", "min", "max", "true", "false")
 }
 
 // nodeEnd is the end of the smallest node that begins at pos.
