@@ -29,8 +29,9 @@ func live(a *Automaton) {
 			changed = changed || len(at[i]) != before
 		}
 	}
+	order := bindings{}
 	for i, p := range a.Places {
-		p.settleVars(at[i])
+		p.settleVars(at[i], order)
 	}
 }
 
@@ -86,7 +87,7 @@ func add(to variables, e *check.Expr) {
 }
 
 // settleVars puts the living variables in order, those of the place's own protocol apart.
-func (p *Place) settleVars(living variables) {
+func (p *Place) settleVars(living variables, order bindings) {
 	if p.frame == nil {
 		return // the end
 	}
@@ -96,20 +97,34 @@ func (p *Place) settleVars(living variables) {
 	}
 	slices.Reverse(chain)
 	for _, f := range chain {
-		for _, v := range f.variables() {
-			switch {
-			case !living[v]:
-			case f == p.frame:
-				p.Vars = append(p.Vars, v)
-			default:
-				p.Outer = append(p.Outer, v)
+		bound := order.of(f.protocol)
+		var vars []*check.Var
+		for v := range living {
+			if _, is := bound[v]; is {
+				vars = append(vars, v)
 			}
+		}
+		slices.SortFunc(vars, func(v, w *check.Var) int { return bound[v] - bound[w] })
+		if f == p.frame {
+			p.Vars = vars
+		} else {
+			p.Outer = append(p.Outer, vars...)
 		}
 	}
 }
 
-// variables are those of the frame's protocol, in the order of their binding.
-func (f *frame) variables() []*check.Var { return variablesOf(f.protocol.Body) }
+// bindings say which variables a protocol binds, and in which order.
+type bindings map[*check.Protocol]map[*check.Var]int
+
+func (b bindings) of(p *check.Protocol) map[*check.Var]int {
+	if b[p] == nil {
+		b[p] = map[*check.Var]int{}
+		for i, v := range variablesOf(p.Body) {
+			b[p][v] = i
+		}
+	}
+	return b[p]
+}
 
 func variablesOf(stmts []check.Stmt) (vars []*check.Var) {
 	for _, st := range stmts {
