@@ -15,6 +15,7 @@ import (
 // functions writes what the states of both roles call: predicates, conditions,
 // values that may panic, and decoders.
 func (p *protocol) functions() {
+	p.f.seam()
 	for _, m := range p.steps {
 		if m.Where == nil {
 			continue
@@ -34,6 +35,7 @@ func (p *protocol) functions() {
 			p.sound(place)
 		}
 	}
+	p.f.seam()
 	for _, c := range p.later {
 		p.f.Add(c)
 	}

@@ -3,12 +3,15 @@ package emit
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"go/format"
-	"go/parser"
 	"go/token"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/dave/jennifer/jen"
 	"golang.org/x/tools/imports"
@@ -148,6 +151,7 @@ func newGenerator(p *schema.Package) *generator {
 		f.Comment("If this line does not compile, this file and the runtime in go.mod are not of").Line().
 			Comment("one age: update github.com/sessgen/sessgen there, or run sessgen again.").Line().
 			Const().Id("_").Op("=").Qual(sessionPath, "GenVersion1").Line()
+		f.seam()
 		g.files[name] = f
 	}
 	return g
@@ -235,25 +239,53 @@ func (g *generator) explicit(path string) string {
 
 func base(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
 
-// render formats the file.
+// seam stands in a file's text where it may be taken apart: between declarations, at a blank line. No
+// Go, and so no schema, can have one.
+const seam = "\x00"
+
+// seam lets what follows be formatted apart from what is there.
+func (f *file) seam() { f.Op(seam) }
+
+// render formats the file. That takes longer than all else that is done for a large one, so that its parts are formatted
+// at the same time.
 func (f *file) render() ([]byte, error) {
 	var b bytes.Buffer
 	if err := f.Render(&b); err != nil {
 		return nil, err
 	}
-	// Only the imports need to be put in order: to format a large file more than once takes seconds.
-	name, text := f.source+".go", b.Bytes()
-	fset := token.NewFileSet()
-	tree, err := parser.ParseFile(fset, name, text, parser.ImportsOnly)
-	if err != nil || len(tree.Decls) == 0 {
-		return imports.Process(name, text, formatOnly)
+	var parts [][]byte
+	for part := range bytes.SplitSeq(b.Bytes(), []byte(seam)) {
+		if part = bytes.TrimSpace(part); len(part) > 0 {
+			parts = append(parts, part)
+		}
 	}
-	end := fset.Position(tree.Decls[len(tree.Decls)-1].End()).Offset
-	head, err := imports.Process(name, text[:end], formatOnly)
-	if err != nil {
+	errs := make([]error, len(parts))
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(len(parts), runtime.GOMAXPROCS(0)) {
+		workers.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(parts)); i = next.Add(1) - 1 {
+				parts[i], errs[i] = f.format(parts[i], i == 0)
+			}
+		})
+	}
+	workers.Wait()
+	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	return format.Source(append(head, text[end:]...))
+	return append(bytes.Join(parts, []byte("\n\n")), '\n'), nil
+}
+
+// format formats a part of the file, without white space around it. The first one has the imports, which are put in order.
+func (f *file) format(part []byte, first bool) (text []byte, err error) {
+	const clause = "package p\n\n" // without one, what comes first is no doc comment
+	if first {
+		text, err = imports.Process(f.source+".go", part, formatOnly)
+	} else {
+		text, err = format.Source(append([]byte(clause), part...))
+		text = bytes.TrimPrefix(text, []byte(clause))
+	}
+	return bytes.TrimSpace(text), err
 }
 
 var formatOnly = &imports.Options{FormatOnly: true, Comments: true, TabIndent: true, TabWidth: 8}

@@ -187,6 +187,7 @@ func (p *protocol) messageTable() (rows []jen.Code) {
 
 // constants writes the indices of places and messages.
 func (p *protocol) constants() {
+	p.f.seam()
 	enumerate := func(comment string, of []string) {
 		var list []jen.Code
 		for i, name := range of {

@@ -15,6 +15,7 @@ import (
 // state writes the type of a place, what it gives access to, and its steps.
 func (r *role) state(p *automaton.Place) {
 	typ := r.typeOf(p)
+	r.f.seam()
 	r.f.Line().Add(doc(r.where(p) + " " + r.leads(p)))
 	fields := []jen.Code{jen.Id(r.held[p].step).Qual(sessionPath, "Step")}
 	for _, v := range kept(p) {
