@@ -399,6 +399,9 @@ func (c *ClientCall) receive(ctx context.Context) (number uint64, err error) {
 
 // last makes sure that nothing more comes. The stream's end travels with the last message.
 func (c *ClientCall) last(ctx context.Context) error {
+	if ended(c.stream) {
+		return nil
+	}
 	switch _, _, err := c.stream.Recv(ctx); err {
 	case io.EOF:
 		return nil

@@ -149,6 +149,9 @@ func (c *ServerCall) request(ctx context.Context) error {
 
 // last makes sure that nothing has come behind the caller's last message, which has been decoded.
 func (c *ServerCall) last() error {
+	if ended(c.stream) {
+		return nil
+	}
 	if _, _, ok, _ := c.stream.TryRecv(); ok {
 		return unexpected(c.method, 0)
 	}

@@ -30,6 +30,7 @@ type stream struct {
 	recv    waiter // also waits in Close, when nothing more is received
 	send    waiter
 	patient bool // see Patient; of the goroutine that sends
+	ended   bool // see Ended; of the goroutine that receives
 	// What follows is guarded by link.mu.
 	over error // why the machine knows the stream no more
 	both bool  // the sender waits for something to receive, too
@@ -79,7 +80,7 @@ func (s *stream) recycle() {
 	}
 	l := s.link
 	s.link, s.ctx, s.spoken, s.note, s.replied = nil, nil, nil, nil, 0
-	s.patient, s.disposed, s.both, s.over = false, false, false, nil
+	s.patient, s.ended, s.disposed, s.both, s.over = false, false, false, false, nil
 	l.shard.streams.Put(s)
 }
 
@@ -247,6 +248,7 @@ func (s *stream) next() (message []byte, arrived time.Time, err error) {
 	if err != nil {
 		return nil, time.Time{}, err
 	}
+	s.ended = len(message) <= roomSize && s.link.machine.Read(s.id)
 	if s.spoken != nil {
 		s.spoken.Confirm()
 		s.spoken = nil
@@ -314,6 +316,10 @@ func (s *stream) ConfirmRead() {
 	defer s.link.unlock()
 	_ = s.link.machine.Confirm(s.id) // of a stream that is over, the next call tells
 }
+
+// Ended reports, for package rpc, whether the message that Recv returned last is known to be the peer's last one: the
+// next Recv need not be asked. It may be false though it is.
+func (s *stream) Ended() bool { return s.ended }
 
 // Patient says, for package rpc, that nobody at the peer waits until its last word has been acknowledged: the
 // acknowledgement travels with the next call. It comes before the first Send.

@@ -229,6 +229,9 @@ func (c *Conn) PollEvent() (e Event, ok bool) {
 	if c.rested != nil {
 		return Event{}, false
 	}
+	if c.driverOver {
+		return c.events.pop()
+	}
 	c.forgetCrypto()
 	if e, ok = c.events.pop(); ok {
 		return e, true

@@ -178,6 +178,7 @@ const ticketTime = 5 * time.Second
 func (c *Conn) endDriver() {
 	if !c.driverOver {
 		c.driverOver, c.driverEnd = true, mono.Never
+		c.forgetCrypto()
 		c.events.push(Event{Kind: EventHandshakeOver})
 	}
 }

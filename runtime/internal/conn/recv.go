@@ -10,6 +10,12 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/packet"
 )
 
+// Read reports whether Recv has returned everything that the peer will ever send on the stream.
+func (c *Conn) Read(id StreamID) bool {
+	s := c.streams[id]
+	return s == nil || s.recv.done()
+}
+
 // Recv returns the next whole message of the stream and when its last byte
 // arrived. The slice belongs to the machine and is valid until the next Recv of
 // this stream. ErrBlocked: none is there, EventReadable follows. io.EOF: the
