@@ -100,10 +100,8 @@ func (c *Conn) consume(now mono.Time, s *stream) {
 	}
 	r.Assembler.Consume(&c.buffers, r.read)
 	r.window.Consume(r.read)
-	if c.surplus > 0 && r.window.Narrow(now, c.loss.Smoothed(), r.Highest()) {
-		more := min(r.window.Size(), c.surplus)
-		c.surplus -= more
-		r.window.Grow(now, more)
+	if r.window.Narrow(now, c.loss.Smoothed(), r.Highest()) {
+		c.widen(now, s)
 	}
 	if r.claim.Active() && r.claimEnd <= r.read {
 		c.pool.Release(&r.claim)
@@ -112,6 +110,19 @@ func (c *Conn) consume(now mono.Time, s *stream) {
 	c.reserve(s)
 	c.granted()
 	if r.window.Due() {
+		c.lists[byControl].push(s)
+	}
+}
+
+// widen makes the stream's window twice as large, as far as the surplus goes.
+func (c *Conn) widen(now mono.Time, s *stream) {
+	more := min(s.recv.window.Size(), c.surplus)
+	if more == 0 {
+		return
+	}
+	c.surplus -= more
+	s.recv.window.Grow(now, more)
+	if s.recv.window.Due() {
 		c.lists[byControl].push(s)
 	}
 }
@@ -138,6 +149,10 @@ func (c *Conn) receive(now mono.Time, s *stream, offset uint64, data []byte, fin
 		return violation(packet.FinalSizeError, err.Error())
 	case err != nil:
 		return err
+	}
+	// What was lost holds up a reader that has read all that it could, and the credit behind it is used up.
+	if r.read == r.parsed && r.window.Spent(r.Highest()) {
+		c.widen(now, s)
 	}
 	if r.Ready() > before || fin {
 		c.parse(now, s)

@@ -35,3 +35,14 @@ func TestWindowIsNarrow(t *testing.T) {
 	require.EqualValues(t, 4*Floor, w.Limit())
 	require.EqualValues(t, 3*Floor, w.Grown())
 }
+
+// Credit is spent when less than a quarter of the window is left of it.
+func TestWindowIsSpent(t *testing.T) {
+	w := NewWindow()
+	require.False(t, w.Spent(Floor*3/4-1))
+	require.True(t, w.Spent(Floor*3/4))
+	w.Consume(Floor)
+	require.True(t, w.Spent(Floor), "until the peer has heard of more")
+	w.Advertise()
+	require.False(t, w.Spent(Floor))
+}

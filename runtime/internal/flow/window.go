@@ -39,7 +39,7 @@ func (w *Window) Grown() uint64 { return w.grown }
 func (w *Window) Narrow(now mono.Time, rtt time.Duration, highest uint64) bool {
 	elapsed := now.Sub(w.began)
 	if w.consumed-w.from >= w.Size()/2 {
-		if elapsed <= 2*rtt || elapsed <= 8*rtt && highest+w.Size()/4 >= w.advertised {
+		if elapsed <= 2*rtt || elapsed <= 8*rtt && w.Spent(highest) {
 			return true
 		}
 		w.began, w.from = now, w.consumed
@@ -48,6 +48,9 @@ func (w *Window) Narrow(now mono.Time, rtt time.Duration, highest uint64) bool {
 	}
 	return false
 }
+
+// Spent reports whether the peer has used up most of its credit, highest being the end of what has come.
+func (w *Window) Spent(highest uint64) bool { return highest+w.Size()/4 >= w.advertised }
 
 // Grow makes the window larger.
 func (w *Window) Grow(now mono.Time, bytes uint64) {
