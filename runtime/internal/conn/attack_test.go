@@ -2,6 +2,7 @@ package conn
 
 import (
 	"errors"
+	"math"
 	"math/bits"
 	"runtime"
 	"strings"
@@ -18,27 +19,33 @@ import (
 // Attack 17: a peer that sends crumbs with gaps between them up to the limit makes an end
 // hold no more than it may hold anyway, and a bounded list of gaps.
 func TestAttack17ReassemblyMemory(t *testing.T) {
-	w := connectedWorld(t)
-	id := w.open(true)
-	w.run(time.Second)
-	heap := func() uint64 {
+	heap := func() int {
 		var m runtime.MemStats
+		runtime.GC() // twice: what pools keep goes with the second
 		runtime.GC()
 		runtime.ReadMemStats(&m)
-		return m.HeapAlloc
+		return int(m.HeapAlloc)
 	}
-	before := heap()
-	number := uint64(1000)
-	for offset := uint64(10); offset < 16<<10-1; offset += 2 { // every second byte of the window
-		w.server.core.HandleDatagram(w.now, clientAddr, w.client.forge(number, append(packet.AppendStreamHead(nil, uint64(id), offset, 1, false), 'x')))
-		number++
+	grew := math.MaxInt
+	for range 3 { // something else of the process may grow meanwhile, but not each time
+		w := connectedWorld(t)
+		id := w.open(true)
+		w.run(time.Second)
+		before := heap()
+		number := uint64(1000)
+		for offset := uint64(10); offset < 16<<10-1; offset += 2 { // every second byte of the window
+			w.server.core.HandleDatagram(w.now, clientAddr, w.client.forge(number, append(packet.AppendStreamHead(nil, uint64(id), offset, 1, false), 'x')))
+			number++
+		}
+		s := w.server.core.streams[id]
+		require.NotNil(t, s, "the connection stands")
+		require.LessOrEqual(t, s.recv.Gaps(), 1024)
+		grew = min(grew, heap()-before)
+		require.NoError(t, w.server.core.CheckInvariants())
+		runtime.KeepAlive(w)
 	}
-	s := w.server.core.streams[id]
-	require.NotNil(t, s, "the connection stands")
-	require.LessOrEqual(t, s.recv.Gaps(), 1024)
-	require.Less(t, heap()-min(before, heap()), uint64(4*16<<10), "window, list of gaps, and what remembers the packets")
-	require.NoError(t, w.server.core.CheckInvariants())
-	runtime.KeepAlive(w)
+	require.Less(t, grew, 2*16<<10, "window, list of gaps, and what remembers the packets")
+	require.Greater(t, grew, 16<<10, "it measures")
 }
 
 // Attack 20: a reader that stops costs its writer a bounded buffer, and Send says so.
