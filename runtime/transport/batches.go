@@ -8,8 +8,9 @@ import (
 
 // batches keeps the memory for datagrams between uses, so that an idle connection needs none.
 type batches struct {
-	mu   sync.Mutex
-	idle []*udp.Batch
+	largest int // the size of the largest datagram
+	mu      sync.Mutex
+	idle    []*udp.Batch
 }
 
 // batchesKept bounds the memory that a shard keeps.
@@ -24,7 +25,7 @@ func (p *batches) take() *udp.Batch {
 		p.idle = p.idle[:last]
 		return b
 	}
-	return udp.NewBatch(batchMax, datagramMax)
+	return udp.NewBatch(batchMax, p.largest)
 }
 
 // put gives a batch back.

@@ -106,6 +106,30 @@ func WithOwnSocket() Option {
 	}
 }
 
+// WithMaxDatagramSize is the size of the largest datagram that this end sends if the path carries it, without the headers of UDP and IP, and
+// of the largest that it takes: 8,952 bytes where it is not given, which is what links with jumbo frames carry. More is
+// for links with more, such as loopback; both ends have to be given it. Which size the path carries is found out in any case, beginning with 1,200 bytes. For Dial,
+// more than 8,952 bytes imply WithOwnSocket.
+func WithMaxDatagramSize(bytes int) Option {
+	return func(c *config) error {
+		if bytes < datagramMin || bytes > datagramLimit {
+			return fmt.Errorf("WithMaxDatagramSize(%d): not from %d to %d bytes", bytes, datagramMin, datagramLimit)
+		}
+		c.conn.MaxDatagram = bytes
+		c.ownSocket = c.ownSocket || bytes > datagramMax
+		return nil
+	}
+}
+
+const (
+	datagramMin = 1200
+	// datagramLimit is what the largest packet of IPv6 carries.
+	datagramLimit = 65535 - 40 - 8
+)
+
+// largest is the size of the largest datagram that is read or written.
+func (c *config) largest() int { return max(datagramMax, c.conn.MaxDatagram) }
+
 // WithResetKey, for Listen, is a secret of at least 16 bytes that outlives the process. A server that has forgotten its connections, because
 // it was started anew, tells their clients so at once if it has the key that it had before; else they find out by their death timeout. Where it
 // is not given, the key is made from the TLS certificate's private key, if that gives its bytes away; otherwise it is drawn at random, and

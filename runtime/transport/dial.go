@@ -30,11 +30,12 @@ func Dial(ctx context.Context, addr string, opts ...Option) (*Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("transport: Dial %s: %w", addr, err)
 	}
-	acquire := dialers.acquire
-	if config.ownSocket {
-		acquire = openOwn
+	var s *shard
+	if v6 := to.Addr().Is6(); config.ownSocket {
+		s, err = openOwn(v6, config.largest())
+	} else {
+		s, err = dialers.acquire(v6)
 	}
-	s, err := acquire(to.Addr().Is6())
 	if err != nil {
 		return nil, fmt.Errorf("transport: Dial %s: %w", addr, err)
 	}
@@ -144,14 +145,14 @@ func (d *sharedSockets) acquire(v6 bool) (*shard, error) {
 		if err != nil {
 			return nil, err
 		}
-		d.of[i] = startShard(sock, nil)
+		d.of[i] = startShard(sock, nil, datagramMax)
 	}
 	d.count[i]++
 	return d.of[i], nil
 }
 
-// openOwn returns a shard for one connection, which stops it when it is removed.
-func openOwn(v6 bool) (*shard, error) {
+// openOwn returns a shard for one connection, which stops it when it is removed, for datagrams of up to largest bytes.
+func openOwn(v6 bool, largest int) (*shard, error) {
 	network := "udp4"
 	if v6 {
 		network = "udp6"
@@ -160,7 +161,7 @@ func openOwn(v6 bool) (*shard, error) {
 	if err != nil {
 		return nil, err
 	}
-	return startShard(sock, nil), nil
+	return startShard(sock, nil, largest), nil
 }
 
 // release gives up one connection's part in s, and stops it if that was the last.

@@ -78,7 +78,7 @@ func (srv *Server) begin(ctx context.Context, ln *Listener) (*serving, error) {
 		done:   make(chan struct{}),
 	}
 	srv.serving[sv] = struct{}{}
-	sv.shard = startShard(ln.sock, sv)
+	sv.shard = startShard(ln.sock, sv, ln.config.largest())
 	return sv, nil
 }
 

@@ -45,9 +45,9 @@ const (
 	batchMax = 64
 )
 
-// startShard starts a shard on the socket, whose owner it becomes.
-func startShard(sock *udp.Socket, serving *serving) *shard {
-	s := &shard{sock: sock, serving: serving, sources: newSources()}
+// startShard starts a shard on the socket, whose owner it becomes, for datagrams of up to largest bytes.
+func startShard(sock *udp.Socket, serving *serving, largest int) *shard {
+	s := &shard{sock: sock, serving: serving, sources: newSources(), spare: batches{largest: largest}}
 	config := endpoint.Config{Draw: draw}
 	if serving != nil {
 		s.journal = journal{out: serving.ln.config.logger, running: &s.running}
@@ -60,7 +60,7 @@ func startShard(sock *udp.Socket, serving *serving) *shard {
 	s.table.links = make(map[*link]struct{})
 	s.role.standBy = time.NewTimer(standByDelay)
 	s.role.armed = true
-	s.in = udp.NewBatch(batchMax, datagramMax)
+	s.in = udp.NewBatch(batchMax, largest)
 	s.replies = udp.NewBatch(batchMax, datagramMax)
 	s.pump.init()
 	s.timers.init()

@@ -45,7 +45,7 @@ func (m *mtu) next() int {
 			return size
 		}
 	}
-	if m.limit > m.size && m.limit > mtuSizes[len(mtuSizes)-1] {
+	if m.limit > m.size {
 		return m.limit
 	}
 	return 0

@@ -1,0 +1,56 @@
+package transport
+
+import (
+	"context"
+	"net"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// loopbackMTU is that of the loopback interface, zero if there is none.
+func loopbackMTU(t *testing.T) int {
+	t.Helper()
+	all, err := net.Interfaces()
+	require.NoError(t, err)
+	for _, i := range all {
+		if i.Flags&net.FlagLoopback != 0 {
+			return i.MTU
+		}
+	}
+	return 0
+}
+
+// Datagrams are as large as both ends were told, where the path carries them.
+func TestMaxDatagramSize(t *testing.T) {
+	if loopbackMTU(t) < 65536 {
+		t.Skip("loopback carries no packets of 65,536 bytes here")
+	}
+	clean(t)
+	serverTLS, clientTLS, err := DevTLS()
+	require.NoError(t, err)
+	found := func(server, client int) int {
+		srv := serveTLS(t, serverTLS, WithMaxDatagramSize(server))
+		c, err := Dial(context.Background(), srv.addr, WithTLS(clientTLS), WithMaxDatagramSize(client))
+		require.NoError(t, err)
+		defer func() { require.NoError(t, c.Close(bounded(t))) }()
+		s, err := c.OpenStream(context.Background(), echoes, nil)
+		require.NoError(t, err)
+		message := make([]byte, 1<<20)
+		for range 8 {
+			require.NoError(t, exchange(context.Background(), s, message))
+		}
+		require.NoError(t, finish(context.Background(), s))
+		return c.Stats().MaxDatagram
+	}
+	require.Equal(t, datagramLimit, found(datagramLimit, datagramLimit))
+	require.Equal(t, 32_000, found(datagramLimit, 32_000))
+	require.Equal(t, datagramMax, found(datagramMax, datagramLimit), "the other end does not take more")
+	require.Equal(t, datagramMin, found(datagramLimit, datagramMin))
+	require.Equal(t, 5000, found(5000, 5000))
+
+	for _, bytes := range []int{0, datagramMin - 1, datagramLimit + 1} {
+		_, err := Listen("127.0.0.1:0", WithPlaintext(), WithMaxDatagramSize(bytes))
+		require.ErrorContains(t, err, "WithMaxDatagramSize")
+	}
+}
