@@ -65,9 +65,9 @@ func (s bbrState) probesBW() bool { return s >= bbrDown && s <= bbrUp }
 
 // bbrUndo is what the losses of the round at hand changed.
 type bbrUndo struct {
-	bwLow, inflightLow, inflightHigh int
-	state                            bbrState
-	armed                            bool
+	bwLow, inflightLow, inflightHigh, lid int
+	maxBW                                 [2]int
+	armed                                 bool
 }
 
 // The draft's constants; gains in percent.
@@ -292,6 +292,8 @@ func (b *BBR) OnSpurious(mono.Time) {
 	b.model.bwLow = max(b.model.bwLow, u.bwLow)
 	b.model.inflightLow = max(b.model.inflightLow, u.inflightLow)
 	b.model.inflightHigh = max(b.model.inflightHigh, u.inflightHigh)
+	b.model.lid = max(b.model.lid, u.lid)
+	b.model.maxBW[1] = max(b.model.maxBW[1], u.maxBW[0], u.maxBW[1])
 }
 
 // SetMaxDatagram hears how large datagrams may be.

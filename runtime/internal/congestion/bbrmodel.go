@@ -116,7 +116,8 @@ func (m *bbrModel) resetLow() { m.bwLow, m.inflightLow = unlimited, unlimited }
 // arm remembers what OnSpurious restores.
 func (b *BBR) arm() {
 	if !b.undo.armed {
-		b.undo = bbrUndo{b.model.bwLow, b.model.inflightLow, b.model.inflightHigh, b.state, true}
+		m := &b.model
+		b.undo = bbrUndo{m.bwLow, m.inflightLow, m.inflightHigh, m.lid, m.maxBW, true}
 	}
 }
 
