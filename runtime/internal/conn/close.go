@@ -195,6 +195,9 @@ func (c *Conn) closeExpiry() mono.Time { return c.closeBegan.Add(c.deathTimeout(
 // Tombstone is what the endpoint keeps for the connection's id after EventClosed and the last PollTransmit:
 // a datagram of at most 34 bytes that answers what still comes, until the given time. It is nil if no answer is needed.
 func (c *Conn) Tombstone(now mono.Time) (datagram []byte, until mono.Time) {
+	if c.rested != nil {
+		return nil, now
+	}
 	keys := &c.keys[handshake.Application]
 	if c.words == nothing || keys.sealer == nil {
 		return nil, now

@@ -144,6 +144,7 @@ type awake struct {
 	// The handshake: see handshake.go and client.go.
 	nonce      [16]byte
 	keys       [handshake.Levels]keys
+	turn       turn
 	crypto     [handshake.Levels]cryptoStream
 	parked     []parked // packets whose keys are not there yet
 	peerParams []byte

@@ -8,20 +8,11 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/packet"
 )
 
-// phases is the key update of the Application level (RFC 9001 §6). The openers in use are
-//
-//	last     of the phase before, for packets that come late
-//	current  keys[Application].opener
-//	next     of the phase to come, made when it is first asked for
-//
-// All zero, it is a connection in its first phase, or one in plaintext, where no other follows.
+// phases is the key update of the Application level (RFC 9001 §6). All zero, it is a connection in its first
+// phase, or one in plaintext, where no other follows.
 type phases struct {
 	// phase is the bit in the header of what is sealed and, but for late packets, of what is opened.
 	phase bool
-	next  handshake.Cipher
-	last  handshake.Opener
-	// lastUntil is when last is forgotten, mono.Never while the peer has not followed.
-	lastUntil mono.Time
 	// sealFrom is the number of the first packet of the phase that this end sealed or will seal,
 	// openFrom the least one of those that it opened.
 	sealFrom, openFrom uint64
@@ -29,14 +20,22 @@ type phases struct {
 	forged             uint64 // packets that did not open, in all
 }
 
+// turn is the openers beside the current one, keys[Application].opener, around the time when a phase begins.
+type turn struct {
+	next handshake.Cipher // of the phase to come, made when it is first asked for
+	last handshake.Opener // of the phase before, for packets that come late
+	// lastUntil is when last is forgotten, mono.Never while the peer has not followed.
+	lastUntil mono.Time
+}
+
 // openerOf is what a packet with the phase and the number is opened with, nil if that is gone. RFC 9001
 // §6.5: "A recovered packet number that is lower than any packet number from the current key phase uses the previous
 // packet protection keys"; one that is higher begins the next phase.
 func (c *Conn) openerOf(now mono.Time, phase bool, number uint64) handshake.Opener {
-	p := &c.phases
+	p, t := &c.phases, &c.turn
 	opener := c.keys[handshake.Application].opener
-	if p.last != nil && now >= p.lastUntil {
-		p.last = nil
+	if t.last != nil && now >= t.lastUntil {
+		t.last = nil
 	}
 	switch cipher, updates := opener.(handshake.Cipher); {
 	case phase == p.phase:
@@ -44,21 +43,21 @@ func (c *Conn) openerOf(now mono.Time, phase bool, number uint64) handshake.Open
 	case !updates:
 		return nil
 	case number < p.openFrom:
-		return p.last
-	case p.next == nil:
-		p.next = cipher.Next()
+		return t.last
+	case t.next == nil:
+		t.next = cipher.Next()
 	}
-	return p.next
+	return t.next
 }
 
 // openedIn notes that a packet of the phase was opened.
 func (c *Conn) openedIn(now mono.Time, phase bool, number uint64) {
-	p := &c.phases
+	p, t := &c.phases, &c.turn
 	switch {
-	case phase == p.phase && p.lastUntil == mono.Never:
+	case phase == p.phase && t.lastUntil == mono.Never:
 		// The peer has followed. RFC 9001 §6.1: "An endpoint MUST retain old keys until it has
 		// successfully unprotected a packet sent using the new keys."
-		p.lastUntil, p.openFrom = now.Add(3*c.probePeriod()), number
+		t.lastUntil, p.openFrom = now.Add(3*c.probePeriod()), number
 	case phase == p.phase:
 		p.openFrom = min(p.openFrom, number)
 	case number >= p.openFrom:
@@ -68,17 +67,17 @@ func (c *Conn) openedIn(now mono.Time, phase bool, number uint64) {
 		p.openFrom = number
 		// RFC 9001 §6.5: "An endpoint SHOULD retain old read keys for no more than three times the PTO after
 		// having received a packet protected using the new keys."
-		p.lastUntil = now.Add(3 * c.probePeriod())
+		t.lastUntil = now.Add(3 * c.probePeriod())
 	}
 }
 
 // rollKeys goes on to the next phase.
 func (c *Conn) rollKeys() {
-	p, k := &c.phases, &c.keys[handshake.Application]
-	if p.next == nil {
-		p.next = cipherOf(k.opener).Next()
+	p, t, k := &c.phases, &c.turn, &c.keys[handshake.Application]
+	if t.next == nil {
+		t.next = cipherOf(k.opener).Next()
 	}
-	p.last, k.opener, p.next = k.opener, p.next, nil
+	t.last, k.opener, t.next = k.opener, t.next, nil
 	k.sealer = cipherOf(k.sealer).Next()
 	p.phase = !p.phase
 	p.sealFrom, p.sealed = c.loss.NextNumber(handshake.Application), 0
@@ -100,7 +99,7 @@ func (c *Conn) UpdateKeys() bool {
 		return false
 	}
 	c.rollKeys()
-	c.phases.lastUntil, c.phases.openFrom = mono.Never, math.MaxUint64
+	c.turn.lastUntil, c.phases.openFrom = mono.Never, math.MaxUint64
 	return true
 }
 

@@ -12,7 +12,7 @@ import (
 
 // Read reports whether Recv has returned everything that the peer will ever send on the stream.
 func (c *Conn) Read(id StreamID) bool {
-	s := c.streams[id]
+	s := c.find(id)
 	return s == nil || s.recv.done()
 }
 

@@ -43,8 +43,8 @@ func (c *Conn) restAt() mono.Time {
 // the path the model. If something is still to be said or done, it tries again later.
 func (c *Conn) rest(now mono.Time) {
 	c.roused = now
-	if now >= c.phases.lastUntil {
-		c.phases.last = nil
+	if now >= c.turn.lastUntil {
+		c.turn.last = nil
 	}
 	if !c.mayRest() {
 		return
@@ -64,7 +64,6 @@ func (c *Conn) rest(now mono.Time) {
 			cipher.Rest()
 		}
 	}
-	c.phases.next = nil
 	c.rested = &rested{
 		due: due, sealer: k.sealer, opener: k.opener,
 		received: received, marks: c.marks[handshake.Application], loss: loss,
@@ -82,7 +81,7 @@ func (c *Conn) mayRest() bool {
 	case c.unansweredAt != mono.Never || c.closeBegan != mono.Never || c.proofAt != mono.Never:
 	case c.talkative(handshake.Application) || c.offer != nil || c.closedDue || c.events.n > 0 || c.lists[byAdmission].n > 0:
 	case c.moving != nil || c.answer != nil || !c.path.validated || c.mtu.probing > 0:
-	case c.phases.last != nil || c.probes[handshake.Application] > 0 || c.parked != nil:
+	case c.turn.last != nil || c.probes[handshake.Application] > 0 || c.parked != nil:
 	default:
 		k := &c.crypto[handshake.Application]
 		return k.out.buffered() == 0 && k.in.Consumed() == k.in.Ready()

@@ -295,12 +295,12 @@ func TestAttack16KeyPhaseGarbage(t *testing.T) {
 	flipped := w.client.forge(500, packet.AppendPing(nil))
 	flipped[0] ^= 0x20
 	w.server.arrive(clientAddr, flipped)
-	next := w.server.core.phases.next
+	next := w.server.core.turn.next
 	require.NotNil(t, next)
 	for range long(1_000_000, 10_000) {
 		w.server.arrive(clientAddr, flipped)
 	}
-	require.Same(t, next, w.server.core.phases.next)
+	require.Same(t, next, w.server.core.turn.next)
 	require.Equal(t, before, w.server.image())
 	require.Equal(t, phases.phase, w.server.core.phases.phase)
 	require.Zero(t, testing.AllocsPerRun(100, func() { w.server.core.HandleDatagram(w.now, clientAddr, flipped) }))

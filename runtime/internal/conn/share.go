@@ -22,7 +22,9 @@ type Shared interface {
 // input. When Full has come to an end, or the Bank has bytes that it did not have, it calls Retry.
 func (c *Conn) Share(s Shared) {
 	c.shared = s
-	c.pool.Bank = s
+	if c.table != nil {
+		c.pool.Bank = s
+	}
 }
 
 // Retry lets those go on that had to wait for what is shared.

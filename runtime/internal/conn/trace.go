@@ -56,7 +56,9 @@ func (r DropReason) String() string {
 // Trace makes t hear what the connection does. The driver calls it before the first input.
 func (c *Conn) Trace(t Tracer) {
 	c.tracer = t
-	c.loss.OnLost = t.Lost
+	if c.rested == nil {
+		c.loss.OnLost = t.Lost
+	}
 }
 
 // drop counts a packet that is not taken in.

@@ -199,7 +199,7 @@ func (c *Conn) mayElicit(now mono.Time, level handshake.Level) bool {
 }
 
 // Talkative reports whether there is something to say that asks for an answer, once the handshake is done.
-func (c *Conn) Talkative() bool { return c.talkative(handshake.Application) }
+func (c *Conn) Talkative() bool { return c.rested == nil && c.talkative(handshake.Application) }
 
 // talkative reports whether there is something to say at the level that asks for an answer.
 func (c *Conn) talkative(level handshake.Level) bool {
