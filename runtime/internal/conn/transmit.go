@@ -27,6 +27,9 @@ func (p *path) allowance(datagram int) int {
 	return min(datagram, 3*p.received-p.sent)
 }
 
+// evenMax is more than what a packet has room for that no other STREAM frame with data went into.
+const evenMax = minStream + 1 + 3*8
+
 // minDatagram is the least room that is worth a packet.
 const minDatagram = 128
 
@@ -160,6 +163,12 @@ func (c *Conn) appendPacket(now mono.Time, b []byte, end int, level handshake.Le
 	if !p.eliciting && !p.urgent && !(p.acks && c.received[level].Due(now)) {
 		c.loss.Abandon(level)
 		return b
+	}
+	if p.fresh && c.lists[byTurn].n > 0 && p.room() < evenMax {
+		// More follows: packets of one size are what a driver hands to the system together.
+		for len(p.b) < p.end {
+			p.b = append(p.b, byte(packet.Padding))
+		}
 	}
 	if c.tokened && !c.authentic {
 		// RFC 9000 §8.1: an address that is not validated yet pays for the answer. The CONNECT that a token comes
