@@ -116,9 +116,7 @@ type Conn struct {
 	activeAt   mono.Time // since when the connection may count as idle
 	elicitedAt mono.Time // when something was last sent that asks for an answer
 
-	// askedThreshold is the byte threshold of acknowledgements that the peer was asked for; zero means none.
-	askedThreshold int
-	tally          counters
+	tally counters
 
 	*table
 	*awake
@@ -194,6 +192,9 @@ type awake struct {
 
 	// Single frames that are to be sent.
 	handshakeDoneDue, offerDue, maxStreamsDue, pingDue, closeDue, closedDue, goAwayDue bool
+
+	// askedThreshold is the byte threshold of acknowledgements that the peer was asked for; zero means none.
+	askedThreshold int
 
 	// Timers: see timers.go.
 	unansweredAt mono.Time // when something was sent for which nothing has come since
