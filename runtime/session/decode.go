@@ -180,20 +180,18 @@ func (d *Decoder) Float64() float64 {
 
 // Text reads a string, which must be UTF-8.
 func (d *Decoder) Text() string {
-	n := d.open()
-	if n == 0 {
+	text := d.view()
+	if len(text) == 0 {
 		return ""
 	}
-	begin := d.pos
-	d.pos += n
-	text := d.buf[begin:d.pos]
 	if !validText(text) {
 		d.Fail(errNotUTF8.Error())
 		return ""
 	}
-	if n > sharedMax {
+	if len(text) > sharedMax {
 		return string(text)
 	}
+	begin := d.pos - len(text)
 	if d.pos-d.textsAt > len(d.texts) {
 		d.textsAt = begin
 		d.texts = string(d.buf[begin:min(begin+sharedSize, len(d.buf))])
