@@ -78,10 +78,11 @@ func newSystem() *system {
 	return y
 }
 
-// call makes a system call with the header.
+// call makes a system call with the header. The socket does not block, so the runtime is not told: it would take the
+// processor away from a call that lasts 20 us, as those do that deliver on the way, and wake another thread for it.
 func (y *system) call(trap, fd uintptr) {
 	for {
-		n, _, err := unix.Syscall(trap, fd, uintptr(unsafe.Pointer(&y.header)), 0)
+		n, _, err := unix.RawSyscall(trap, fd, uintptr(unsafe.Pointer(&y.header)), 0)
 		if y.n, y.err = int(n), err; err != unix.EINTR {
 			return
 		}
@@ -197,7 +198,7 @@ func swapped(port uint16) uint16 {
 func (m *many) run(datagrams []Datagram) int {
 	first := &datagrams[0]
 	size := len(first.Data)
-	if size == 0 || !m.gso.Load() || first.Addr.Addr().Zone() != "" {
+	if size == 0 || !m.gso.Load() || !m.writes(first.Addr) {
 		return 1
 	}
 	most := min(len(datagrams), segmentsMax, max(1, segmentBytes/size))
@@ -214,7 +215,7 @@ func (m *many) run(datagrams []Datagram) int {
 	return most
 }
 
-// write writes a run of more than one datagram of b in one call.
+// write writes a run of datagrams of b in one call.
 func (m *many) write(b *Batch, run []Datagram, marked bool) error {
 	y, first, last := b.system(), &run[0], &run[len(run)-1]
 	size := len(first.Data)
@@ -225,22 +226,35 @@ func (m *many) write(b *Batch, run []Datagram, marked bool) error {
 	if marked && first.ECN != 0 {
 		control = append(control, mark(first)...)
 	}
-	at := len(control)
-	control = control[:at+unix.CmsgSpace(2)]
-	clear(control[at:])
-	header := (*unix.Cmsghdr)(unsafe.Pointer(&control[at]))
-	header.Level, header.Type = unix.IPPROTO_UDP, unix.UDP_SEGMENT
-	header.SetLen(unix.CmsgLen(2))
-	binary.NativeEndian.PutUint16(control[at+unix.CmsgLen(0):], uint16(size))
-	y.header.Control = &y.control[0]
+	if len(run) > 1 {
+		at := len(control)
+		control = control[:at+unix.CmsgSpace(2)]
+		clear(control[at:])
+		header := (*unix.Cmsghdr)(unsafe.Pointer(&control[at]))
+		header.Level, header.Type = unix.IPPROTO_UDP, unix.UDP_SEGMENT
+		header.SetLen(unix.CmsgLen(2))
+		binary.NativeEndian.PutUint16(control[at+unix.CmsgLen(0):], uint16(size))
+	}
+	y.header.Control = nil
+	if len(control) > 0 {
+		y.header.Control = &y.control[0]
+	}
 	y.header.SetControllen(len(control))
 	y.err = 0
 	err := m.raw.Write(y.send)
 	if err == nil && y.err != 0 {
 		err = y.err
 	}
-	m.learn(err)
+	if len(run) > 1 {
+		m.learn(err)
+	}
 	return err
+}
+
+// writes reports whether write can write to the address.
+func (m *many) writes(to netip.AddrPort) bool {
+	a := to.Addr()
+	return a.Zone() == "" && (m.v6 || a.Unmap().Is4())
 }
 
 // learn takes in what became of a run: whether there are to be more of them.

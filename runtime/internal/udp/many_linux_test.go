@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -101,29 +102,32 @@ func TestRunsAreOfOneKind(t *testing.T) {
 	require.Equal(t, 1, m.run(b.Datagrams))
 }
 
-// refusing refuses what is written through it.
-type refusing struct{ refused *int }
+// refusing refuses what is written through it first.
+type refusing struct {
+	syscall.RawConn
+	writes *int
+}
 
-func (r refusing) Control(func(uintptr)) error   { return nil }
-func (r refusing) Read(func(uintptr) bool) error { return nil }
-func (r refusing) Write(func(uintptr) bool) error {
-	*r.refused++
-	return fmt.Errorf("write: %w", unix.EIO)
+func (r refusing) Write(f func(uintptr) bool) error {
+	if *r.writes++; *r.writes == 1 {
+		return fmt.Errorf("write: %w", unix.EIO)
+	}
+	return r.RawConn.Write(f)
 }
 
 // TestRefusedRunsGoSingly shows that nothing is lost where the system takes no runs, and that it is not asked again.
 func TestRefusedRunsGoSingly(t *testing.T) {
 	from, to := listen(t), listen(t)
 	out, in := NewBatch(64, 1452), NewBatch(64, 8952)
-	refused := 0
-	from.many.raw = refusing{&refused}
+	writes := 0
+	from.many.raw = refusing{from.many.raw, &writes}
 	from.many.gso.Store(true)
 	for range 2 {
 		texts := runs(out, to.LocalAddr(), 2, 1000, 1000, 1000, 10)
 		require.NoError(t, from.WriteBatch(out))
 		require.Equal(t, 4, receive(t, to, in, texts, 2))
 	}
-	require.Equal(t, 1, refused)
+	require.Equal(t, 1+4+4, writes)
 
 	// A refusal of what was taken before is about the path, which may change.
 	m := new(many)

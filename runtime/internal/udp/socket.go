@@ -129,7 +129,7 @@ func (s *Socket) WriteBatch(b *Batch) error {
 		n := s.writeRun(b, rest)
 		if n == 0 {
 			n = 1
-			err := s.writeOne(&rest[0])
+			err := s.writeOne(b, rest[:1])
 			if first == nil {
 				first = err
 			}
@@ -155,24 +155,38 @@ func (s *Socket) writeRun(b *Batch, datagrams []Datagram) int {
 	return n
 }
 
-func (s *Socket) writeOne(d *Datagram) error {
-	err := s.write(d)
+func (s *Socket) writeOne(b *Batch, one []Datagram) error {
+	err := s.write(b, one)
 	if s.raw != nil && FaultOf(err) == FaultRefused {
 		// It is another datagram's error, which this one's system call was told. See Unreachable.
-		err = s.write(d)
+		err = s.write(b, one)
 	}
 	return err
 }
 
-func (s *Socket) write(d *Datagram) error {
+func (s *Socket) write(b *Batch, one []Datagram) error {
+	d := &one[0]
 	if s.ecn && d.ECN != 0 && !s.unmarked.Load() {
-		_, _, err := s.conn.WriteMsgUDPAddrPort(d.Data, mark(d), d.Addr)
+		err := s.send(b, one, true)
 		if err == nil || !refusesControl(err) {
 			return err
 		}
 		s.unmarked.Store(true)
 	}
-	_, _, err := s.conn.WriteMsgUDPAddrPort(d.Data, nil, d.Addr)
+	return s.send(b, one, false)
+}
+
+// send sends one datagram, marked or not.
+func (s *Socket) send(b *Batch, one []Datagram, marked bool) error {
+	d := &one[0]
+	if s.many != nil && s.many.writes(d.Addr) {
+		return s.many.write(b, one, marked)
+	}
+	var control []byte
+	if marked {
+		control = mark(d)
+	}
+	_, _, err := s.conn.WriteMsgUDPAddrPort(d.Data, control, d.Addr)
 	return err
 }
 
