@@ -93,7 +93,7 @@ func (n *Net) hear(p *peer) {
 		case conn.EventAccepted:
 			n.accept(p, e.Stream, bytes.Clone(e.Data))
 		case conn.EventIDWanted:
-			id, token := p.host.site.table.Issue(p)
+			id, token := p.host.site.table.Issue(p, p.id)
 			p.core.OfferID(n.now, id, token)
 		case conn.EventIDRetired:
 			p.host.site.table.Retire(e.ID)

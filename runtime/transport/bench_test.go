@@ -63,22 +63,41 @@ func BenchmarkRoundTrip(b *testing.B) {
 func BenchmarkParallel(b *testing.B) {
 	for _, sessions := range []int{10, 100} {
 		b.Run(fmt.Sprint(sessions), func(b *testing.B) {
-			c := dial(b, echoServer(b).addr)
-			b.ReportAllocs()
-			var all sync.WaitGroup
-			for i := range sessions {
-				s := open(b, c, echoes)
-				all.Go(func() {
-					for range b.N/sessions + min(1, max(0, b.N%sessions-i)) {
-						if err := exchange(context.Background(), s, make([]byte, 64)); err != nil {
-							panic(err)
-						}
-					}
-				})
-			}
-			all.Wait()
+			exchangeAll(b, sessions, dial(b, echoServer(b).addr))
 		})
 	}
+}
+
+// BenchmarkShards has 128 sessions on 8 connections exchange at once, with a server of so many shards.
+func BenchmarkShards(b *testing.B) {
+	for _, shards := range []int{1, 2, 4} {
+		b.Run(fmt.Sprint(shards), func(b *testing.B) {
+			srv := echoServer(b, withShards(shards))
+			var conns []*Conn
+			for range 8 {
+				conns = append(conns, dial(b, srv.addr, WithOwnSocket()))
+			}
+			exchangeAll(b, 128, conns...)
+		})
+	}
+}
+
+// exchangeAll has sessions exchange on connections.
+func exchangeAll(b *testing.B, sessions int, conns ...*Conn) {
+	b.ReportAllocs()
+	b.ResetTimer()
+	var all sync.WaitGroup
+	for i := range sessions {
+		s := open(b, conns[i%len(conns)], echoes)
+		all.Go(func() {
+			for range b.N/sessions + min(1, max(0, b.N%sessions-i)) {
+				if err := exchange(context.Background(), s, make([]byte, 64)); err != nil {
+					panic(err)
+				}
+			}
+		})
+	}
+	all.Wait()
 }
 
 // BenchmarkBulk sends messages of 64 KiB one way.

@@ -25,6 +25,7 @@ type config struct {
 	logger    *slog.Logger                               // nil for none
 	ownSocket bool
 	resetKey  []byte // nil for the default
+	shards    int    // zero for the default; for tests
 }
 
 var (

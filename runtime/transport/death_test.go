@@ -14,7 +14,7 @@ import (
 )
 
 // vanish takes the server's socket away: for its clients it is as if its process had been killed.
-func (s *server) vanish() { s.ln.sock.Close() }
+func (s *server) vanish() { s.ln.closeSockets() }
 
 // again starts a server on the same address.
 func (s *server) again(t *testing.T, opts ...Option) *server {

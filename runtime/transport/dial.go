@@ -145,7 +145,7 @@ func (d *sharedSockets) acquire(v6 bool) (*shard, error) {
 		if err != nil {
 			return nil, err
 		}
-		d.of[i] = startShard(sock, nil, datagramMax)
+		d.of[i] = startShard(sock, datagramMax)
 	}
 	d.count[i]++
 	return d.of[i], nil
@@ -161,7 +161,7 @@ func openOwn(v6 bool, largest int) (*shard, error) {
 	if err != nil {
 		return nil, err
 	}
-	return startShard(sock, nil, largest), nil
+	return startShard(sock, largest), nil
 }
 
 // release gives up one connection's part in s, and stops it if that was the last.

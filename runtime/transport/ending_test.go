@@ -76,7 +76,7 @@ func TestPeerKilled(t *testing.T) {
 	receives, sends, closes := open(t, c, echoes), open(t, c, hello), open(t, c, hello)
 	require.NoError(t, exchange(bounded(t), receives, []byte("x")))
 	require.NoError(t, closes.CloseSend())
-	srv.ln.sock.Close()
+	srv.ln.closeSockets()
 	require.NoError(t, receives.Send(bounded(t), []byte("into the void"), false))
 
 	began := time.Now()
@@ -112,7 +112,7 @@ func TestIdleTimeout(t *testing.T) {
 	clean(t)
 	srv := serve(t, map[*session.Protocol]handler{hello: deaf}, WithIdleTimeout(100*time.Millisecond))
 	s := open(t, dial(t, srv.addr), hello)
-	srv.ln.sock.Close()
+	srv.ln.closeSockets()
 	_, _, err := s.Recv(bounded(t))
 	// The client's keep-alive finds no answer, or nothing was under way.
 	var timeout interface{ Timeout() bool }

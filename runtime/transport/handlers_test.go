@@ -115,11 +115,14 @@ func (s *server) leads() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for sv := range s.serving {
-		r := &sv.shard.role
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		if r.reading && r.leader.serves {
-			return true
+		for _, shard := range sv.group.shards {
+			r := &shard.role
+			r.mu.Lock()
+			leads := r.reading && r.leader.serves
+			r.mu.Unlock()
+			if leads {
+				return true
+			}
 		}
 	}
 	return false

@@ -54,7 +54,7 @@ func TestS8Garbage(t *testing.T) {
 	s := open(t, c, echoes)
 	require.NoError(t, exchange(bounded(t), s, []byte("before")))
 	client := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), c.link.shard.sock.LocalAddr().Port())
-	toServer, toClient := attack(t, srv.ln.sock.LocalAddr()), attack(t, client)
+	toServer, toClient := attack(t, srv.ln.addr()), attack(t, client)
 
 	var before, after runtime.MemStats
 	runtime.GC()
@@ -87,7 +87,7 @@ func TestS9ThirdAddress(t *testing.T) {
 		require.NoError(t, exchange(bounded(t), s, []byte("recorded")))
 	}
 	client := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), c.link.shard.sock.LocalAddr().Port())
-	toServer, toClient := attack(t, srv.ln.sock.LocalAddr()), attack(t, client)
+	toServer, toClient := attack(t, srv.ln.addr()), attack(t, client)
 	for _, d := range p.recorded() {
 		toServer.send(d)
 		toClient.send(d)

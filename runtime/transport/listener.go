@@ -1,17 +1,21 @@
 package transport
 
 import (
+	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"sync"
 
 	"github.com/sessgen/sessgen/runtime/internal/udp"
 )
 
-// Listener is a socket on which a Server serves. It is passive: what arrives
+// Listener is a port on which a Server serves. It is passive: what arrives
 // before Serve waits in the system's buffer. It may be used from any number of goroutines.
+//
+// On Linux it has a socket for every two processors, and each connection belongs to one of them.
 type Listener struct {
-	sock   *udp.Socket
+	socks  []*udp.Socket // at least one
 	config config
 
 	mu     sync.Mutex
@@ -30,20 +34,29 @@ func Listen(addr string, opts ...Option) (*Listener, error) {
 	if err := config.checkServer(); err != nil {
 		return nil, fmt.Errorf("transport: Listen %s: %w", addr, err)
 	}
-	sock, err := udp.Listen("udp", addr)
+	socks, err := udp.ListenGroup("udp", addr, config.shardsWanted())
 	if err != nil {
 		return nil, fmt.Errorf("transport: Listen %s: %w", addr, err)
 	}
-	if isDev(config.tls) && !sock.LocalAddr().Addr().IsLoopback() {
-		addr := sock.LocalAddr()
-		sock.Close()
-		return nil, fmt.Errorf("transport: Listen %v: %w", addr, errDevBeyond)
+	ln := &Listener{socks: socks, config: config, closed: make(chan struct{})}
+	if isDev(config.tls) && !ln.addr().Addr().IsLoopback() {
+		ln.closeSockets()
+		return nil, fmt.Errorf("transport: Listen %v: %w", ln.addr(), errDevBeyond)
 	}
-	return &Listener{sock: sock, config: config, closed: make(chan struct{})}, nil
+	return ln, nil
 }
 
-// Addr is the address that the socket is bound to, a *net.UDPAddr.
-func (ln *Listener) Addr() net.Addr { return net.UDPAddrFromAddrPort(ln.sock.LocalAddr()) }
+// Addr is the address that the listener is bound to, a *net.UDPAddr.
+func (ln *Listener) Addr() net.Addr { return net.UDPAddrFromAddrPort(ln.addr()) }
+
+func (ln *Listener) addr() netip.AddrPort { return ln.socks[0].LocalAddr() }
+
+func (ln *Listener) closeSockets() (err error) {
+	for _, s := range ln.socks {
+		err = errors.Join(err, s.Close())
+	}
+	return err
+}
 
 // Close ends the listener. A Serve on it aborts its connections and returns an
 // error that unwraps to net.ErrClosed. It is idempotent, and waits for nobody.
@@ -57,12 +70,12 @@ func (ln *Listener) Close() error {
 	}
 	close(ln.closed)
 	if ln.served {
-		return nil // Serve closes the socket when the connections are gone
+		return nil // Serve closes the sockets when the connections are gone
 	}
-	return ln.sock.Close()
+	return ln.closeSockets()
 }
 
-// serve makes the socket its caller's, once.
+// serve makes the sockets its caller's, once.
 func (ln *Listener) serve() error {
 	ln.mu.Lock()
 	defer ln.mu.Unlock()

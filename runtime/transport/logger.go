@@ -69,21 +69,26 @@ func (j *journal) admit(at mono.Time) (left int, ok bool) {
 	return left, true
 }
 
-// report is the listening end's summary of what was refused. It is the reader's.
+// report is the listening end's summary of what was refused.
 type report struct {
+	mu   sync.Mutex
 	at   mono.Time
 	last HandshakeStats
 	drop uint64
 }
 
 // report logs what was refused since the last time, at most once a second.
-func (s *shard) report(at mono.Time) {
-	r := &s.reports
-	if s.journal.out == nil || s.serving == nil || at.Sub(r.at) < time.Second {
+func (g *group) report(at mono.Time) {
+	r := &g.reports
+	if g.journal.out == nil || g.serving == nil || !r.mu.TryLock() {
+		return
+	}
+	defer r.mu.Unlock()
+	if at.Sub(r.at) < time.Second {
 		return
 	}
 	r.at = at
-	h, counts := s.handshakes(), s.table.dropped()
+	h, counts := g.handshakes(), g.table.dropped()
 	var attrs []slog.Attr
 	tell := func(name string, n, before uint64) {
 		if n > before {
@@ -105,7 +110,7 @@ func (s *shard) report(at mono.Time) {
 	tell("not_ours", counts, r.drop)
 	r.last, r.drop = h, counts
 	if len(attrs) > 0 {
-		s.journal.log(slog.LevelWarn, "refused", attrs...)
+		g.journal.log(slog.LevelWarn, "refused", attrs...)
 	}
 }
 

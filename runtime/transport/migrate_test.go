@@ -120,7 +120,7 @@ func TestClientMoves(t *testing.T) {
 	c := dial(t, n.addr)
 	s := open(t, c, echoes)
 	peers := func() map[string]bool {
-		links, _, _ := srv.onlyShard().table.picture()
+		links, _, _ := srv.onlyGroup().table.picture()
 		found := map[string]bool{}
 		for _, l := range links {
 			found[l.who().Addr.String()] = true
@@ -187,12 +187,12 @@ func TestClientRoams(t *testing.T) {
 	require.NoError(t, c.Close(bounded(t)))
 }
 
-// onlyShard is the shard of the only listener.
-func (s *server) onlyShard() *shard {
+// onlyGroup is what the only listener is served by.
+func (s *server) onlyGroup() *group {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for sv := range s.serving {
-		return sv.shard
+		return sv.group
 	}
 	return nil
 }

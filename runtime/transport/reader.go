@@ -18,8 +18,7 @@ type reader struct {
 	replies *udp.Batch // which belong to no connection
 	touched []*link
 	writing []*link // for the pump
-	reports report
-	faults  int // failed reads in a row
+	faults  int     // failed reads in a row
 	vigil   vigil
 }
 

@@ -69,12 +69,12 @@ func ofCertificate(alert tls.AlertError) bool {
 	return alert >= badCertificate && alert <= 46 || alert == unknownCA || alert == certificateRequired
 }
 
-// handshakes is a picture of what the shard's handshakes came to.
-func (s *shard) handshakes() HandshakeStats {
-	counts, halfOpen := s.table.counts()
-	r := &s.refusals
+// handshakes is a picture of what the group's handshakes came to.
+func (g *group) handshakes() HandshakeStats {
+	counts, halfOpen := g.table.counts()
+	r := &g.refusals
 	return HandshakeStats{
-		HalfOpen: halfOpen, Waiting: s.workers.waiting(),
+		HalfOpen: halfOpen, Waiting: g.workers.waiting(),
 		Begun: counts.Accepted, ByToken: counts.Tokens, Completed: r.completed.Load(),
 		BadCookie: counts.BadCookie, SpentCookie: counts.SpentCookie,
 		BadToken: counts.BadToken, SpentToken: counts.SpentToken,

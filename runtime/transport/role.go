@@ -166,10 +166,7 @@ const dryReadsMax = 1 << 14
 
 // served is how often a goroutine was woken to serve sessions: it may read next.
 func (s *shard) served() uint32 {
-	if s.serving == nil {
-		return 0
-	}
-	return s.serving.handlers.calls.Load()
+	return s.handlers.calls.Load()
 }
 
 // standBy reads when nobody else does. It keeps the role while nobody waits, and

@@ -20,7 +20,7 @@ func bare(t testing.TB) *shard {
 	t.Helper()
 	sock, err := udp.Listen("udp4", "127.0.0.1:0")
 	require.NoError(t, err)
-	s := startShard(sock, nil, datagramMax)
+	s := startShard(sock, datagramMax)
 	t.Cleanup(func() {
 		s.stop()
 		s.running.Wait()

@@ -53,7 +53,7 @@ func TestAttack03FloodOfFirstPackets(t *testing.T) {
 	c := dialTLS(t, srv.addr, clientTLS)
 	s := open(t, c, echoes)
 	require.NoError(t, exchange(bounded(t), s, []byte("before")))
-	a := attack(t, srv.ln.sock.LocalAddr())
+	a := attack(t, srv.ln.addr())
 	before, goroutines := heapBytes(), runtime.NumGoroutine()
 	init := packet.AppendInit(nil, packet.V1, packet.ID{}, [16]byte{})
 	n := full(1_000_000, 20_000)
@@ -94,7 +94,7 @@ func TestAttack09NoEarlyData(t *testing.T) {
 		require.NoError(t, c.Close(bounded(t)))
 	}
 	require.EqualValues(t, 2, handled.Load())
-	toSame, toOther := attack(t, srv.ln.sock.LocalAddr()), attack(t, other.ln.sock.LocalAddr())
+	toSame, toOther := attack(t, srv.ln.addr()), attack(t, other.ln.addr())
 	for range 3 {
 		for _, d := range p.recorded() {
 			toSame.send(d)
@@ -133,8 +133,9 @@ func (a *attacker) slowloris(n uint64) {
 func TestAttack19Slowloris(t *testing.T) {
 	clean(t)
 	srv, clientTLS := devServer(t, WithHandshakeTimeout(time.Duration(full(5, 1))*time.Second))
-	a := attack(t, srv.ln.sock.LocalAddr())
+	a := attack(t, srv.ln.addr())
 	n := full(100_000, 300)
+	require.NoError(t, shakeHands(t, srv, WithTLS(clientTLS)).Close(bounded(t))) // everything has started
 	goroutines := runtime.NumGoroutine()
 	for i := range n {
 		a.slowloris(uint64(i))
@@ -169,7 +170,7 @@ func TestAttack33JunkFlood(t *testing.T) {
 			require.NoError(t, exchange(bounded(t), s, message))
 		}
 	})
-	a := attack(t, srv.ln.sock.LocalAddr())
+	a := attack(t, srv.ln.addr())
 	stop, stopped, sent := make(chan struct{}), make(chan struct{}), 0
 	go func() {
 		defer close(stopped)

@@ -53,7 +53,7 @@ func (srv *Server) Serve(ctx context.Context, ln *Listener) error {
 	}
 	sv.stop(err)
 	srv.mu.Lock()
-	sv.shard.addStats(&srv.past)
+	sv.group.addStats(&srv.past)
 	delete(srv.serving, sv)
 	srv.mu.Unlock()
 	close(sv.done)
@@ -78,7 +78,7 @@ func (srv *Server) begin(ctx context.Context, ln *Listener) (*serving, error) {
 		done:   make(chan struct{}),
 	}
 	srv.serving[sv] = struct{}{}
-	sv.shard = startShard(ln.sock, sv, ln.config.largest())
+	sv.group = startGroup(ln.socks, sv, ln.config.largest())
 	return sv, nil
 }
 

@@ -17,14 +17,12 @@ import (
 type serving struct {
 	served *registry.Registry[handler]
 	ln     *Listener
-	shard  *shard
+	group  *group
 	values context.Context // parent of the handlers' contexts; it does not end
 
 	// drain: no new sessions, those under way may finish. force: nor may they. done: nothing is left.
 	drain, force, done chan struct{}
 	draining, forcing  sync.Once
-
-	handlers handlers
 }
 
 // wait waits until good is closed, or for what ends the serving before, which is nil after a Shutdown.
@@ -44,7 +42,7 @@ func (sv *serving) wait(ctx context.Context, good <-chan struct{}) error {
 // closeLinks closes every connection once its sessions have finished. What it
 // returns is closed when none is left.
 func (sv *serving) closeLinks() <-chan struct{} {
-	links, emptied := sv.shard.table.refuse()
+	links, emptied := sv.group.table.refuse()
 	for _, l := range links {
 		l.close()
 	}
@@ -53,15 +51,17 @@ func (sv *serving) closeLinks() <-chan struct{} {
 
 // stop aborts the connections that are left because of err, and returns when nothing is left.
 func (sv *serving) stop(err error) {
-	links, emptied := sv.shard.table.refuse()
+	links, emptied := sv.group.table.refuse()
 	for _, l := range links {
 		l.abort(err, session.Abort{Code: AbortStopped, Reason: "the server stopped"})
 	}
 	<-emptied
-	sv.shard.stop()
-	sv.shard.running.Wait()
+	sv.group.stop()
+	sv.group.running.Wait()
 	_ = sv.ln.Close()
-	sv.handlers.wait()
+	for _, s := range sv.group.shards {
+		s.handlers.wait()
+	}
 }
 
 // accept makes the listening end of a connection whose cookie came back; nil if
@@ -70,13 +70,13 @@ func (s *shard) accept(at mono.Time, accepted endpoint.Accepted) *link {
 	if s.serving == nil {
 		return nil
 	}
-	config := s.serving.ln.config
-	config.conn.Seed, config.conn.ECN = drawSeed(), s.sock.ECN()
+	config, to := s.serving.ln.config, s.of(accepted.ServerID)
+	config.conn.Seed, config.conn.ECN = drawSeed(), to.sock.ECN()
 	if config.conn.HandshakeTimeout == 0 {
 		config.conn.HandshakeTimeout = endpoint.HalfOpenLife
 	}
 	machine := conn.NewServer(at, config.conn, accepted)
-	l := newLink(s, accepted.ServerID, accepted.From, machine)
+	l := newLink(to, accepted.ServerID, accepted.From, machine)
 	l.tls, l.secure = config.tls, config.tls != nil
 	l.values = peerContext{s.serving.values, l}
 	if !s.table.add(l) {
@@ -111,7 +111,7 @@ func (sv *serving) find(known *registry.Accepted[handler], header []byte) (handl
 
 // run lets serve run a session.
 func (sv *serving) run(serve handler, s *stream) {
-	sv.handlers.add(job{serve, s})
+	s.link.shard.handlers.add(job{serve, s})
 }
 
 // release tells the machine that nothing runs for the session any more.

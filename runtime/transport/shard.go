@@ -6,11 +6,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/sessgen/sessgen/runtime/internal/endpoint"
 	"github.com/sessgen/sessgen/runtime/internal/udp"
 )
 
-// shard is one socket and the connections on it. Two goroutines belong to it,
+// shard is one socket and the connections that belong to it. Two goroutines belong to it,
 // however many connections there are: the stand-by reader, and the pump, which
 // writes what no application's goroutine writes itself, and lets timers fire.
 //
@@ -18,23 +17,19 @@ import (
 // table's, the pump's, the timers', the inbox's, the spare batches', the workers', the handlers', the rousings'); who holds one of those takes
 // none, but that who holds the role's or the handlers' may take the pump's. None is held over a system call.
 type shard struct {
+	*group
 	sock    *udp.Socket
-	serving *serving // accepts connections and sessions; nil where this end dials
-	table   table
 	role    role
 	reader  // the role's holder's
 	pump    pump
 	timers  timers
 	spare   batches
 	streams sync.Pool // records for the next sessions
-	workers workers
 	// rousings bounds what forged datagrams may bring about.
 	rousings rousings
-	// refusals counts what the listening end's handshakes came to.
-	refusals refusals
-	sources  *sources       // of the dialing end
-	journal  journal        // the listening end's
-	running  sync.WaitGroup // the two goroutines, and the workers while there are some
+	sources  *sources // of the dialing end
+	// handlers serve the sessions of the listening end's connections.
+	handlers handlers
 }
 
 const (
@@ -45,28 +40,23 @@ const (
 	batchMax = 64
 )
 
-// startShard starts a shard on the socket, whose owner it becomes, for datagrams of up to largest bytes.
-func startShard(sock *udp.Socket, serving *serving, largest int) *shard {
-	s := &shard{sock: sock, serving: serving, sources: newSources(), spare: batches{largest: largest}}
-	config := endpoint.Config{Draw: draw}
-	if serving != nil {
-		s.journal = journal{out: serving.ln.config.logger, running: &s.running}
-		config.Listening, config.Version, config.Full = true, serving.ln.config.conn.Version, s.workers.full
-		config.ResetKey = serving.ln.config.endpointKey()
-		serving.handlers.shard = s
-	}
-	s.table.endpoint = endpoint.New[*link](now(), config)
-	s.workers.group = &s.running
-	s.table.links = make(map[*link]struct{})
+// newShard makes a shard of the group on the socket, whose owner it becomes, for datagrams of up to largest bytes.
+func (g *group) newShard(sock *udp.Socket, largest int) *shard {
+	s := &shard{group: g, sock: sock, sources: newSources(), spare: batches{largest: largest}}
+	s.handlers.shard = s
 	s.role.standBy = time.NewTimer(standByDelay)
 	s.role.armed = true
 	s.in = udp.NewBatch(batchMax, largest)
 	s.replies = udp.NewBatch(batchMax, datagramMax)
 	s.pump.init()
 	s.timers.init()
+	return s
+}
+
+// start starts its goroutines.
+func (s *shard) start() {
 	s.running.Go(s.standBy)
 	s.running.Go(s.runPump)
-	return s
 }
 
 // draw fills b with random bytes. It never fails: without randomness the process ends.
@@ -79,9 +69,9 @@ func drawSeed() uint64 {
 	return binary.NativeEndian.Uint64(b[:])
 }
 
-// stop closes the socket and ends the goroutines, without waiting for them. No
+// halt closes the socket and ends the goroutines, without waiting for them. No
 // connection must be left.
-func (s *shard) stop() {
+func (s *shard) halt() {
 	s.sock.Close()
 	s.role.mu.Lock()
 	s.role.close()

@@ -82,15 +82,15 @@ func (srv *Server) Stats() ServerStats {
 	defer srv.mu.Unlock()
 	sum := srv.past
 	for sv := range srv.serving {
-		sv.shard.addStats(&sum)
+		sv.group.addStats(&sum)
 	}
 	return sum
 }
 
-// addStats adds what the shard's connections are and were.
-func (s *shard) addStats(sum *ServerStats) {
-	links, counts, past := s.table.picture()
-	sum.Handshakes.add(s.handshakes())
+// addStats adds what the group's connections are and were.
+func (g *group) addStats(sum *ServerStats) {
+	links, counts, past := g.table.picture()
+	sum.Handshakes.add(g.handshakes())
 	sum.DatagramsDropped += counts.Malformed + counts.Unknown
 	sum.Resets += counts.Resets
 	sum.add(past)

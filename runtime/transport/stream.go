@@ -176,7 +176,7 @@ func (l *link) push(idle bool) {
 
 // pushReply is push for the last word of a session's program, which returns at once.
 func (l *link) pushReply(idle bool) {
-	h := &l.shard.serving.handlers
+	h := &l.shard.handlers
 	switch {
 	case idle && h.waiting.Load() == 0:
 		l.transmit()

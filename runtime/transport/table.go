@@ -75,7 +75,7 @@ func (t *table) moveReset(before, token [packet.TokenLen]byte, l *link) {
 func (t *table) issue(l *link) (endpoint.ID, [packet.TokenLen]byte) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.endpoint.Issue(l)
+	return t.endpoint.Issue(l, l.id)
 }
 
 // retire forgets one of the ids of a link that has others.

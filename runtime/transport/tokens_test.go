@@ -28,7 +28,7 @@ func (s *server) handshakes() HandshakeStats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for sv := range s.serving {
-		return sv.shard.handshakes()
+		return sv.group.handshakes()
 	}
 	return HandshakeStats{}
 }

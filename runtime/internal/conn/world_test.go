@@ -176,7 +176,7 @@ func (s *side) hear() {
 			s.core.HandleHandshake(s.w.now, s.driver.Handle(e.Level, e.Data))
 		case EventHandshakeOver:
 		case EventIDWanted:
-			id, token := s.route.Issue(s)
+			id, token := s.route.Issue(s, s.id)
 			s.tokens = append(s.tokens, token)
 			s.core.OfferID(s.w.now, id, token)
 		case EventIDRetired:

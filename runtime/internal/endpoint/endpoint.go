@@ -64,6 +64,9 @@ type Config struct {
 	Version packet.Version
 	// Listening endpoints answer first flights.
 	Listening bool
+	// Shards is among how many sockets the system spreads datagrams, where it does, by the first byte of the id that they go to, modulo
+	// Shards. Connections take turns.
+	Shards int
 	// Full reports that no handshake can be begun now: CONNECTs with new cookies are dropped, and may come
 	// again. nil means that there is always room.
 	Full func() bool
@@ -89,6 +92,7 @@ type Endpoint[C any] struct {
 	sum         [sha256.Size]byte
 	resets      bucket
 	counts      Counts
+	turn        int // the shard of the next connection
 	// drawn and cookie are where random bytes and cookies are made; on the stack they would escape.
 	drawn  [packet.MaxReset]byte
 	cookie [handshake.CookieLen]byte
@@ -140,18 +144,40 @@ func (e *Endpoint[C]) AddReset(token [packet.TokenLen]byte, c C) { e.byToken[tok
 // RemoveReset undoes AddReset.
 func (e *Endpoint[C]) RemoveReset(token [packet.TokenLen]byte) { delete(e.byToken, token) }
 
-// Issue draws one more id for c, and makes datagrams for it go to c. token is what a stateless reset for it ends with; zero at an
+// Issue draws one more id for c, which has one, and makes datagrams for it go to c. token is what a stateless reset for it ends with; zero at an
 // end that does not listen, which sends none.
-func (e *Endpoint[C]) Issue(c C) (id ID, token [packet.TokenLen]byte) {
+func (e *Endpoint[C]) Issue(c C, one ID) (id ID, token [packet.TokenLen]byte) {
 	for taken := true; taken; _, taken = e.table[id] {
-		e.config.Draw(e.drawn[:packet.IDLen])
-		id = ID(e.drawn[:])
+		id = e.draw(e.Shard(one))
 	}
 	e.table[id] = c
 	if e.config.Listening {
 		token = e.resetToken(id)
 	}
 	return id, token
+}
+
+// Shard is the shard that datagrams for the id come to.
+func (e *Endpoint[C]) Shard(id ID) int { return int(id[0]) % max(1, e.config.Shards) }
+
+// draw draws an id of the shard.
+func (e *Endpoint[C]) draw(shard int) ID {
+	e.config.Draw(e.drawn[:packet.IDLen])
+	id := ID(e.drawn[:])
+	if n := e.config.Shards; n > 1 {
+		b := int(id[0]) - int(id[0])%n + shard
+		if b > 0xff {
+			b -= n
+		}
+		id[0] = byte(b)
+	}
+	return id
+}
+
+// drawInTurn draws an id of the next shard.
+func (e *Endpoint[C]) drawInTurn() ID {
+	e.turn = (e.turn + 1) % max(1, e.config.Shards)
+	return e.draw(e.turn)
 }
 
 // Retire forgets an id of a connection that has others: its peer uses it no more.
@@ -211,8 +237,7 @@ func (e *Endpoint[C]) routeInit(now mono.Time, from netip.AddrPort, h *packet.He
 		e.counts.Version++
 		return Route[C]{Verdict: Reply, Reply: packet.AppendVersions(reply, h.Dst, h.Nonce, e.config.Version)}
 	}
-	e.config.Draw(e.drawn[:packet.IDLen])
-	server := ID(e.drawn[:])
+	server := e.drawInTurn()
 	seen := handshake.Seen{Addr: from, ClientID: h.Dst, ServerID: server, Version: uint32(h.Version)}
 	e.counts.Cookies++
 	return Route[C]{Verdict: Reply, Reply: packet.AppendCookie(reply, h.Version, h.Dst, h.Nonce, server,

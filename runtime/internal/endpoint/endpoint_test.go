@@ -182,3 +182,31 @@ func FuzzRoute(f *testing.F) {
 		}
 	})
 }
+
+// Connections take turns among the shards, and what further ids they get are of theirs, with all other bits at random.
+func TestShardsTakeTurns(t *testing.T) {
+	for _, n := range []int{0, 1, 2, 3, 7, 16} {
+		r := rand.NewChaCha8([32]byte{byte(n)})
+		e := New[int](0, Config{Draw: func(b []byte) { r.Read(b) }, Version: packet.V1Plain, Listening: true, Shards: n})
+		count, first := make([]int, max(1, n)), map[byte]bool{}
+		for i := range 1000 {
+			var id ID
+			if i%2 == 0 {
+				h, _, err := packet.ParseHeader(e.Route(0, peer, initFrom(ID{1}), nil).Reply)
+				require.NoError(t, err)
+				id = h.Src
+			} else {
+				id = ID(e.Token(0, peer))
+			}
+			count[e.Shard(id)]++
+			first[id[0]] = true
+			more, _ := e.Issue(i, id)
+			require.Equal(t, e.Shard(id), e.Shard(more))
+			require.NotEqual(t, id, more)
+		}
+		for _, c := range count {
+			require.InDelta(t, 1000/len(count), c, 1)
+		}
+		require.Greater(t, len(first), 200)
+	}
+}

@@ -115,7 +115,6 @@ func (e *Endpoint[C]) Token(now mono.Time, to netip.AddrPort) []byte {
 	if e.tokens == nil {
 		return nil
 	}
-	e.config.Draw(e.drawn[:len(ID{})])
-	server := ID(e.drawn[:])
+	server := e.drawInTurn()
 	return e.tokens.Append(server[:], now, to.Addr(), server, uint32(e.config.Version))
 }

@@ -167,7 +167,7 @@ func (p *peer) event(e conn.Event) {
 			p.host.table.AddReset(token, p)
 		}
 	case conn.EventIDWanted:
-		id, token := p.host.table.Issue(p)
+		id, token := p.host.table.Issue(p, p.id)
 		p.core.OfferID(p.host.clock(), id, token)
 	case conn.EventIDRetired:
 		p.host.table.Retire(e.ID)

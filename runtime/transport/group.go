@@ -1,0 +1,73 @@
+package transport
+
+import (
+	"runtime"
+	"sync"
+
+	"github.com/sessgen/sessgen/runtime/internal/endpoint"
+	"github.com/sessgen/sessgen/runtime/internal/udp"
+)
+
+// group is the shards of one port, and what they have in common. A dialing end has one shard; a listening one has several where there
+// are processors for them, and where the system can tell for which of them a datagram is: by the first byte of the connection's id. What begins
+// a connection comes to the first. Any of them may read what is for another's connection: the table is
+// one, and a connection's lock is all that it takes.
+type group struct {
+	serving *serving // accepts connections and sessions; nil where this end dials
+	shards  []*shard
+	table   table
+	workers workers
+	// refusals counts what the listening end's handshakes came to.
+	refusals refusals
+	reports  report
+	journal  journal        // the listening end's
+	running  sync.WaitGroup // the two goroutines of each shard, and the workers while there are some
+}
+
+// shardsMax bounds the shards of a listening end.
+const shardsMax = 16
+
+// shardsWanted is how many a listening end has where the system lets it: one for two processors, since the programs that it serves
+// run too.
+func (c *config) shardsWanted() int {
+	if c.shards > 0 {
+		return c.shards
+	}
+	return max(1, min(runtime.GOMAXPROCS(0)/2, shardsMax))
+}
+
+// startGroup starts a shard on each of the sockets, whose owners they become, for datagrams of up to largest bytes.
+func startGroup(socks []*udp.Socket, serving *serving, largest int) *group {
+	g := &group{serving: serving}
+	config := endpoint.Config{Draw: draw, Shards: len(socks)}
+	if serving != nil {
+		g.journal = journal{out: serving.ln.config.logger, running: &g.running}
+		config.Listening, config.Version, config.Full = true, serving.ln.config.conn.Version, g.workers.full
+		config.ResetKey = serving.ln.config.endpointKey()
+	}
+	g.table.endpoint = endpoint.New[*link](now(), config)
+	g.table.links = make(map[*link]struct{})
+	g.workers.group = &g.running
+	for _, sock := range socks {
+		g.shards = append(g.shards, g.newShard(sock, largest))
+	}
+	for _, s := range g.shards { // each may accept for any other
+		s.start()
+	}
+	return g
+}
+
+// startShard starts a shard for connections that are dialed.
+func startShard(sock *udp.Socket, largest int) *shard {
+	return startGroup([]*udp.Socket{sock}, nil, largest).shards[0]
+}
+
+// of is the shard of the connections with the id.
+func (g *group) of(id endpoint.ID) *shard { return g.shards[g.table.endpoint.Shard(id)] }
+
+// stop ends the shards, without waiting for their goroutines. No connection must be left.
+func (g *group) stop() {
+	for _, s := range g.shards {
+		s.halt()
+	}
+}

@@ -1,0 +1,57 @@
+package transport
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// withShards has a listener have so many shards.
+func withShards(n int) Option {
+	return func(c *config) error {
+		c.shards = n
+		return nil
+	}
+}
+
+// TestShards has connections of every shard exchange at once, and move: each goes on in its shard, and the listener ends as one with one socket does.
+func TestShards(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("there is one shard where the system cannot tell for which one a datagram is")
+	}
+	clean(t)
+	const shards, conns = 3, 12
+	srv := echoServer(t, withShards(shards))
+	var all sync.WaitGroup
+	for i := range conns {
+		n := startNAT(t, srv.addr)
+		c := dial(t, n.addr)
+		s := open(t, c, echoes)
+		all.Go(func() {
+			for k := range 20 {
+				if err := exchange(bounded(t), s, fmt.Appendf(nil, "%d of %d", k, i)); err != nil {
+					t.Error(err)
+					return
+				}
+				if k == 10 {
+					n.rebind("127.0.0.2")
+				}
+			}
+		})
+	}
+	all.Wait()
+	links, counts, _ := srv.onlyGroup().table.picture()
+	require.Len(t, links, conns)
+	require.Zero(t, counts.Unknown)
+	of := map[*shard]int{}
+	for _, l := range links {
+		require.Same(t, srv.onlyGroup().of(l.id), l.shard)
+		of[l.shard]++
+	}
+	require.Len(t, of, shards)
+	require.EqualValues(t, conns, srv.Stats().Connections)
+	require.EqualValues(t, conns, srv.Stats().Moves)
+}
