@@ -183,6 +183,9 @@ func Draw(seed uint64) Options {
 	if some() {
 		o.drawMarks(&d)
 	}
+	if d.chance(0.15) {
+		o.Pause = d.upTo(8 * time.Second) // connections come to rest, and faults meet them there
+	}
 	return o
 }
 
