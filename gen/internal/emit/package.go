@@ -135,6 +135,9 @@ func newGenerator(p *schema.Package) *generator {
 	for _, x := range Exported(p) {
 		g.taken[x.Name] = true
 	}
+	for name := range g.variables { // a local must not hide a function that it is given to
+		g.taken[name] = true
+	}
 	aliases := g.aliases()
 	for _, alias := range aliases {
 		g.lower = append(g.lower, alias)
