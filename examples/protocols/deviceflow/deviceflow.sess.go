@@ -39,13 +39,15 @@ const _ = session.GenVersion1
 //	        where token.Access != "" && token.Type != ""
 //	    Server -> Device: Denied(), then End
 //	    Server -> Device: Expired(), then End
+//	    Server -> Device: Failed(problem string), then End
+//	        where problem != ""
 //
 // Each role has a type for each place, from GrantDeviceStart and
 // GrantServerStart on. A state is good for one step, which returns the next
 // one: see package session.
 var GrantProtocol = session.Protocol{
 	Name:        "deviceflow.Grant",
-	Fingerprint: "13eb0bd1570548d66afe24fd1992d0cfd59df6f8b3947cac16c934d8661972ca",
+	Fingerprint: "915df54657d110f6d59759680ac22a5afa35b233ca6a775edcdbca33640705f6",
 	Roles:       [2]string{"Device", "Server"},
 	States:      grantPlaces,
 	Messages:    grantMessages,
@@ -330,8 +332,9 @@ func (s GrantDevicePoll) String() string { return s.step.Describe("GrantDevicePo
 // GrantDeviceAfterAsk is where the role Device of Grant stands behind Ask
 // (deviceflow.sess:27:17). Receive one of Pending, which leads to
 // GrantDevicePoll, SlowDown, which leads to GrantDevicePoll, Granted, which
-// leads to GrantDeviceEnd, Denied, which leads to GrantDeviceEnd, and Expired,
-// which leads to GrantDeviceEnd: with Recv, or with MatchGrantDeviceAfterAsk.
+// leads to GrantDeviceEnd, Denied, which leads to GrantDeviceEnd, Expired,
+// which leads to GrantDeviceEnd, and Failed, which leads to GrantDeviceEnd:
+// with Recv, or with MatchGrantDeviceAfterAsk.
 type GrantDeviceAfterAsk struct {
 	step   session.Step
 	device string
@@ -346,8 +349,8 @@ func (s GrantDeviceAfterAsk) Wait() time.Duration { return s.wait }
 
 // GrantDeviceAfterAskBranch is what GrantDeviceAfterAsk receives: a
 // GrantDeviceAfterAskPending, a GrantDeviceAfterAskSlowDown, a
-// GrantDeviceAfterAskGranted, a GrantDeviceAfterAskDenied, or a
-// GrantDeviceAfterAskExpired.
+// GrantDeviceAfterAskGranted, a GrantDeviceAfterAskDenied, a
+// GrantDeviceAfterAskExpired, or a GrantDeviceAfterAskFailed.
 type GrantDeviceAfterAskBranch interface {
 	isGrantDeviceAfterAskBranch()
 }
@@ -383,11 +386,23 @@ type GrantDeviceAfterAskExpired struct {
 	Next GrantDeviceEnd
 }
 
+// GrantDeviceAfterAskFailed is the branch Failed: its payload and the next
+// step. It holds that
+//
+//	problem != ""
+//
+// Any other error of RFC 6749 §5.2: the device stops.
+type GrantDeviceAfterAskFailed struct {
+	Problem string
+	Next    GrantDeviceEnd
+}
+
 func (GrantDeviceAfterAskPending) isGrantDeviceAfterAskBranch()  {}
 func (GrantDeviceAfterAskSlowDown) isGrantDeviceAfterAskBranch() {}
 func (GrantDeviceAfterAskGranted) isGrantDeviceAfterAskBranch()  {}
 func (GrantDeviceAfterAskDenied) isGrantDeviceAfterAskBranch()   {}
 func (GrantDeviceAfterAskExpired) isGrantDeviceAfterAskBranch()  {}
+func (GrantDeviceAfterAskFailed) isGrantDeviceAfterAskBranch()   {}
 
 // Recv receives the branch that the role Server chose.
 func (s GrantDeviceAfterAsk) Recv(ctx context.Context) (GrantDeviceAfterAskBranch, error) {
@@ -435,9 +450,15 @@ func (s GrantDeviceAfterAsk) accept(in *session.Inbound) (GrantDeviceAfterAskBra
 			return nil, err
 		}
 		return branch, nil
-	default:
-		// grantAfterAskExpired
+	case grantAfterAskExpired:
 		branch, err := s.acceptExpired(in)
+		if err != nil {
+			return nil, err
+		}
+		return branch, nil
+	default:
+		// grantAfterAskFailed
+		branch, err := s.acceptFailed(in)
 		if err != nil {
 			return nil, err
 		}
@@ -455,6 +476,7 @@ func MatchGrantDeviceAfterAsk[R any](
 	onGranted func(GrantDeviceAfterAskGranted) (R, error),
 	onDenied func(GrantDeviceAfterAskDenied) (R, error),
 	onExpired func(GrantDeviceAfterAskExpired) (R, error),
+	onFailed func(GrantDeviceAfterAskFailed) (R, error),
 ) (R, error) {
 	var zero R
 	in, err := s.step.Recv(ctx, grantAfterAsk)
@@ -486,13 +508,19 @@ func MatchGrantDeviceAfterAsk[R any](
 			return zero, err
 		}
 		return onDenied(branch)
-	default:
-		// grantAfterAskExpired
+	case grantAfterAskExpired:
 		branch, err := s.acceptExpired(in)
 		if err != nil {
 			return zero, err
 		}
 		return onExpired(branch)
+	default:
+		// grantAfterAskFailed
+		branch, err := s.acceptFailed(in)
+		if err != nil {
+			return zero, err
+		}
+		return onFailed(branch)
 	}
 }
 
@@ -543,6 +571,21 @@ func (s GrantDeviceAfterAsk) acceptExpired(in *session.Inbound) (GrantDeviceAfte
 		return GrantDeviceAfterAskExpired{}, err
 	}
 	return GrantDeviceAfterAskExpired{Next: GrantDeviceEnd{step: next}}, nil
+}
+
+func (s GrantDeviceAfterAsk) acceptFailed(in *session.Inbound) (GrantDeviceAfterAskFailed, error) {
+	problem := decodeGrantAfterAskFailed(&in.Decoder)
+	if !grantAfterAskFailedWhere(problem) {
+		return GrantDeviceAfterAskFailed{}, in.Violated("problem", problem)
+	}
+	next, err := in.Accept()
+	if err != nil {
+		return GrantDeviceAfterAskFailed{}, err
+	}
+	return GrantDeviceAfterAskFailed{
+		Problem: problem,
+		Next:    GrantDeviceEnd{step: next},
+	}, nil
 }
 
 // Abort ends the session at both ends, unfinished.
@@ -872,7 +915,8 @@ func (s GrantServerPoll) String() string { return s.step.Describe("GrantServerPo
 // GrantServerAfterAsk is where the role Server of Grant stands behind Ask
 // (deviceflow.sess:27:17). Send Pending to reach GrantServerPoll, SlowDown to
 // reach GrantServerPoll, Granted to reach GrantServerEnd, Denied to reach
-// GrantServerEnd, or Expired to reach GrantServerEnd.
+// GrantServerEnd, Expired to reach GrantServerEnd, or Failed to reach
+// GrantServerEnd.
 type GrantServerAfterAsk struct {
 	step   session.Step
 	device string
@@ -963,6 +1007,28 @@ func (s GrantServerAfterAsk) SendExpired(ctx context.Context) (GrantServerEnd, e
 	return GrantServerEnd{step: next}, nil
 }
 
+// SendFailed sends Failed. It is refused with a *session.ContractError, and the
+// step not consumed, unless
+//
+//	problem != ""
+//
+// Any other error of RFC 6749 §5.2: the device stops.
+func (s GrantServerAfterAsk) SendFailed(ctx context.Context, problem string) (GrantServerEnd, error) {
+	out, err := s.step.BeginSend(grantAfterAskFailed)
+	if err != nil {
+		return GrantServerEnd{}, err
+	}
+	if !grantAfterAskFailedWhere(problem) {
+		return GrantServerEnd{}, out.Refuse("problem", problem)
+	}
+	out.Text(1, problem)
+	next, err := out.Send(ctx)
+	if err != nil {
+		return GrantServerEnd{}, err
+	}
+	return GrantServerEnd{step: next}, nil
+}
+
 // Abort ends the session at both ends, unfinished.
 func (s GrantServerAfterAsk) Abort(err error) { s.step.Abort(err) }
 
@@ -1004,6 +1070,7 @@ const (
 	grantAfterAskGranted
 	grantAfterAskDenied
 	grantAfterAskExpired
+	grantAfterAskFailed
 )
 
 var grantPlaces = []session.State{
@@ -1028,10 +1095,10 @@ var grantMessages = []session.Message{
 		Pos:    "deviceflow.sess:19:9",
 	},
 	grantAfterAuthorizeRefused: {
-		Label: "Refused", Number: 9, Sender: 1, State: grantAfterAuthorize, Next: grantEnd,
+		Label: "Refused", Number: 10, Sender: 1, State: grantAfterAuthorize, Next: grantEnd,
 		Params: []string{"problem string", "description string"},
 		Where:  "problem != \"\"",
-		Pos:    "deviceflow.sess:47:9",
+		Pos:    "deviceflow.sess:50:9",
 	},
 	grantPollAsk: {
 		Label: "Ask", Number: 2, Sender: 0, State: grantPoll, Next: grantAfterAsk,
@@ -1040,8 +1107,8 @@ var grantMessages = []session.Message{
 		Pos:    "deviceflow.sess:26:17",
 	},
 	grantPollGiveUp: {
-		Label: "GiveUp", Number: 8, Sender: 0, State: grantPoll, Next: grantEnd,
-		Pos: "deviceflow.sess:43:17",
+		Label: "GiveUp", Number: 9, Sender: 0, State: grantPoll, Next: grantEnd,
+		Pos: "deviceflow.sess:46:17",
 	},
 	grantAfterAskPending: {
 		Label: "Pending", Number: 3, Sender: 1, State: grantAfterAsk, Next: grantPoll,
@@ -1065,6 +1132,12 @@ var grantMessages = []session.Message{
 		Label: "Expired", Number: 7, Sender: 1, State: grantAfterAsk, Next: grantEnd,
 		Pos: "deviceflow.sess:40:21",
 	},
+	grantAfterAskFailed: {
+		Label: "Failed", Number: 8, Sender: 1, State: grantAfterAsk, Next: grantEnd,
+		Params: []string{"problem string"},
+		Where:  "problem != \"\"",
+		Pos:    "deviceflow.sess:43:21",
+	},
 }
 
 // grantStartAuthorizeWhere is the predicate of Authorize
@@ -1081,7 +1154,7 @@ func grantAfterAuthorizeCodesWhere(device, user, uri string, lifetime, interval 
 }
 
 // grantAfterAuthorizeRefusedWhere is the predicate of Refused
-// (deviceflow.sess:47:9).
+// (deviceflow.sess:50:9).
 func grantAfterAuthorizeRefusedWhere(problem string) bool {
 	return problem != ""
 }
@@ -1095,6 +1168,11 @@ func grantPollAskWhere(device, code string) bool {
 // (deviceflow.sess:35:21).
 func grantAfterAskGrantedWhere(token Token) bool {
 	return token.Access != "" && token.Type != ""
+}
+
+// grantAfterAskFailedWhere is the predicate of Failed (deviceflow.sess:43:21).
+func grantAfterAskFailedWhere(problem string) bool {
+	return problem != ""
 }
 
 func decodeGrantStartAuthorize(d *session.Decoder) (client, scope string) {
@@ -1155,6 +1233,15 @@ func decodeGrantAfterAskGranted(d *session.Decoder) (token Token) {
 		}
 	}
 	return token
+}
+
+func decodeGrantAfterAskFailed(d *session.Decoder) (problem string) {
+	for d.Next() {
+		if d.Field() == 1 {
+			problem = d.Text()
+		}
+	}
+	return problem
 }
 
 // Token is a payload type of the schema (deviceflow.sess:6:8).

@@ -31,9 +31,12 @@ const _ = session.GenVersion1
 //	    Server -> Client: UserErr(why string), then Authorization
 //	AfterUserOk:
 //	    Client -> Server: Pass(secret string), then AfterPass
+//	    Client -> Server: Leave(), then Leaving
 //	AfterPass:
 //	    Server -> Client: PassOk(), then BeforeDrop
 //	    Server -> Client: PassErr(why string), then Authorization
+//	Leaving:
+//	    Server -> Client: Left(), then End
 //	AfterApop:
 //	    Server -> Client: ApopOk(), then BeforeDrop
 //	    Server -> Client: ApopErr(why string), then Authorization
@@ -76,7 +79,7 @@ const _ = session.GenVersion1
 // one: see package session.
 var MaildropProtocol = session.Protocol{
 	Name:        "pop3.Maildrop",
-	Fingerprint: "520747832f2ac4bf560a72dbf6e438c80b9ed5d985d0c0769eeb9231d3f39a2a",
+	Fingerprint: "bfed68ac8ed76e8d3352d86d015641e6e420ae531eb728bf367b060f1c515d45",
 	Roles:       [2]string{"Client", "Server"},
 	States:      maildropPlaces,
 	Messages:    maildropMessages,
@@ -437,7 +440,8 @@ func (s MaildropClientAfterUser) Abort(err error) { s.step.Abort(err) }
 func (s MaildropClientAfterUser) String() string { return s.step.Describe("MaildropClientAfterUser") }
 
 // MaildropClientAfterUserOk is where the role Client of Maildrop stands behind
-// UserOk (pop3.sess:16:17). Send Pass to reach MaildropClientAfterPass.
+// UserOk (pop3.sess:16:17). Send Pass to reach MaildropClientAfterPass or
+// Leave to reach MaildropClientLeaving.
 type MaildropClientAfterUserOk struct {
 	step      session.Step
 	timestamp string
@@ -465,6 +469,21 @@ func (s MaildropClientAfterUserOk) SendPass(ctx context.Context, secret string) 
 	return MaildropClientAfterPass{step: next, timestamp: timestamp, tries: tries}, nil
 }
 
+// SendLeave sends Leave.
+//
+// §7: behind a USER that was accepted, QUIT ends it as well.
+func (s MaildropClientAfterUserOk) SendLeave(ctx context.Context) (MaildropClientLeaving, error) {
+	out, err := s.step.BeginSend(maildropAfterUserOkLeave)
+	if err != nil {
+		return MaildropClientLeaving{}, err
+	}
+	next, err := out.Send(ctx)
+	if err != nil {
+		return MaildropClientLeaving{}, err
+	}
+	return MaildropClientLeaving{step: next}, nil
+}
+
 // Abort ends the session at both ends, unfinished.
 func (s MaildropClientAfterUserOk) Abort(err error) { s.step.Abort(err) }
 
@@ -474,7 +493,7 @@ func (s MaildropClientAfterUserOk) String() string {
 }
 
 // MaildropClientAfterPass is where the role Client of Maildrop stands behind
-// Pass (pop3.sess:17:17). Receive one of PassOk, which leads to
+// Pass (pop3.sess:18:21). Receive one of PassOk, which leads to
 // MaildropClientBeforeDrop, and PassErr, which leads to
 // MaildropClientAuthorization: with Recv, or with MatchMaildropClientAfterPass.
 type MaildropClientAfterPass struct {
@@ -606,8 +625,48 @@ func (s MaildropClientAfterPass) Abort(err error) { s.step.Abort(err) }
 // String describes the state, for people.
 func (s MaildropClientAfterPass) String() string { return s.step.Describe("MaildropClientAfterPass") }
 
+// MaildropClientLeaving is where the role Client of Maildrop stands behind
+// Leave (pop3.sess:27:21). Receive Left to reach MaildropClientEnd.
+type MaildropClientLeaving struct {
+	step session.Step
+}
+
+// RecvLeft receives Left.
+func (s MaildropClientLeaving) RecvLeft(ctx context.Context) (next MaildropClientEnd, err error) {
+	in, err := s.step.Recv(ctx, maildropLeaving)
+	if err != nil {
+		return next, err
+	}
+	return s.acceptLeft(in)
+}
+
+// TryRecvLeft is RecvLeft without the wait: ok is false, and the step not
+// consumed, if nothing has arrived yet.
+func (s MaildropClientLeaving) TryRecvLeft() (next MaildropClientEnd, ok bool, err error) {
+	in, ok, err := s.step.TryRecv(maildropLeaving)
+	if !ok {
+		return next, false, err
+	}
+	next, err = s.acceptLeft(in)
+	return next, err == nil, err
+}
+
+func (s MaildropClientLeaving) acceptLeft(in *session.Inbound) (next MaildropClientEnd, err error) {
+	ahead, err := in.Accept()
+	if err != nil {
+		return next, err
+	}
+	return MaildropClientEnd{step: ahead}, nil
+}
+
+// Abort ends the session at both ends, unfinished.
+func (s MaildropClientLeaving) Abort(err error) { s.step.Abort(err) }
+
+// String describes the state, for people.
+func (s MaildropClientLeaving) String() string { return s.step.Describe("MaildropClientLeaving") }
+
 // MaildropClientAfterApop is where the role Client of Maildrop stands behind
-// Apop (pop3.sess:30:13). Receive one of ApopOk, which leads to
+// Apop (pop3.sess:37:13). Receive one of ApopOk, which leads to
 // MaildropClientBeforeDrop, and ApopErr, which leads to
 // MaildropClientAuthorization: with Recv, or with MatchMaildropClientAfterApop.
 type MaildropClientAfterApop struct {
@@ -740,7 +799,7 @@ func (s MaildropClientAfterApop) Abort(err error) { s.step.Abort(err) }
 func (s MaildropClientAfterApop) String() string { return s.step.Describe("MaildropClientAfterApop") }
 
 // MaildropClientAfterLeave is where the role Client of Maildrop stands behind
-// Leave (pop3.sess:38:13). Receive Left to reach MaildropClientEnd.
+// Leave (pop3.sess:45:13). Receive Left to reach MaildropClientEnd.
 type MaildropClientAfterLeave struct {
 	step session.Step
 }
@@ -780,7 +839,7 @@ func (s MaildropClientAfterLeave) Abort(err error) { s.step.Abort(err) }
 func (s MaildropClientAfterLeave) String() string { return s.step.Describe("MaildropClientAfterLeave") }
 
 // MaildropClientBeforeDrop is a place of the role Client of Maildrop
-// (pop3.sess:42:5). Receive Drop to reach MaildropClientTransaction, or put
+// (pop3.sess:49:5). Receive Drop to reach MaildropClientTransaction, or put
 // it off with DeferDrop and go on there at once.
 type MaildropClientBeforeDrop struct {
 	step session.Step
@@ -873,7 +932,7 @@ func (s MaildropClientBeforeDrop) Abort(err error) { s.step.Abort(err) }
 func (s MaildropClientBeforeDrop) String() string { return s.step.Describe("MaildropClientBeforeDrop") }
 
 // MaildropClientTransaction is the head of rec Transaction for the role Client
-// of Maildrop (pop3.sess:45:9). Send Stat to reach MaildropClientAfterStat,
+// of Maildrop (pop3.sess:52:9). Send Stat to reach MaildropClientAfterStat,
 // List to reach MaildropClientAfterList, Retr to reach MaildropClientAfterRetr,
 // Dele to reach MaildropClientAfterDele, Noop to reach MaildropClientAfterNoop,
 // Rset to reach MaildropClientAfterRset, or Quit to reach
@@ -1026,7 +1085,7 @@ func (s MaildropClientTransaction) String() string {
 }
 
 // MaildropClientAfterStat is where the role Client of Maildrop stands behind
-// Stat (pop3.sess:48:13). Receive StatOk to reach MaildropClientTransaction,
+// Stat (pop3.sess:55:13). Receive StatOk to reach MaildropClientTransaction,
 // or put it off with DeferStatOk and go on there at once.
 type MaildropClientAfterStat struct {
 	step     session.Step
@@ -1145,7 +1204,7 @@ func (s MaildropClientAfterStat) Abort(err error) { s.step.Abort(err) }
 func (s MaildropClientAfterStat) String() string { return s.step.Describe("MaildropClientAfterStat") }
 
 // MaildropClientAfterList is where the role Client of Maildrop stands behind
-// List (pop3.sess:53:13). Receive ListOk to reach MaildropClientTransaction,
+// List (pop3.sess:60:13). Receive ListOk to reach MaildropClientTransaction,
 // or put it off with DeferListOk and go on there at once.
 type MaildropClientAfterList struct {
 	step     session.Step
@@ -1263,7 +1322,7 @@ func (s MaildropClientAfterList) Abort(err error) { s.step.Abort(err) }
 func (s MaildropClientAfterList) String() string { return s.step.Describe("MaildropClientAfterList") }
 
 // MaildropClientAfterRetr is where the role Client of Maildrop stands behind
-// Retr (pop3.sess:57:13). Receive one of RetrOk, which leads to
+// Retr (pop3.sess:64:13). Receive one of RetrOk, which leads to
 // MaildropClientTransaction, and RetrErr, which leads to
 // MaildropClientTransaction: with Recv, or with MatchMaildropClientAfterRetr.
 type MaildropClientAfterRetr struct {
@@ -1409,7 +1468,7 @@ func (s MaildropClientAfterRetr) Abort(err error) { s.step.Abort(err) }
 func (s MaildropClientAfterRetr) String() string { return s.step.Describe("MaildropClientAfterRetr") }
 
 // MaildropClientAfterDele is where the role Client of Maildrop stands behind
-// Dele (pop3.sess:65:13). Receive one of DeleOk, which leads to
+// Dele (pop3.sess:72:13). Receive one of DeleOk, which leads to
 // MaildropClientTransaction, and DeleErr, which leads to
 // MaildropClientTransaction: with Recv, or with MatchMaildropClientAfterDele.
 type MaildropClientAfterDele struct {
@@ -1549,7 +1608,7 @@ func (s MaildropClientAfterDele) Abort(err error) { s.step.Abort(err) }
 func (s MaildropClientAfterDele) String() string { return s.step.Describe("MaildropClientAfterDele") }
 
 // MaildropClientAfterNoop is where the role Client of Maildrop stands behind
-// Noop (pop3.sess:73:13). Receive NoopOk to reach MaildropClientTransaction,
+// Noop (pop3.sess:80:13). Receive NoopOk to reach MaildropClientTransaction,
 // or put it off with DeferNoopOk and go on there at once.
 type MaildropClientAfterNoop struct {
 	step     session.Step
@@ -1657,7 +1716,7 @@ func (s MaildropClientAfterNoop) Abort(err error) { s.step.Abort(err) }
 func (s MaildropClientAfterNoop) String() string { return s.step.Describe("MaildropClientAfterNoop") }
 
 // MaildropClientAfterRset is where the role Client of Maildrop stands behind
-// Rset (pop3.sess:77:13). Receive RsetOk to reach MaildropClientTransaction,
+// Rset (pop3.sess:84:13). Receive RsetOk to reach MaildropClientTransaction,
 // or put it off with DeferRsetOk and go on there at once.
 type MaildropClientAfterRset struct {
 	step     session.Step
@@ -1765,7 +1824,7 @@ func (s MaildropClientAfterRset) Abort(err error) { s.step.Abort(err) }
 func (s MaildropClientAfterRset) String() string { return s.step.Describe("MaildropClientAfterRset") }
 
 // MaildropClientAfterQuit is where the role Client of Maildrop stands behind
-// Quit (pop3.sess:82:13). Receive one of Updated, which leads to
+// Quit (pop3.sess:89:13). Receive one of Updated, which leads to
 // MaildropClientEnd, and NotUpdated, which leads to MaildropClientEnd: with
 // Recv, or with MatchMaildropClientAfterQuit.
 type MaildropClientAfterQuit struct {
@@ -2163,8 +2222,9 @@ func (s MaildropServerAfterUser) Abort(err error) { s.step.Abort(err) }
 func (s MaildropServerAfterUser) String() string { return s.step.Describe("MaildropServerAfterUser") }
 
 // MaildropServerAfterUserOk is where the role Server of Maildrop stands behind
-// UserOk (pop3.sess:16:17). Receive Pass to reach MaildropServerAfterPass, or
-// put it off with DeferPass and go on there at once.
+// UserOk (pop3.sess:16:17). Receive one of Pass, which leads to
+// MaildropServerAfterPass, and Leave, which leads to MaildropServerLeaving:
+// with Recv, or with MatchMaildropServerAfterUserOk.
 type MaildropServerAfterUserOk struct {
 	step      session.Step
 	timestamp string
@@ -2177,85 +2237,117 @@ func (s MaildropServerAfterUserOk) Timestamp() string { return s.timestamp }
 // Tries is the parameter tries of rec Authorization.
 func (s MaildropServerAfterUserOk) Tries() int32 { return s.tries }
 
-// RecvPass receives Pass.
-func (s MaildropServerAfterUserOk) RecvPass(ctx context.Context) (secret string, next MaildropServerAfterPass, err error) {
+// MaildropServerAfterUserOkBranch is what MaildropServerAfterUserOk receives: a
+// MaildropServerAfterUserOkPass or a MaildropServerAfterUserOkLeave.
+type MaildropServerAfterUserOkBranch interface {
+	isMaildropServerAfterUserOkBranch()
+}
+
+// MaildropServerAfterUserOkPass is the branch Pass: its payload and the next
+// step.
+type MaildropServerAfterUserOkPass struct {
+	Secret string
+	Next   MaildropServerAfterPass
+}
+
+// MaildropServerAfterUserOkLeave is the branch Leave: the next step.
+//
+// §7: behind a USER that was accepted, QUIT ends it as well.
+type MaildropServerAfterUserOkLeave struct {
+	Next MaildropServerLeaving
+}
+
+func (MaildropServerAfterUserOkPass) isMaildropServerAfterUserOkBranch()  {}
+func (MaildropServerAfterUserOkLeave) isMaildropServerAfterUserOkBranch() {}
+
+// Recv receives the branch that the role Client chose.
+func (s MaildropServerAfterUserOk) Recv(ctx context.Context) (MaildropServerAfterUserOkBranch, error) {
 	in, err := s.step.Recv(ctx, maildropAfterUserOk)
 	if err != nil {
-		return secret, next, err
+		return nil, err
 	}
-	return s.acceptPass(in)
+	return s.accept(in)
 }
 
-// TryRecvPass is RecvPass without the wait: ok is false, and the step not
-// consumed, if nothing has arrived yet.
-func (s MaildropServerAfterUserOk) TryRecvPass() (secret string, next MaildropServerAfterPass, ok bool, err error) {
+// TryRecv is Recv without the wait: ok is false, and the step not consumed, if
+// nothing has arrived yet.
+func (s MaildropServerAfterUserOk) TryRecv() (branch MaildropServerAfterUserOkBranch, ok bool, err error) {
 	in, ok, err := s.step.TryRecv(maildropAfterUserOk)
 	if !ok {
-		return secret, next, false, err
+		return nil, false, err
 	}
-	secret, next, err = s.acceptPass(in)
-	return secret, next, err == nil, err
+	branch, err = s.accept(in)
+	return branch, err == nil, err
 }
 
-func (s MaildropServerAfterUserOk) acceptPass(in *session.Inbound) (secret string, next MaildropServerAfterPass, err error) {
-	secret = decodeMaildropAfterUserOkPass(&in.Decoder)
-	timestamp, tries := s.timestamp, s.tries
-	ahead, err := in.Accept()
+func (s MaildropServerAfterUserOk) accept(in *session.Inbound) (MaildropServerAfterUserOkBranch, error) {
+	switch in.Message() {
+	case maildropAfterUserOkPass:
+		branch, err := s.acceptPass(in)
+		if err != nil {
+			return nil, err
+		}
+		return branch, nil
+	default:
+		// maildropAfterUserOkLeave
+		branch, err := s.acceptLeave(in)
+		if err != nil {
+			return nil, err
+		}
+		return branch, nil
+	}
+}
+
+// MatchMaildropServerAfterUserOk receives the branch that the role Client chose
+// and returns what its function returns. It does not compile with a branch
+// missing.
+func MatchMaildropServerAfterUserOk[R any](
+	ctx context.Context,
+	s MaildropServerAfterUserOk,
+	onPass func(MaildropServerAfterUserOkPass) (R, error),
+	onLeave func(MaildropServerAfterUserOkLeave) (R, error),
+) (R, error) {
+	var zero R
+	in, err := s.step.Recv(ctx, maildropAfterUserOk)
 	if err != nil {
-		return secret, next, err
+		return zero, err
 	}
-	return secret, MaildropServerAfterPass{step: ahead, timestamp: timestamp, tries: tries}, nil
+	switch in.Message() {
+	case maildropAfterUserOkPass:
+		branch, err := s.acceptPass(in)
+		if err != nil {
+			return zero, err
+		}
+		return onPass(branch)
+	default:
+		// maildropAfterUserOkLeave
+		branch, err := s.acceptLeave(in)
+		if err != nil {
+			return zero, err
+		}
+		return onLeave(branch)
+	}
 }
 
-// DeferPass puts Pass off: the next state is there at once, and what it sends
-// overtakes the Pass, which the pending value receives later. Whatever is
-// received next takes it in first, and checks it then. At most 64 are put off
-// at a time: session.ErrTooManyPending.
-func (s MaildropServerAfterUserOk) DeferPass() (*MaildropServerAfterUserOkPending, MaildropServerAfterPass, error) {
-	pending := &MaildropServerAfterUserOkPending{at: s}
-	next, err := s.step.Defer(maildropAfterUserOkPass, &pending.pending, (*maildropServerAfterUserOkTaker)(pending))
-	if err != nil {
-		return pending, MaildropServerAfterPass{}, err
-	}
+func (s MaildropServerAfterUserOk) acceptPass(in *session.Inbound) (MaildropServerAfterUserOkPass, error) {
+	secret := decodeMaildropAfterUserOkPass(&in.Decoder)
 	timestamp, tries := s.timestamp, s.tries
-	return pending, MaildropServerAfterPass{step: next, timestamp: timestamp, tries: tries}, nil
-}
-
-// MaildropServerAfterUserOkPending is the Pass that DeferPass put off: receive
-// it with Recv or TryRecv, once, before or after others that were put off. As
-// long as it is not in, they use the session as a step does: of them and a step
-// in another goroutine one gets session.ErrStateUsed.
-type MaildropServerAfterUserOkPending struct {
-	pending session.Pending
-	at      MaildropServerAfterUserOk
-	secret  string
-}
-
-// Recv receives the Pass that was put off, and takes in first what was put off
-// before it.
-func (p *MaildropServerAfterUserOkPending) Recv(ctx context.Context) (secret string, err error) {
-	if err := p.pending.Recv(ctx); err != nil {
-		return secret, err
+	next, err := in.Accept()
+	if err != nil {
+		return MaildropServerAfterUserOkPass{}, err
 	}
-	return p.secret, nil
+	return MaildropServerAfterUserOkPass{
+		Secret: secret,
+		Next:   MaildropServerAfterPass{step: next, timestamp: timestamp, tries: tries},
+	}, nil
 }
 
-// TryRecv is Recv without the wait: ok is false, and nothing used, if it has
-// not arrived yet.
-func (p *MaildropServerAfterUserOkPending) TryRecv() (secret string, ok bool, err error) {
-	if ok, err := p.pending.TryRecv(); !ok {
-		return secret, false, err
+func (s MaildropServerAfterUserOk) acceptLeave(in *session.Inbound) (MaildropServerAfterUserOkLeave, error) {
+	next, err := in.Accept()
+	if err != nil {
+		return MaildropServerAfterUserOkLeave{}, err
 	}
-	return p.secret, true, nil
-}
-
-// maildropServerAfterUserOkTaker takes in what was put off.
-type maildropServerAfterUserOkTaker MaildropServerAfterUserOkPending
-
-// TakeIn implements session.Taker.
-func (p *maildropServerAfterUserOkTaker) TakeIn(in *session.Inbound) (err error) {
-	p.secret, _, err = p.at.acceptPass(in)
-	return err
+	return MaildropServerAfterUserOkLeave{Next: MaildropServerLeaving{step: next}}, nil
 }
 
 // Abort ends the session at both ends, unfinished.
@@ -2267,7 +2359,7 @@ func (s MaildropServerAfterUserOk) String() string {
 }
 
 // MaildropServerAfterPass is where the role Server of Maildrop stands behind
-// Pass (pop3.sess:17:17). Send PassOk to reach MaildropServerBeforeDrop or
+// Pass (pop3.sess:18:21). Send PassOk to reach MaildropServerBeforeDrop or
 // PassErr to reach MaildropServerAuthorization.
 type MaildropServerAfterPass struct {
 	step      session.Step
@@ -2315,8 +2407,33 @@ func (s MaildropServerAfterPass) Abort(err error) { s.step.Abort(err) }
 // String describes the state, for people.
 func (s MaildropServerAfterPass) String() string { return s.step.Describe("MaildropServerAfterPass") }
 
+// MaildropServerLeaving is where the role Server of Maildrop stands behind
+// Leave (pop3.sess:27:21). Send Left to reach MaildropServerEnd.
+type MaildropServerLeaving struct {
+	step session.Step
+}
+
+// SendLeft sends Left.
+func (s MaildropServerLeaving) SendLeft(ctx context.Context) (MaildropServerEnd, error) {
+	out, err := s.step.BeginSend(maildropLeavingLeft)
+	if err != nil {
+		return MaildropServerEnd{}, err
+	}
+	next, err := out.Send(ctx)
+	if err != nil {
+		return MaildropServerEnd{}, err
+	}
+	return MaildropServerEnd{step: next}, nil
+}
+
+// Abort ends the session at both ends, unfinished.
+func (s MaildropServerLeaving) Abort(err error) { s.step.Abort(err) }
+
+// String describes the state, for people.
+func (s MaildropServerLeaving) String() string { return s.step.Describe("MaildropServerLeaving") }
+
 // MaildropServerAfterApop is where the role Server of Maildrop stands behind
-// Apop (pop3.sess:30:13). Send ApopOk to reach MaildropServerBeforeDrop or
+// Apop (pop3.sess:37:13). Send ApopOk to reach MaildropServerBeforeDrop or
 // ApopErr to reach MaildropServerAuthorization.
 type MaildropServerAfterApop struct {
 	step      session.Step
@@ -2365,7 +2482,7 @@ func (s MaildropServerAfterApop) Abort(err error) { s.step.Abort(err) }
 func (s MaildropServerAfterApop) String() string { return s.step.Describe("MaildropServerAfterApop") }
 
 // MaildropServerAfterLeave is where the role Server of Maildrop stands behind
-// Leave (pop3.sess:38:13). Send Left to reach MaildropServerEnd.
+// Leave (pop3.sess:45:13). Send Left to reach MaildropServerEnd.
 type MaildropServerAfterLeave struct {
 	step session.Step
 }
@@ -2390,7 +2507,7 @@ func (s MaildropServerAfterLeave) Abort(err error) { s.step.Abort(err) }
 func (s MaildropServerAfterLeave) String() string { return s.step.Describe("MaildropServerAfterLeave") }
 
 // MaildropServerBeforeDrop is a place of the role Server of Maildrop
-// (pop3.sess:42:5). Send Drop to reach MaildropServerTransaction.
+// (pop3.sess:49:5). Send Drop to reach MaildropServerTransaction.
 type MaildropServerBeforeDrop struct {
 	step session.Step
 }
@@ -2417,7 +2534,7 @@ func (s MaildropServerBeforeDrop) Abort(err error) { s.step.Abort(err) }
 func (s MaildropServerBeforeDrop) String() string { return s.step.Describe("MaildropServerBeforeDrop") }
 
 // MaildropServerTransaction is the head of rec Transaction for the role Server
-// of Maildrop (pop3.sess:45:9). Receive one of Stat, which leads to
+// of Maildrop (pop3.sess:52:9). Receive one of Stat, which leads to
 // MaildropServerAfterStat, List, which leads to MaildropServerAfterList, Retr,
 // which leads to MaildropServerAfterRetr, Dele, which leads to
 // MaildropServerAfterDele, Noop, which leads to MaildropServerAfterNoop, Rset,
@@ -2716,7 +2833,7 @@ func (s MaildropServerTransaction) String() string {
 }
 
 // MaildropServerAfterStat is where the role Server of Maildrop stands behind
-// Stat (pop3.sess:48:13). Send StatOk to reach MaildropServerTransaction.
+// Stat (pop3.sess:55:13). Send StatOk to reach MaildropServerTransaction.
 type MaildropServerAfterStat struct {
 	step     session.Step
 	messages uint32
@@ -2758,7 +2875,7 @@ func (s MaildropServerAfterStat) Abort(err error) { s.step.Abort(err) }
 func (s MaildropServerAfterStat) String() string { return s.step.Describe("MaildropServerAfterStat") }
 
 // MaildropServerAfterList is where the role Server of Maildrop stands behind
-// List (pop3.sess:53:13). Send ListOk to reach MaildropServerTransaction.
+// List (pop3.sess:60:13). Send ListOk to reach MaildropServerTransaction.
 type MaildropServerAfterList struct {
 	step     session.Step
 	messages uint32
@@ -2803,7 +2920,7 @@ func (s MaildropServerAfterList) Abort(err error) { s.step.Abort(err) }
 func (s MaildropServerAfterList) String() string { return s.step.Describe("MaildropServerAfterList") }
 
 // MaildropServerAfterRetr is where the role Server of Maildrop stands behind
-// Retr (pop3.sess:57:13). Send RetrOk to reach MaildropServerTransaction or
+// Retr (pop3.sess:64:13). Send RetrOk to reach MaildropServerTransaction or
 // RetrErr to reach MaildropServerTransaction.
 type MaildropServerAfterRetr struct {
 	step     session.Step
@@ -2854,7 +2971,7 @@ func (s MaildropServerAfterRetr) Abort(err error) { s.step.Abort(err) }
 func (s MaildropServerAfterRetr) String() string { return s.step.Describe("MaildropServerAfterRetr") }
 
 // MaildropServerAfterDele is where the role Server of Maildrop stands behind
-// Dele (pop3.sess:65:13). Send DeleOk to reach MaildropServerTransaction or
+// Dele (pop3.sess:72:13). Send DeleOk to reach MaildropServerTransaction or
 // DeleErr to reach MaildropServerTransaction.
 type MaildropServerAfterDele struct {
 	step     session.Step
@@ -2904,7 +3021,7 @@ func (s MaildropServerAfterDele) Abort(err error) { s.step.Abort(err) }
 func (s MaildropServerAfterDele) String() string { return s.step.Describe("MaildropServerAfterDele") }
 
 // MaildropServerAfterNoop is where the role Server of Maildrop stands behind
-// Noop (pop3.sess:73:13). Send NoopOk to reach MaildropServerTransaction.
+// Noop (pop3.sess:80:13). Send NoopOk to reach MaildropServerTransaction.
 type MaildropServerAfterNoop struct {
 	step     session.Step
 	messages uint32
@@ -2938,7 +3055,7 @@ func (s MaildropServerAfterNoop) Abort(err error) { s.step.Abort(err) }
 func (s MaildropServerAfterNoop) String() string { return s.step.Describe("MaildropServerAfterNoop") }
 
 // MaildropServerAfterRset is where the role Server of Maildrop stands behind
-// Rset (pop3.sess:77:13). Send RsetOk to reach MaildropServerTransaction.
+// Rset (pop3.sess:84:13). Send RsetOk to reach MaildropServerTransaction.
 type MaildropServerAfterRset struct {
 	step     session.Step
 	messages uint32
@@ -2972,7 +3089,7 @@ func (s MaildropServerAfterRset) Abort(err error) { s.step.Abort(err) }
 func (s MaildropServerAfterRset) String() string { return s.step.Describe("MaildropServerAfterRset") }
 
 // MaildropServerAfterQuit is where the role Server of Maildrop stands behind
-// Quit (pop3.sess:82:13). Send Updated to reach MaildropServerEnd or
+// Quit (pop3.sess:89:13). Send Updated to reach MaildropServerEnd or
 // NotUpdated to reach MaildropServerEnd.
 type MaildropServerAfterQuit struct {
 	step session.Step
@@ -3032,6 +3149,7 @@ const (
 	maildropAfterUser
 	maildropAfterUserOk
 	maildropAfterPass
+	maildropLeaving
 	maildropAfterApop
 	maildropAfterLeave
 	maildropBeforeDrop
@@ -3055,8 +3173,10 @@ const (
 	maildropAfterUserUserOk
 	maildropAfterUserUserErr
 	maildropAfterUserOkPass
+	maildropAfterUserOkLeave
 	maildropAfterPassPassOk
 	maildropAfterPassPassErr
+	maildropLeavingLeft
 	maildropAfterApopApopOk
 	maildropAfterApopApopErr
 	maildropAfterLeaveLeft
@@ -3086,6 +3206,7 @@ var maildropPlaces = []session.State{
 	maildropAfterUser:     {Name: "AfterUser"},
 	maildropAfterUserOk:   {Name: "AfterUserOk"},
 	maildropAfterPass:     {Name: "AfterPass"},
+	maildropLeaving:       {Name: "Leaving"},
 	maildropAfterApop:     {Name: "AfterApop"},
 	maildropAfterLeave:    {Name: "AfterLeave"},
 	maildropBeforeDrop:    {Name: "BeforeDrop"},
@@ -3113,135 +3234,143 @@ var maildropMessages = []session.Message{
 		Pos:    "pop3.sess:13:13",
 	},
 	maildropAuthorizationApop: {
-		Label: "Apop", Number: 7, Sender: 0, State: maildropAuthorization, Next: maildropAfterApop,
+		Label: "Apop", Number: 9, Sender: 0, State: maildropAuthorization, Next: maildropAfterApop,
 		Params: []string{"name string", "digest []byte"},
 		Where:  "tries < 5 && timestamp != \"\" && len(digest) == 16",
-		Pos:    "pop3.sess:28:13",
+		Pos:    "pop3.sess:35:13",
 	},
 	maildropAuthorizationLeave: {
-		Label: "Leave", Number: 10, Sender: 0, State: maildropAuthorization, Next: maildropAfterLeave,
-		Pos: "pop3.sess:37:13",
+		Label: "Leave", Number: 6, Sender: 0, State: maildropAuthorization, Next: maildropAfterLeave,
+		Pos: "pop3.sess:44:13",
 	},
 	maildropAfterUserUserOk: {
 		Label: "UserOk", Number: 2, Sender: 1, State: maildropAfterUser, Next: maildropAfterUserOk,
 		Pos: "pop3.sess:15:17",
 	},
 	maildropAfterUserUserErr: {
-		Label: "UserErr", Number: 6, Sender: 1, State: maildropAfterUser, Next: maildropAuthorization,
+		Label: "UserErr", Number: 8, Sender: 1, State: maildropAfterUser, Next: maildropAuthorization,
 		Params: []string{"why string"},
-		Pos:    "pop3.sess:24:17",
+		Pos:    "pop3.sess:31:17",
 	},
 	maildropAfterUserOkPass: {
 		Label: "Pass", Number: 3, Sender: 0, State: maildropAfterUserOk, Next: maildropAfterPass,
 		Params: []string{"secret string"},
-		Pos:    "pop3.sess:16:17",
+		Pos:    "pop3.sess:17:21",
+	},
+	maildropAfterUserOkLeave: {
+		Label: "Leave", Number: 6, Sender: 0, State: maildropAfterUserOk, Next: maildropLeaving,
+		Pos: "pop3.sess:26:21",
 	},
 	maildropAfterPassPassOk: {
 		Label: "PassOk", Number: 4, Sender: 1, State: maildropAfterPass, Next: maildropBeforeDrop,
-		Pos: "pop3.sess:18:21",
+		Pos: "pop3.sess:19:25",
 	},
 	maildropAfterPassPassErr: {
 		Label: "PassErr", Number: 5, Sender: 1, State: maildropAfterPass, Next: maildropAuthorization,
 		Params: []string{"why string"},
-		Pos:    "pop3.sess:20:21",
+		Pos:    "pop3.sess:21:25",
+	},
+	maildropLeavingLeft: {
+		Label: "Left", Number: 7, Sender: 1, State: maildropLeaving, Next: maildropEnd,
+		Pos: "pop3.sess:27:21",
 	},
 	maildropAfterApopApopOk: {
-		Label: "ApopOk", Number: 8, Sender: 1, State: maildropAfterApop, Next: maildropBeforeDrop,
-		Pos: "pop3.sess:31:17",
+		Label: "ApopOk", Number: 10, Sender: 1, State: maildropAfterApop, Next: maildropBeforeDrop,
+		Pos: "pop3.sess:38:17",
 	},
 	maildropAfterApopApopErr: {
-		Label: "ApopErr", Number: 9, Sender: 1, State: maildropAfterApop, Next: maildropAuthorization,
+		Label: "ApopErr", Number: 11, Sender: 1, State: maildropAfterApop, Next: maildropAuthorization,
 		Params: []string{"why string"},
-		Pos:    "pop3.sess:33:17",
+		Pos:    "pop3.sess:40:17",
 	},
 	maildropAfterLeaveLeft: {
-		Label: "Left", Number: 11, Sender: 1, State: maildropAfterLeave, Next: maildropEnd,
-		Pos: "pop3.sess:38:13",
+		Label: "Left", Number: 7, Sender: 1, State: maildropAfterLeave, Next: maildropEnd,
+		Pos: "pop3.sess:45:13",
 	},
 	maildropBeforeDropDrop: {
 		Label: "Drop", Number: 12, Sender: 1, State: maildropBeforeDrop, Next: maildropTransaction,
 		Params: []string{"messages uint32", "octets uint64"},
-		Pos:    "pop3.sess:42:5",
+		Pos:    "pop3.sess:49:5",
 	},
 	maildropTransactionStat: {
 		Label: "Stat", Number: 13, Sender: 0, State: maildropTransaction, Next: maildropAfterStat,
-		Pos: "pop3.sess:47:13",
+		Pos: "pop3.sess:54:13",
 	},
 	maildropTransactionList: {
 		Label: "List", Number: 15, Sender: 0, State: maildropTransaction, Next: maildropAfterList,
-		Pos: "pop3.sess:52:13",
+		Pos: "pop3.sess:59:13",
 	},
 	maildropTransactionRetr: {
 		Label: "Retr", Number: 17, Sender: 0, State: maildropTransaction, Next: maildropAfterRetr,
 		Params: []string{"number uint32"},
 		Where:  "1 <= number && number <= messages",
-		Pos:    "pop3.sess:56:13",
+		Pos:    "pop3.sess:63:13",
 	},
 	maildropTransactionDele: {
 		Label: "Dele", Number: 20, Sender: 0, State: maildropTransaction, Next: maildropAfterDele,
 		Params: []string{"which uint32"},
 		Where:  "1 <= which && which <= messages",
-		Pos:    "pop3.sess:64:13",
+		Pos:    "pop3.sess:71:13",
 	},
 	maildropTransactionNoop: {
 		Label: "Noop", Number: 23, Sender: 0, State: maildropTransaction, Next: maildropAfterNoop,
-		Pos: "pop3.sess:72:13",
+		Pos: "pop3.sess:79:13",
 	},
 	maildropTransactionRset: {
 		Label: "Rset", Number: 25, Sender: 0, State: maildropTransaction, Next: maildropAfterRset,
-		Pos: "pop3.sess:76:13",
+		Pos: "pop3.sess:83:13",
 	},
 	maildropTransactionQuit: {
 		Label: "Quit", Number: 27, Sender: 0, State: maildropTransaction, Next: maildropAfterQuit,
-		Pos: "pop3.sess:81:13",
+		Pos: "pop3.sess:88:13",
 	},
 	maildropAfterStatStatOk: {
 		Label: "StatOk", Number: 14, Sender: 1, State: maildropAfterStat, Next: maildropTransaction,
 		Params: []string{"left uint32", "size uint64"},
 		Where:  "left <= messages && size <= octets",
-		Pos:    "pop3.sess:48:13",
+		Pos:    "pop3.sess:55:13",
 	},
 	maildropAfterListListOk: {
 		Label: "ListOk", Number: 16, Sender: 1, State: maildropAfterList, Next: maildropTransaction,
 		Params: []string{"all []Listing"},
 		Where:  "len(all) <= int(messages)",
-		Pos:    "pop3.sess:53:13",
+		Pos:    "pop3.sess:60:13",
 	},
 	maildropAfterRetrRetrOk: {
 		Label: "RetrOk", Number: 18, Sender: 1, State: maildropAfterRetr, Next: maildropTransaction,
 		Params: []string{"message []byte"},
-		Pos:    "pop3.sess:58:17",
+		Pos:    "pop3.sess:65:17",
 	},
 	maildropAfterRetrRetrErr: {
 		Label: "RetrErr", Number: 19, Sender: 1, State: maildropAfterRetr, Next: maildropTransaction,
 		Params: []string{"why string"},
-		Pos:    "pop3.sess:60:17",
+		Pos:    "pop3.sess:67:17",
 	},
 	maildropAfterDeleDeleOk: {
 		Label: "DeleOk", Number: 21, Sender: 1, State: maildropAfterDele, Next: maildropTransaction,
-		Pos: "pop3.sess:66:17",
+		Pos: "pop3.sess:73:17",
 	},
 	maildropAfterDeleDeleErr: {
 		Label: "DeleErr", Number: 22, Sender: 1, State: maildropAfterDele, Next: maildropTransaction,
 		Params: []string{"why string"},
-		Pos:    "pop3.sess:68:17",
+		Pos:    "pop3.sess:75:17",
 	},
 	maildropAfterNoopNoopOk: {
 		Label: "NoopOk", Number: 24, Sender: 1, State: maildropAfterNoop, Next: maildropTransaction,
-		Pos: "pop3.sess:73:13",
+		Pos: "pop3.sess:80:13",
 	},
 	maildropAfterRsetRsetOk: {
 		Label: "RsetOk", Number: 26, Sender: 1, State: maildropAfterRset, Next: maildropTransaction,
-		Pos: "pop3.sess:77:13",
+		Pos: "pop3.sess:84:13",
 	},
 	maildropAfterQuitUpdated: {
 		Label: "Updated", Number: 28, Sender: 1, State: maildropAfterQuit, Next: maildropEnd,
-		Pos: "pop3.sess:83:17",
+		Pos: "pop3.sess:90:17",
 	},
 	maildropAfterQuitNotUpdated: {
 		Label: "NotUpdated", Number: 29, Sender: 1, State: maildropAfterQuit, Next: maildropEnd,
 		Params: []string{"why string"},
-		Pos:    "pop3.sess:85:17",
+		Pos:    "pop3.sess:92:17",
 	},
 }
 
@@ -3250,27 +3379,27 @@ func maildropAuthorizationUserWhere(tries int32, name string) bool {
 	return tries < 5 && name != ""
 }
 
-// maildropAuthorizationApopWhere is the predicate of Apop (pop3.sess:28:13).
+// maildropAuthorizationApopWhere is the predicate of Apop (pop3.sess:35:13).
 func maildropAuthorizationApopWhere(timestamp string, tries int32, digest []byte) bool {
 	return tries < 5 && timestamp != "" && len(digest) == 16
 }
 
-// maildropTransactionRetrWhere is the predicate of Retr (pop3.sess:56:13).
+// maildropTransactionRetrWhere is the predicate of Retr (pop3.sess:63:13).
 func maildropTransactionRetrWhere(messages, number uint32) bool {
 	return 1 <= number && number <= messages
 }
 
-// maildropTransactionDeleWhere is the predicate of Dele (pop3.sess:64:13).
+// maildropTransactionDeleWhere is the predicate of Dele (pop3.sess:71:13).
 func maildropTransactionDeleWhere(messages, which uint32) bool {
 	return 1 <= which && which <= messages
 }
 
-// maildropAfterStatStatOkWhere is the predicate of StatOk (pop3.sess:48:13).
+// maildropAfterStatStatOkWhere is the predicate of StatOk (pop3.sess:55:13).
 func maildropAfterStatStatOkWhere(messages uint32, octets uint64, left uint32, size uint64) bool {
 	return left <= messages && size <= octets
 }
 
-// maildropAfterListListOkWhere is the predicate of ListOk (pop3.sess:53:13).
+// maildropAfterListListOkWhere is the predicate of ListOk (pop3.sess:60:13).
 func maildropAfterListListOkWhere(messages uint32, all []Listing) bool {
 	return len(all) <= int(messages)
 }

@@ -24,8 +24,10 @@ const MaxRecipients = 100
 //	Start:
 //	    Server -> Client: Greeting(domain string), then BeforeEhlo
 //	        where domain != ""
+//	        within 5m0s
 //	    Server -> Client: NoService(fault Fault), then AfterNoService
 //	        where fault.Code == 554
+//	        within 5m0s
 //	AfterNoService:
 //	    Client -> Server: Leave(), then End
 //	BeforeEhlo:
@@ -57,8 +59,10 @@ const MaxRecipients = 100
 //	    Client -> Server: Quit(), then AfterQuit
 //	AfterMail:
 //	    Server -> Client: SenderOk(), then Envelope
+//	        within 5m0s
 //	    Server -> Client: SenderRefused(fault Fault), then Idle
 //	        where 400 <= fault.Code && fault.Code < 600
+//	        within 5m0s
 //	Envelope:
 //	    Client -> Server: Rcpt(to string), then AfterRcpt
 //	        where recipients < MaxRecipients && strings.Contains(to, "@")
@@ -67,8 +71,10 @@ const MaxRecipients = 100
 //	    Client -> Server: Reset(), then AfterReset
 //	AfterRcpt:
 //	    Server -> Client: RecipientOk(), then Envelope
+//	        within 5m0s
 //	    Server -> Client: RecipientRefused(fault Fault), then Envelope
 //	        where 400 <= fault.Code && fault.Code < 600
+//	        within 5m0s
 //	AfterData:
 //	    Server -> Client: StartInput(), then AfterStartInput
 //	        within 2m0s
@@ -148,7 +154,7 @@ type SubmissionClientStartBranch interface {
 }
 
 // SubmissionClientStartGreeting is the branch Greeting: its payload and the
-// next step. It holds that
+// next step. It must arrive within 5m0s. It holds that
 //
 //	domain != ""
 type SubmissionClientStartGreeting struct {
@@ -157,7 +163,7 @@ type SubmissionClientStartGreeting struct {
 }
 
 // SubmissionClientStartNoService is the branch NoService: its payload and the
-// next step. It holds that
+// next step. It must arrive within 5m0s. It holds that
 //
 //	fault.Code == 554
 type SubmissionClientStartNoService struct {
@@ -962,13 +968,14 @@ type SubmissionClientAfterMailBranch interface {
 	isSubmissionClientAfterMailBranch()
 }
 
-// SubmissionClientAfterMailSenderOk is the branch SenderOk: the next step.
+// SubmissionClientAfterMailSenderOk is the branch SenderOk: the next step. It
+// must arrive within 5m0s.
 type SubmissionClientAfterMailSenderOk struct {
 	Next SubmissionClientEnvelope
 }
 
 // SubmissionClientAfterMailSenderRefused is the branch SenderRefused: its
-// payload and the next step. It holds that
+// payload and the next step. It must arrive within 5m0s. It holds that
 //
 //	400 <= fault.Code && fault.Code < 600
 type SubmissionClientAfterMailSenderRefused struct {
@@ -1185,13 +1192,13 @@ type SubmissionClientAfterRcptBranch interface {
 }
 
 // SubmissionClientAfterRcptRecipientOk is the branch RecipientOk: the next
-// step.
+// step. It must arrive within 5m0s.
 type SubmissionClientAfterRcptRecipientOk struct {
 	Next SubmissionClientEnvelope
 }
 
 // SubmissionClientAfterRcptRecipientRefused is the branch RecipientRefused: its
-// payload and the next step. It holds that
+// payload and the next step. It must arrive within 5m0s. It holds that
 //
 //	400 <= fault.Code && fault.Code < 600
 type SubmissionClientAfterRcptRecipientRefused struct {
@@ -3348,12 +3355,14 @@ var submissionMessages = []session.Message{
 		Label: "Greeting", Number: 0, Sender: 1, State: submissionStart, Next: submissionBeforeEhlo,
 		Params: []string{"domain string"},
 		Where:  "domain != \"\"",
+		Within: 5 * time.Minute,
 		Pos:    "smtp.sess:16:9",
 	},
 	submissionStartNoService: {
 		Label: "NoService", Number: 1, Sender: 1, State: submissionStart, Next: submissionAfterNoService,
 		Params: []string{"fault Fault"},
 		Where:  "fault.Code == 554",
+		Within: 5 * time.Minute,
 		Pos:    "smtp.sess:18:9",
 	},
 	submissionAfterNoServiceLeave: {
@@ -3431,12 +3440,14 @@ var submissionMessages = []session.Message{
 	},
 	submissionAfterMailSenderOk: {
 		Label: "SenderOk", Number: 15, Sender: 1, State: submissionAfterMail, Next: submissionEnvelope,
-		Pos: "smtp.sess:58:17",
+		Within: 5 * time.Minute,
+		Pos:    "smtp.sess:58:17",
 	},
 	submissionAfterMailSenderRefused: {
 		Label: "SenderRefused", Number: 26, Sender: 1, State: submissionAfterMail, Next: submissionIdle,
 		Params: []string{"fault Fault"},
 		Where:  "400 <= fault.Code && fault.Code < 600",
+		Within: 5 * time.Minute,
 		Pos:    "smtp.sess:91:17",
 	},
 	submissionEnvelopeRcpt: {
@@ -3456,12 +3467,14 @@ var submissionMessages = []session.Message{
 	},
 	submissionAfterRcptRecipientOk: {
 		Label: "RecipientOk", Number: 17, Sender: 1, State: submissionAfterRcpt, Next: submissionEnvelope,
-		Pos: "smtp.sess:64:29",
+		Within: 5 * time.Minute,
+		Pos:    "smtp.sess:64:29",
 	},
 	submissionAfterRcptRecipientRefused: {
 		Label: "RecipientRefused", Number: 18, Sender: 1, State: submissionAfterRcpt, Next: submissionEnvelope,
 		Params: []string{"fault Fault"},
 		Where:  "400 <= fault.Code && fault.Code < 600",
+		Within: 5 * time.Minute,
 		Pos:    "smtp.sess:67:29",
 	},
 	submissionAfterDataStartInput: {

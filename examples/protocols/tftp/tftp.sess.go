@@ -23,9 +23,9 @@ const Block = 512
 // Transfer is one read or one write.
 //
 //	Start:
-//	    Client -> Server: ReadRequest(path string), then Read
+//	    Client -> Server: ReadRequest(path string, mode Mode), then Read
 //	        where path != ""
-//	    Client -> Server: WriteRequest(target string), then AfterWriteRequest
+//	    Client -> Server: WriteRequest(target string, mode Mode), then AfterWriteRequest
 //	        where target != ""
 //	Read:
 //	    Server -> Client: Data(number uint32, data []byte), then AfterData
@@ -34,6 +34,7 @@ const Block = 512
 //	AfterData:
 //	    Client -> Server: Ack(acked uint32), then AfterAck
 //	        where acked == number
+//	    Client -> Server: Stop(code Code, text string), then End
 //	AfterAck:
 //	    if len(data) == Block, then Read, else End
 //	AfterWriteRequest:
@@ -55,7 +56,7 @@ const Block = 512
 // one: see package session.
 var TransferProtocol = session.Protocol{
 	Name:        "tftp.Transfer",
-	Fingerprint: "e768eb0c83577e8d48331661220f08ff034d2dd599045bf05c25befd61249cfb",
+	Fingerprint: "55bd0c94f57e7773b3d6cb8a2a6201a77b9ad88441ee18e6e99e7bb8e40e8e5d",
 	Roles:       [2]string{"Client", "Server"},
 	States:      transferPlaces,
 	Messages:    transferMessages,
@@ -94,7 +95,7 @@ func RegisterTransferServer(srv session.Registrar, body func(ctx context.Context
 }
 
 // TransferClientStart is where the role Client of Transfer begins
-// (tftp.sess:21:5). Send ReadRequest to reach TransferClientRead or
+// (tftp.sess:24:5). Send ReadRequest to reach TransferClientRead or
 // WriteRequest to reach TransferClientAfterWriteRequest.
 type TransferClientStart struct {
 	step session.Step
@@ -104,7 +105,7 @@ type TransferClientStart struct {
 // *session.ContractError, and the step not consumed, unless
 //
 //	path != ""
-func (s TransferClientStart) SendReadRequest(ctx context.Context, path string) (TransferClientRead, error) {
+func (s TransferClientStart) SendReadRequest(ctx context.Context, path string, mode Mode) (TransferClientRead, error) {
 	out, err := s.step.BeginSend(transferStartReadRequest)
 	if err != nil {
 		return TransferClientRead{}, err
@@ -113,6 +114,7 @@ func (s TransferClientStart) SendReadRequest(ctx context.Context, path string) (
 		return TransferClientRead{}, out.Refuse("path", path)
 	}
 	out.Text(1, path)
+	out.Enum(2, int32(mode), 2)
 	next, err := out.Send(ctx)
 	if err != nil {
 		return TransferClientRead{}, err
@@ -124,7 +126,7 @@ func (s TransferClientStart) SendReadRequest(ctx context.Context, path string) (
 // *session.ContractError, and the step not consumed, unless
 //
 //	target != ""
-func (s TransferClientStart) SendWriteRequest(ctx context.Context, target string) (TransferClientAfterWriteRequest, error) {
+func (s TransferClientStart) SendWriteRequest(ctx context.Context, target string, mode Mode) (TransferClientAfterWriteRequest, error) {
 	out, err := s.step.BeginSend(transferStartWriteRequest)
 	if err != nil {
 		return TransferClientAfterWriteRequest{}, err
@@ -133,6 +135,7 @@ func (s TransferClientStart) SendWriteRequest(ctx context.Context, target string
 		return TransferClientAfterWriteRequest{}, out.Refuse("target", target)
 	}
 	out.Text(1, target)
+	out.Enum(2, int32(mode), 2)
 	next, err := out.Send(ctx)
 	if err != nil {
 		return TransferClientAfterWriteRequest{}, err
@@ -147,7 +150,7 @@ func (s TransferClientStart) Abort(err error) { s.step.Abort(err) }
 func (s TransferClientStart) String() string { return s.step.Describe("TransferClientStart") }
 
 // TransferClientRead is the head of rec Read for the role Client of Transfer
-// (tftp.sess:23:13). Receive one of Data, which leads to
+// (tftp.sess:26:13). Receive one of Data, which leads to
 // TransferClientAfterData, and Error, which leads to TransferClientEnd: with
 // Recv, or with MatchTransferClientRead.
 type TransferClientRead struct {
@@ -291,7 +294,8 @@ func (s TransferClientRead) Abort(err error) { s.step.Abort(err) }
 func (s TransferClientRead) String() string { return s.step.Describe("TransferClientRead") }
 
 // TransferClientAfterData is where the role Client of Transfer stands behind
-// Data (tftp.sess:27:17). Send Ack to reach TransferClientAfterAck.
+// Data (tftp.sess:31:17). Send Ack to reach TransferClientAfterAck or Stop to
+// reach TransferClientEnd.
 type TransferClientAfterData struct {
 	step   session.Step
 	block  uint32
@@ -333,6 +337,21 @@ func (s TransferClientAfterData) SendAck(ctx context.Context, acked uint32) (Tra
 	return TransferClientAfterAck{step: next, block: block, data: data}, nil
 }
 
+// SendStop sends Stop.
+func (s TransferClientAfterData) SendStop(ctx context.Context, code Code, text string) (TransferClientEnd, error) {
+	out, err := s.step.BeginSend(transferAfterDataStop)
+	if err != nil {
+		return TransferClientEnd{}, err
+	}
+	out.Enum(1, int32(code), 8)
+	out.Text(2, text)
+	next, err := out.Send(ctx)
+	if err != nil {
+		return TransferClientEnd{}, err
+	}
+	return TransferClientEnd{step: next}, nil
+}
+
 // Abort ends the session at both ends, unfinished.
 func (s TransferClientAfterData) Abort(err error) { s.step.Abort(err) }
 
@@ -340,7 +359,7 @@ func (s TransferClientAfterData) Abort(err error) { s.step.Abort(err) }
 func (s TransferClientAfterData) String() string { return s.step.Describe("TransferClientAfterData") }
 
 // TransferClientAfterAck is where the role Client of Transfer stands behind Ack
-// (tftp.sess:28:17). Branch goes on to TransferClientRead if len(data) ==
+// (tftp.sess:33:21). Branch goes on to TransferClientRead if len(data) ==
 // Block, and else to TransferClientEnd, without a message.
 type TransferClientAfterAck struct {
 	step  session.Step
@@ -379,7 +398,7 @@ func (s TransferClientAfterAck) Abort(err error) { s.step.Abort(err) }
 func (s TransferClientAfterAck) String() string { return s.step.Describe("TransferClientAfterAck") }
 
 // TransferClientAfterWriteRequest is where the role Client of Transfer stands
-// behind WriteRequest (tftp.sess:37:9). Receive one of WriteAck, which leads
+// behind WriteRequest (tftp.sess:45:9). Receive one of WriteAck, which leads
 // to TransferClientWrite, and Refuse, which leads to TransferClientEnd: with
 // Recv, or with MatchTransferClientAfterWriteRequest.
 type TransferClientAfterWriteRequest struct {
@@ -509,7 +528,7 @@ func (s TransferClientAfterWriteRequest) String() string {
 }
 
 // TransferClientWrite is the head of rec Write for the role Client of Transfer
-// (tftp.sess:39:17). Send Put to reach TransferClientAfterPut or GiveUp to
+// (tftp.sess:47:17). Send Put to reach TransferClientAfterPut or GiveUp to
 // reach TransferClientEnd.
 type TransferClientWrite struct {
 	step  session.Step
@@ -568,7 +587,7 @@ func (s TransferClientWrite) Abort(err error) { s.step.Abort(err) }
 func (s TransferClientWrite) String() string { return s.step.Describe("TransferClientWrite") }
 
 // TransferClientAfterPut is where the role Client of Transfer stands behind Put
-// (tftp.sess:43:21). Receive one of PutAck, which leads to
+// (tftp.sess:51:21). Receive one of PutAck, which leads to
 // TransferClientAfterPutAck, and PutError, which leads to TransferClientEnd:
 // with Recv, or with MatchTransferClientAfterPut.
 type TransferClientAfterPut struct {
@@ -722,7 +741,7 @@ func (s TransferClientAfterPut) Abort(err error) { s.step.Abort(err) }
 func (s TransferClientAfterPut) String() string { return s.step.Describe("TransferClientAfterPut") }
 
 // TransferClientAfterPutAck is where the role Client of Transfer stands behind
-// PutAck (tftp.sess:45:25). Branch goes on to TransferClientWrite if
+// PutAck (tftp.sess:53:25). Branch goes on to TransferClientWrite if
 // len(content) == Block, and else to TransferClientEnd, without a message.
 type TransferClientAfterPutAck struct {
 	step    session.Step
@@ -778,7 +797,7 @@ func (s TransferClientEnd) Abort(err error) { s.step.Abort(err) }
 func (s TransferClientEnd) String() string { return s.step.Describe("TransferClientEnd") }
 
 // TransferServerStart is where the role Server of Transfer begins
-// (tftp.sess:21:5). Receive one of ReadRequest, which leads to
+// (tftp.sess:24:5). Receive one of ReadRequest, which leads to
 // TransferServerRead, and WriteRequest, which leads to
 // TransferServerAfterWriteRequest: with Recv, or with MatchTransferServerStart.
 type TransferServerStart struct {
@@ -797,6 +816,7 @@ type TransferServerStartBranch interface {
 //	path != ""
 type TransferServerStartReadRequest struct {
 	Path string
+	Mode Mode
 	Next TransferServerRead
 }
 
@@ -806,6 +826,7 @@ type TransferServerStartReadRequest struct {
 //	target != ""
 type TransferServerStartWriteRequest struct {
 	Target string
+	Mode   Mode
 	Next   TransferServerAfterWriteRequest
 }
 
@@ -881,7 +902,7 @@ func MatchTransferServerStart[R any](
 }
 
 func (s TransferServerStart) acceptReadRequest(in *session.Inbound) (TransferServerStartReadRequest, error) {
-	path := decodeTransferStartReadRequest(&in.Decoder)
+	path, mode := decodeTransferStartReadRequest(&in.Decoder)
 	if !transferStartReadRequestWhere(path) {
 		return TransferServerStartReadRequest{}, in.Violated("path", path)
 	}
@@ -891,12 +912,13 @@ func (s TransferServerStart) acceptReadRequest(in *session.Inbound) (TransferSer
 	}
 	return TransferServerStartReadRequest{
 		Path: path,
+		Mode: mode,
 		Next: TransferServerRead{step: next, block: 1},
 	}, nil
 }
 
 func (s TransferServerStart) acceptWriteRequest(in *session.Inbound) (TransferServerStartWriteRequest, error) {
-	target := decodeTransferStartWriteRequest(&in.Decoder)
+	target, mode := decodeTransferStartWriteRequest(&in.Decoder)
 	if !transferStartWriteRequestWhere(target) {
 		return TransferServerStartWriteRequest{}, in.Violated("target", target)
 	}
@@ -906,6 +928,7 @@ func (s TransferServerStart) acceptWriteRequest(in *session.Inbound) (TransferSe
 	}
 	return TransferServerStartWriteRequest{
 		Target: target,
+		Mode:   mode,
 		Next:   TransferServerAfterWriteRequest{step: next},
 	}, nil
 }
@@ -917,7 +940,7 @@ func (s TransferServerStart) Abort(err error) { s.step.Abort(err) }
 func (s TransferServerStart) String() string { return s.step.Describe("TransferServerStart") }
 
 // TransferServerRead is the head of rec Read for the role Server of Transfer
-// (tftp.sess:23:13). Send Data to reach TransferServerAfterData or Error to
+// (tftp.sess:26:13). Send Data to reach TransferServerAfterData or Error to
 // reach TransferServerEnd.
 type TransferServerRead struct {
 	step  session.Step
@@ -976,8 +999,9 @@ func (s TransferServerRead) Abort(err error) { s.step.Abort(err) }
 func (s TransferServerRead) String() string { return s.step.Describe("TransferServerRead") }
 
 // TransferServerAfterData is where the role Server of Transfer stands behind
-// Data (tftp.sess:27:17). Receive Ack to reach TransferServerAfterAck, or put
-// it off with DeferAck and go on there at once.
+// Data (tftp.sess:31:17). Receive one of Ack, which leads to
+// TransferServerAfterAck, and Stop, which leads to TransferServerEnd: with
+// Recv, or with MatchTransferServerAfterData.
 type TransferServerAfterData struct {
 	step   session.Step
 	block  uint32
@@ -998,93 +1022,128 @@ func (s TransferServerAfterData) Data() []byte {
 	return value
 }
 
-// RecvAck receives Ack. It is a *session.PeerError, and the session over,
-// unless
+// TransferServerAfterDataBranch is what TransferServerAfterData receives: a
+// TransferServerAfterDataAck or a TransferServerAfterDataStop.
+type TransferServerAfterDataBranch interface {
+	isTransferServerAfterDataBranch()
+}
+
+// TransferServerAfterDataAck is the branch Ack: its payload and the next step.
+// It holds that
 //
 //	acked == number
-func (s TransferServerAfterData) RecvAck(ctx context.Context) (acked uint32, next TransferServerAfterAck, err error) {
+type TransferServerAfterDataAck struct {
+	Acked uint32
+	Next  TransferServerAfterAck
+}
+
+// TransferServerAfterDataStop is the branch Stop: its payload and the next
+// step.
+type TransferServerAfterDataStop struct {
+	Code Code
+	Text string
+	Next TransferServerEnd
+}
+
+func (TransferServerAfterDataAck) isTransferServerAfterDataBranch()  {}
+func (TransferServerAfterDataStop) isTransferServerAfterDataBranch() {}
+
+// Recv receives the branch that the role Client chose.
+func (s TransferServerAfterData) Recv(ctx context.Context) (TransferServerAfterDataBranch, error) {
 	in, err := s.step.Recv(ctx, transferAfterData)
 	if err != nil {
-		return acked, next, err
+		return nil, err
 	}
-	return s.acceptAck(in)
+	return s.accept(in)
 }
 
-// TryRecvAck is RecvAck without the wait: ok is false, and the step not
-// consumed, if nothing has arrived yet.
-func (s TransferServerAfterData) TryRecvAck() (acked uint32, next TransferServerAfterAck, ok bool, err error) {
+// TryRecv is Recv without the wait: ok is false, and the step not consumed, if
+// nothing has arrived yet.
+func (s TransferServerAfterData) TryRecv() (branch TransferServerAfterDataBranch, ok bool, err error) {
 	in, ok, err := s.step.TryRecv(transferAfterData)
 	if !ok {
-		return acked, next, false, err
+		return nil, false, err
 	}
-	acked, next, err = s.acceptAck(in)
-	return acked, next, err == nil, err
+	branch, err = s.accept(in)
+	return branch, err == nil, err
 }
 
-func (s TransferServerAfterData) acceptAck(in *session.Inbound) (acked uint32, next TransferServerAfterAck, err error) {
-	acked = decodeTransferAfterDataAck(&in.Decoder)
+func (s TransferServerAfterData) accept(in *session.Inbound) (TransferServerAfterDataBranch, error) {
+	switch in.Message() {
+	case transferAfterDataAck:
+		branch, err := s.acceptAck(in)
+		if err != nil {
+			return nil, err
+		}
+		return branch, nil
+	default:
+		// transferAfterDataStop
+		branch, err := s.acceptStop(in)
+		if err != nil {
+			return nil, err
+		}
+		return branch, nil
+	}
+}
+
+// MatchTransferServerAfterData receives the branch that the role Client chose
+// and returns what its function returns. It does not compile with a branch
+// missing.
+func MatchTransferServerAfterData[R any](
+	ctx context.Context,
+	s TransferServerAfterData,
+	onAck func(TransferServerAfterDataAck) (R, error),
+	onStop func(TransferServerAfterDataStop) (R, error),
+) (R, error) {
+	var zero R
+	in, err := s.step.Recv(ctx, transferAfterData)
+	if err != nil {
+		return zero, err
+	}
+	switch in.Message() {
+	case transferAfterDataAck:
+		branch, err := s.acceptAck(in)
+		if err != nil {
+			return zero, err
+		}
+		return onAck(branch)
+	default:
+		// transferAfterDataStop
+		branch, err := s.acceptStop(in)
+		if err != nil {
+			return zero, err
+		}
+		return onStop(branch)
+	}
+}
+
+func (s TransferServerAfterData) acceptAck(in *session.Inbound) (TransferServerAfterDataAck, error) {
+	acked := decodeTransferAfterDataAck(&in.Decoder)
 	block, number, data := s.block, s.number, s.data
 	if !transferAfterDataAckWhere(number, acked) {
-		return acked, next, in.Violated("number", number, "acked", acked)
+		return TransferServerAfterDataAck{}, in.Violated("number", number, "acked", acked)
 	}
-	ahead, err := in.Accept()
+	next, err := in.Accept()
 	if err != nil {
-		return acked, next, err
+		return TransferServerAfterDataAck{}, err
 	}
-	return acked, TransferServerAfterAck{step: ahead, block: block, data: data}, nil
+	return TransferServerAfterDataAck{
+		Acked: acked,
+		Next:  TransferServerAfterAck{step: next, block: block, data: data},
+	}, nil
 }
 
-// DeferAck puts Ack off: the next state is there at once, and what it sends
-// overtakes the Ack, which the pending value receives later. Whatever is
-// received next takes it in first, and checks it then. At most 64 are put off
-// at a time: session.ErrTooManyPending.
-func (s TransferServerAfterData) DeferAck() (*TransferServerAfterDataPending, TransferServerAfterAck, error) {
-	pending := &TransferServerAfterDataPending{at: s}
-	next, err := s.step.Defer(transferAfterDataAck, &pending.pending, (*transferServerAfterDataTaker)(pending))
+func (s TransferServerAfterData) acceptStop(in *session.Inbound) (TransferServerAfterDataStop, error) {
+	code, text := decodeTransferAfterDataStop(&in.Decoder)
+	next, err := in.Accept()
 	if err != nil {
-		return pending, TransferServerAfterAck{}, err
+		return TransferServerAfterDataStop{}, err
 	}
-	block, data := s.block, s.data
-	return pending, TransferServerAfterAck{step: next, block: block, data: data}, nil
-}
-
-// TransferServerAfterDataPending is the Ack that DeferAck put off: receive it
-// with Recv or TryRecv, once, before or after others that were put off. As long
-// as it is not in, they use the session as a step does: of them and a step in
-// another goroutine one gets session.ErrStateUsed.
-type TransferServerAfterDataPending struct {
-	pending session.Pending
-	at      TransferServerAfterData
-	acked   uint32
-}
-
-// Recv receives the Ack that was put off, and takes in first what was put off
-// before it. It is a *session.PeerError, and the session over, unless
-//
-//	acked == number
-func (p *TransferServerAfterDataPending) Recv(ctx context.Context) (acked uint32, err error) {
-	if err := p.pending.Recv(ctx); err != nil {
-		return acked, err
-	}
-	return p.acked, nil
-}
-
-// TryRecv is Recv without the wait: ok is false, and nothing used, if it has
-// not arrived yet.
-func (p *TransferServerAfterDataPending) TryRecv() (acked uint32, ok bool, err error) {
-	if ok, err := p.pending.TryRecv(); !ok {
-		return acked, false, err
-	}
-	return p.acked, true, nil
-}
-
-// transferServerAfterDataTaker takes in what was put off.
-type transferServerAfterDataTaker TransferServerAfterDataPending
-
-// TakeIn implements session.Taker.
-func (p *transferServerAfterDataTaker) TakeIn(in *session.Inbound) (err error) {
-	p.acked, _, err = p.at.acceptAck(in)
-	return err
+	return TransferServerAfterDataStop{
+		Code: code,
+		Text: text,
+		Next: TransferServerEnd{step: next},
+	}, nil
 }
 
 // Abort ends the session at both ends, unfinished.
@@ -1094,7 +1153,7 @@ func (s TransferServerAfterData) Abort(err error) { s.step.Abort(err) }
 func (s TransferServerAfterData) String() string { return s.step.Describe("TransferServerAfterData") }
 
 // TransferServerAfterAck is where the role Server of Transfer stands behind Ack
-// (tftp.sess:28:17). Branch goes on to TransferServerRead if len(data) ==
+// (tftp.sess:33:21). Branch goes on to TransferServerRead if len(data) ==
 // Block, and else to TransferServerEnd, without a message.
 type TransferServerAfterAck struct {
 	step  session.Step
@@ -1133,7 +1192,7 @@ func (s TransferServerAfterAck) Abort(err error) { s.step.Abort(err) }
 func (s TransferServerAfterAck) String() string { return s.step.Describe("TransferServerAfterAck") }
 
 // TransferServerAfterWriteRequest is where the role Server of Transfer stands
-// behind WriteRequest (tftp.sess:37:9). Send WriteAck to reach
+// behind WriteRequest (tftp.sess:45:9). Send WriteAck to reach
 // TransferServerWrite or Refuse to reach TransferServerEnd.
 type TransferServerAfterWriteRequest struct {
 	step session.Step
@@ -1176,7 +1235,7 @@ func (s TransferServerAfterWriteRequest) String() string {
 }
 
 // TransferServerWrite is the head of rec Write for the role Server of Transfer
-// (tftp.sess:39:17). Receive one of Put, which leads to
+// (tftp.sess:47:17). Receive one of Put, which leads to
 // TransferServerAfterPut, and GiveUp, which leads to TransferServerEnd: with
 // Recv, or with MatchTransferServerWrite.
 type TransferServerWrite struct {
@@ -1321,7 +1380,7 @@ func (s TransferServerWrite) Abort(err error) { s.step.Abort(err) }
 func (s TransferServerWrite) String() string { return s.step.Describe("TransferServerWrite") }
 
 // TransferServerAfterPut is where the role Server of Transfer stands behind Put
-// (tftp.sess:43:21). Send PutAck to reach TransferServerAfterPutAck or
+// (tftp.sess:51:21). Send PutAck to reach TransferServerAfterPutAck or
 // PutError to reach TransferServerEnd.
 type TransferServerAfterPut struct {
 	step    session.Step
@@ -1386,7 +1445,7 @@ func (s TransferServerAfterPut) Abort(err error) { s.step.Abort(err) }
 func (s TransferServerAfterPut) String() string { return s.step.Describe("TransferServerAfterPut") }
 
 // TransferServerAfterPutAck is where the role Server of Transfer stands behind
-// PutAck (tftp.sess:45:25). Branch goes on to TransferServerWrite if
+// PutAck (tftp.sess:53:25). Branch goes on to TransferServerWrite if
 // len(content) == Block, and else to TransferServerEnd, without a message.
 type TransferServerAfterPutAck struct {
 	step    session.Step
@@ -1460,6 +1519,7 @@ const (
 	transferReadData
 	transferReadError
 	transferAfterDataAck
+	transferAfterDataStop
 	transferAfterWriteRequestWriteAck
 	transferAfterWriteRequestRefuse
 	transferWritePut
@@ -1472,135 +1532,146 @@ var transferPlaces = []session.State{
 	transferStart:             {Name: "Start"},
 	transferRead:              {Name: "Read"},
 	transferAfterData:         {Name: "AfterData"},
-	transferAfterAck:          {Name: "AfterAck", If: "len(data) == Block", Then: transferRead, Else: transferEnd, Pos: "tftp.sess:28:17"},
+	transferAfterAck:          {Name: "AfterAck", If: "len(data) == Block", Then: transferRead, Else: transferEnd, Pos: "tftp.sess:33:21"},
 	transferAfterWriteRequest: {Name: "AfterWriteRequest"},
 	transferWrite:             {Name: "Write"},
 	transferAfterPut:          {Name: "AfterPut"},
-	transferAfterPutAck:       {Name: "AfterPutAck", If: "len(content) == Block", Then: transferWrite, Else: transferEnd, Pos: "tftp.sess:45:25"},
+	transferAfterPutAck:       {Name: "AfterPutAck", If: "len(content) == Block", Then: transferWrite, Else: transferEnd, Pos: "tftp.sess:53:25"},
 	transferEnd:               {Name: "End"},
 }
 
 var transferMessages = []session.Message{
 	transferStartReadRequest: {
 		Label: "ReadRequest", Number: 0, Sender: 0, State: transferStart, Next: transferRead,
-		Params: []string{"path string"},
+		Params: []string{"path string", "mode Mode"},
 		Where:  "path != \"\"",
-		Pos:    "tftp.sess:22:9",
+		Pos:    "tftp.sess:25:9",
 	},
 	transferStartWriteRequest: {
-		Label: "WriteRequest", Number: 4, Sender: 0, State: transferStart, Next: transferAfterWriteRequest,
-		Params: []string{"target string"},
+		Label: "WriteRequest", Number: 5, Sender: 0, State: transferStart, Next: transferAfterWriteRequest,
+		Params: []string{"target string", "mode Mode"},
 		Where:  "target != \"\"",
-		Pos:    "tftp.sess:36:9",
+		Pos:    "tftp.sess:44:9",
 	},
 	transferReadData: {
 		Label: "Data", Number: 1, Sender: 1, State: transferRead, Next: transferAfterData,
 		Params: []string{"number uint32", "data []byte"},
 		Where:  "number == block && len(data) <= Block",
-		Pos:    "tftp.sess:25:17",
+		Pos:    "tftp.sess:28:17",
 	},
 	transferReadError: {
-		Label: "Error", Number: 3, Sender: 1, State: transferRead, Next: transferEnd,
+		Label: "Error", Number: 4, Sender: 1, State: transferRead, Next: transferEnd,
 		Params: []string{"code Code", "text string"},
-		Pos:    "tftp.sess:32:17",
+		Pos:    "tftp.sess:40:17",
 	},
 	transferAfterDataAck: {
 		Label: "Ack", Number: 2, Sender: 0, State: transferAfterData, Next: transferAfterAck,
 		Params: []string{"acked uint32"},
 		Where:  "acked == number",
-		Pos:    "tftp.sess:27:17",
+		Pos:    "tftp.sess:32:21",
+	},
+	transferAfterDataStop: {
+		Label: "Stop", Number: 3, Sender: 0, State: transferAfterData, Next: transferEnd,
+		Params: []string{"code Code", "text string"},
+		Pos:    "tftp.sess:37:21",
 	},
 	transferAfterWriteRequestWriteAck: {
-		Label: "WriteAck", Number: 5, Sender: 1, State: transferAfterWriteRequest, Next: transferWrite,
-		Pos: "tftp.sess:38:13",
+		Label: "WriteAck", Number: 6, Sender: 1, State: transferAfterWriteRequest, Next: transferWrite,
+		Pos: "tftp.sess:46:13",
 	},
 	transferAfterWriteRequestRefuse: {
-		Label: "Refuse", Number: 10, Sender: 1, State: transferAfterWriteRequest, Next: transferEnd,
+		Label: "Refuse", Number: 11, Sender: 1, State: transferAfterWriteRequest, Next: transferEnd,
 		Params: []string{"code Code", "text string"},
-		Pos:    "tftp.sess:56:13",
+		Pos:    "tftp.sess:64:13",
 	},
 	transferWritePut: {
-		Label: "Put", Number: 6, Sender: 0, State: transferWrite, Next: transferAfterPut,
+		Label: "Put", Number: 7, Sender: 0, State: transferWrite, Next: transferAfterPut,
 		Params: []string{"n uint32", "content []byte"},
 		Where:  "n == block && len(content) <= Block",
-		Pos:    "tftp.sess:41:21",
+		Pos:    "tftp.sess:49:21",
 	},
 	transferWriteGiveUp: {
-		Label: "GiveUp", Number: 9, Sender: 0, State: transferWrite, Next: transferEnd,
+		Label: "GiveUp", Number: 10, Sender: 0, State: transferWrite, Next: transferEnd,
 		Params: []string{"code Code", "text string"},
-		Pos:    "tftp.sess:52:21",
+		Pos:    "tftp.sess:60:21",
 	},
 	transferAfterPutPutAck: {
-		Label: "PutAck", Number: 7, Sender: 1, State: transferAfterPut, Next: transferAfterPutAck,
+		Label: "PutAck", Number: 8, Sender: 1, State: transferAfterPut, Next: transferAfterPutAck,
 		Params: []string{"done uint32"},
 		Where:  "done == n",
-		Pos:    "tftp.sess:44:25",
+		Pos:    "tftp.sess:52:25",
 	},
 	transferAfterPutPutError: {
-		Label: "PutError", Number: 8, Sender: 1, State: transferAfterPut, Next: transferEnd,
+		Label: "PutError", Number: 9, Sender: 1, State: transferAfterPut, Next: transferEnd,
 		Params: []string{"code Code", "text string"},
-		Pos:    "tftp.sess:49:25",
+		Pos:    "tftp.sess:57:25",
 	},
 }
 
 // transferStartReadRequestWhere is the predicate of ReadRequest
-// (tftp.sess:22:9).
+// (tftp.sess:25:9).
 func transferStartReadRequestWhere(path string) bool {
 	return path != ""
 }
 
 // transferStartWriteRequestWhere is the predicate of WriteRequest
-// (tftp.sess:36:9).
+// (tftp.sess:44:9).
 func transferStartWriteRequestWhere(target string) bool {
 	return target != ""
 }
 
-// transferReadDataWhere is the predicate of Data (tftp.sess:25:17).
+// transferReadDataWhere is the predicate of Data (tftp.sess:28:17).
 func transferReadDataWhere(block, number uint32, data []byte) bool {
 	return number == block && len(data) <= Block
 }
 
-// transferAfterDataAckWhere is the predicate of Ack (tftp.sess:27:17).
+// transferAfterDataAckWhere is the predicate of Ack (tftp.sess:32:21).
 func transferAfterDataAckWhere(number, acked uint32) bool {
 	return acked == number
 }
 
-// transferWritePutWhere is the predicate of Put (tftp.sess:41:21).
+// transferWritePutWhere is the predicate of Put (tftp.sess:49:21).
 func transferWritePutWhere(block, n uint32, content []byte) bool {
 	return n == block && len(content) <= Block
 }
 
-// transferAfterPutPutAckWhere is the predicate of PutAck (tftp.sess:44:25).
+// transferAfterPutPutAckWhere is the predicate of PutAck (tftp.sess:52:25).
 func transferAfterPutPutAckWhere(n, done uint32) bool {
 	return done == n
 }
 
-// transferAfterAckIf is the condition of the if at tftp.sess:28:17.
+// transferAfterAckIf is the condition of the if at tftp.sess:33:21.
 func transferAfterAckIf(data []byte) bool {
 	return len(data) == Block
 }
 
-// transferAfterPutAckIf is the condition of the if at tftp.sess:45:25.
+// transferAfterPutAckIf is the condition of the if at tftp.sess:53:25.
 func transferAfterPutAckIf(content []byte) bool {
 	return len(content) == Block
 }
 
-func decodeTransferStartReadRequest(d *session.Decoder) (path string) {
+func decodeTransferStartReadRequest(d *session.Decoder) (path string, mode Mode) {
 	for d.Next() {
-		if d.Field() == 1 {
+		switch d.Field() {
+		case 1:
 			path = d.Text()
+		case 2:
+			mode = Mode(d.Enum(2))
 		}
 	}
-	return path
+	return path, mode
 }
 
-func decodeTransferStartWriteRequest(d *session.Decoder) (target string) {
+func decodeTransferStartWriteRequest(d *session.Decoder) (target string, mode Mode) {
 	for d.Next() {
-		if d.Field() == 1 {
+		switch d.Field() {
+		case 1:
 			target = d.Text()
+		case 2:
+			mode = Mode(d.Enum(2))
 		}
 	}
-	return target
+	return target, mode
 }
 
 func decodeTransferReadData(d *session.Decoder) (number uint32, data []byte) {
@@ -1634,6 +1705,18 @@ func decodeTransferAfterDataAck(d *session.Decoder) (acked uint32) {
 		}
 	}
 	return acked
+}
+
+func decodeTransferAfterDataStop(d *session.Decoder) (code Code, text string) {
+	for d.Next() {
+		switch d.Field() {
+		case 1:
+			code = Code(d.Enum(8))
+		case 2:
+			text = d.Text()
+		}
+	}
+	return code, text
 }
 
 func decodeTransferAfterWriteRequestRefuse(d *session.Decoder) (code Code, text string) {
@@ -1729,4 +1812,24 @@ func (v Code) String() string {
 		return "NoSuchUser"
 	}
 	return "Code(" + strconv.Itoa(int(v)) + ")"
+}
+
+// Mode says how the file is translated; the mail of RFC 1350 §1 is obsolete.
+type Mode int32
+
+// The members of Mode.
+const (
+	ModeOctet Mode = iota
+	ModeNetascii
+)
+
+// String is the member's name in the schema.
+func (v Mode) String() string {
+	switch v {
+	case ModeOctet:
+		return "Octet"
+	case ModeNetascii:
+		return "Netascii"
+	}
+	return "Mode(" + strconv.Itoa(int(v)) + ")"
 }

@@ -201,11 +201,12 @@ func Fetcher(ctx context.Context, body func(context.Context, tftp.TransferClient
 				return end, err
 			}
 			rest = rest[n:]
-			_, acked, err := sent.RecvAck(ctx)
-			if err != nil {
+			answer, err := sent.Recv(ctx)
+			ack, acked := answer.(tftp.TransferServerAfterDataAck)
+			if !acked {
 				return end, err
 			}
-			more, done, ok := acked.Branch()
+			more, done, ok := ack.Next.Branch()
 			if !ok {
 				return done, nil
 			}
