@@ -103,7 +103,7 @@ extern X = "net/netip".Addr
 
 // localNames are the lower-case names that occur in the Go of the corpus, and may be a variable's.
 func localNames(t *testing.T) []string {
-	found := map[string]bool{}
+	found, global := map[string]bool{}, map[string]bool{}
 	for _, sources := range corpus(t) {
 		generated, err := gen.Generate(schema.Parse("", []string{"a.sess"}, sources))
 		require.NoError(t, err)
@@ -118,12 +118,38 @@ func localNames(t *testing.T) []string {
 			}
 			return true
 		})
+		for name := range declared(file) {
+			global[name] = true
+		}
 	}
+	maps.DeleteFunc(found, func(name string, _ bool) bool { return global[name] })
 	clash := []string{"k", "o", "time", "next", "recv", "tryRecv", "abort", "branch", "close", "string"} // ours, or no names for a variable
 	maps.DeleteFunc(found, func(name string, _ bool) bool {
 		return !regexp.MustCompile(`^[a-z][a-zA-Z0-9]*$`).MatchString(name) || types.Universe.Lookup(name) != nil || slices.Contains(clash, name)
 	})
 	return slices.Sorted(maps.Keys(found))
+}
+
+// declared are the names of a package: they have no effect in another one, and in their own the corpus has some for parameters.
+func declared(file *ast.File) map[string]bool {
+	names := map[string]bool{}
+	for _, d := range file.Decls {
+		switch d := d.(type) {
+		case *ast.FuncDecl:
+			if d.Recv == nil {
+				names[d.Name.Name] = true
+			}
+		case *ast.GenDecl:
+			for _, s := range d.Specs {
+				if v, is := s.(*ast.ValueSpec); is {
+					for _, id := range v.Names {
+						names[id.Name] = true
+					}
+				}
+			}
+		}
+	}
+	return names
 }
 
 // vet has go vet read a module.
