@@ -57,6 +57,9 @@ type ContractsServer interface {
 
 	// Echo has both.
 	//
+	// The items come first: send is not for the inside of their loop, and it skips
+	// those that are left.
+	//
 	// Each item has passed
 	//
 	//	100/item > 0
@@ -223,7 +226,7 @@ func NewContractsClient(conn session.Conn, opts ...rpc.ClientOption) *ContractsC
 func (c *ContractsClient) Divide(ctx context.Context, a, by int64, opts ...rpc.CallOption) (q int64, err error) {
 	call := c.rpc.Begin(&contractsDivide, opts)
 	if !contractsDivideStartDivideWhere(a, by) {
-		return q, call.Refuse("a", a, "by", by)
+		return q, call.Refuse(ctx, "a", a, "by", by)
 	}
 	request := call.Request()
 	request.Int64(1, a)
@@ -254,7 +257,7 @@ func (c *ContractsClient) List(ctx context.Context, n int64, opts ...rpc.CallOpt
 		var none int64
 		call := c.rpc.Begin(&contractsList, opts)
 		if !contractsListStartListWhere(n) {
-			yield(none, call.Refuse("n", n))
+			yield(none, call.Refuse(ctx, "n", n))
 			return
 		}
 		request := call.Request()
@@ -291,7 +294,7 @@ func (c *ContractsClient) Sum(ctx context.Context, body func(send func(item int6
 	return rpc.Requests(ctx, call, func(ctx context.Context) error {
 		return body(func(item int64) error {
 			if !contractsSumRequestsSumItemWhere(item) {
-				return call.Refuse("item", item)
+				return call.Refuse(ctx, "item", item)
 			}
 			request := call.Request()
 			request.Int64(1, item)
@@ -307,9 +310,9 @@ func (c *ContractsClient) Sum(ctx context.Context, body func(send func(item int6
 }
 
 // Echo calls rpc Echo. The requests are what body sends; what body returns as
-// an error ends the call with it. The call is made, with a new one each time,
-// when the run is ranged over; an error is its last element. Who stops early,
-// cancels it.
+// an error ends the call with it. They go first: the replies come when body has
+// returned. The call is made, with a new one each time, when the run is ranged
+// over; an error is its last element. Who stops early, cancels it.
 //
 // Echo has both.
 //
@@ -327,7 +330,7 @@ func (c *ContractsClient) Echo(ctx context.Context, body func(send func(item int
 		if err := call.Exchange(ctx, func(ctx context.Context) error {
 			return body(func(item int64) error {
 				if !contractsEchoRequestsEchoItemWhere(item) {
-					return call.Refuse("item", item)
+					return call.Refuse(ctx, "item", item)
 				}
 				request := call.Request()
 				request.Int64(1, item)
@@ -374,7 +377,7 @@ func (c *ContractsClient) Split(ctx context.Context, text string, opts ...rpc.Ca
 func (c *ContractsClient) Note(ctx context.Context, text string, opts ...rpc.CallOption) error {
 	call := c.rpc.Begin(&contractsNote, opts)
 	if !contractsNoteStartNoteWhere(text) {
-		return call.Refuse("text", text)
+		return call.Refuse(ctx, "text", text)
 	}
 	request := call.Request()
 	request.Text(1, text)

@@ -44,7 +44,13 @@ const (
 	resolvePause = time.Second
 )
 
-// Balance makes a Balanced of the servers that resolver knows; dial connects to one of them.
+// Balance makes a Balanced of the servers that resolver knows; dial connects to one of them. DNS knows IP addresses, and
+// certificates mostly hold names: with TLS it is the ServerName of the configuration that the servers are to prove.
+//
+//	config := &tls.Config{ServerName: "ledger.example"}
+//	conn := rpc.Balance(rpc.DNS("ledger.example:4000"), func(ctx context.Context, addr string) (session.Conn, error) {
+//		return transport.Dial(ctx, addr, transport.WithTLS(config))
+//	})
 func Balance(resolver Resolver, dial func(ctx context.Context, addr string) (session.Conn, error)) *Balanced {
 	b := &Balanced{resolver: resolver, dial: dial, changed: make(chan struct{})}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
@@ -65,18 +71,18 @@ func (b *Balanced) OpenStream(ctx context.Context, p *session.Protocol, note []b
 		if err == nil || ctx.Err() != nil || !errors.Is(err, net.ErrClosed) {
 			return s, err
 		}
-		server.drop(conn) // there are others, or it is dialed again
+		server.drop(conn, err) // there are others, or it is dialed again
 	}
 }
 
-// WaitReady waits until there is a connection to one of the servers, and returns ctx's error if that ends before.
+// WaitReady waits until there is a connection to one of the servers. If ctx ends before, its error is returned, with why the last attempt failed.
 func (b *Balanced) WaitReady(ctx context.Context) error {
 	for {
-		if _, _, err := b.get(ctx); err == nil || ctx.Err() != nil || errors.Is(err, errRedialClosed) {
+		if _, _, err := b.get(ctx); err == nil || errors.Is(err, errRedialClosed) {
 			return err
 		}
 		if err := pause(ctx, redialMin); err != nil {
-			return err
+			return b.waited(err)
 		}
 	}
 }
@@ -112,9 +118,22 @@ func (b *Balanced) get(ctx context.Context) (*target, session.Conn, error) {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return nil, nil, ctx.Err()
+			return nil, nil, b.waited(ctx.Err())
 		}
 	}
+}
+
+// waited is what a wait for a connection returns that a context has ended with err.
+func (b *Balanced) waited(err error) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	last := b.err
+	for _, t := range b.servers {
+		if failed := t.failed(); failed != nil {
+			last = failed
+		}
+	}
+	return &waitError{err, last}
 }
 
 // look is get without the wait: changed is closed when it is worth looking again.

@@ -32,8 +32,9 @@ type ClientCall struct {
 	in     session.Decoder
 	stream session.Stream // nil unless an attempt is under way
 	client *Client
-	own    bool // the deadline is the method's own
-	asking bool // the program sends the run of requests
+	own    bool      // the deadline is the method's own:
+	until  time.Time // this
+	asking bool      // the program sends the run of requests
 	note   []byte
 }
 
@@ -59,7 +60,7 @@ func (c *ClientCall) release(request []byte) {
 	if len(c.client.config.interceptors) > 0 || len(request) > keepMax {
 		return
 	}
-	c.Call, c.client, c.own = Call{}, nil, false
+	c.Call, c.client, c.own, c.until = Call{}, nil, false, time.Time{}
 	calls.Put(c)
 }
 
@@ -70,24 +71,36 @@ func (c *ClientCall) Request() *session.Encoder {
 }
 
 // Sent is a decoder of the request, or the item, that has been encoded. See session.Outbound.Sent.
-func (c *ClientCall) Sent() (*session.Decoder, error) {
+func (c *ClientCall) Sent(ctx context.Context) (*session.Decoder, error) {
 	if err := c.out.Sent(c.method.request(), &c.in); err != nil {
-		return nil, c.wrong(err)
+		return nil, c.wrong(ctx, err)
 	}
 	return &c.in, nil
 }
 
 // Refuse is the error of a request, or an item of it, that breaks its contract. It has not been sent.
-func (c *ClientCall) Refuse(values ...any) error {
+func (c *ClientCall) Refuse(ctx context.Context, values ...any) error {
 	p, m := c.method.Protocol, c.method.request()
-	return c.wrong(&session.ContractError{
+	return c.wrong(ctx, &session.ContractError{
 		Protocol: p.Name, Role: p.Roles[0], Label: m.Label, Where: m.Where, Pos: m.Pos, Values: session.Values(values...),
 	})
 }
 
-// wrong is the error of a request that this end will not send.
-func (c *ClientCall) wrong(err error) error {
-	return &Error{Code: InvalidArgument, cause: err, processed: c.unseen()}
+// wrong is the error of a request that this end will not send. If that is all of the call, the interceptors stand around it as they do
+// around one that is sent: they see it fail, and what they make of that is the error. Within a run they stand around it already.
+func (c *ClientCall) wrong(ctx context.Context, err error) error {
+	e := &Error{Code: InvalidArgument, cause: err, processed: c.unseen()}
+	if c.method.StreamRequest || len(c.client.config.interceptors) == 0 {
+		return e
+	}
+	ctx, cancel := c.within(ctx)
+	if cancel != nil {
+		defer cancel()
+	}
+	if err := c.through(ctx, func(context.Context) error { return e }); err != nil {
+		return err
+	}
+	return e // who says that all is well cannot send it either
 }
 
 // unseen is what is known of a call whose message was not taken: that the handler has not run, unless it runs
@@ -114,7 +127,7 @@ type Decode[R any] func(call *ClientCall, reply *session.Decoder) (R, error)
 func Unary[R any](ctx context.Context, c *ClientCall, decode Decode[R]) (reply R, err error) {
 	request, err := c.out.Message(c.method.request())
 	if err != nil {
-		return reply, c.wrong(err)
+		return reply, c.wrong(ctx, err)
 	}
 	ctx, cancel := c.within(ctx)
 	if cancel != nil {
@@ -172,7 +185,7 @@ func Requests[R any](ctx context.Context, c *ClientCall, body func(context.Conte
 func (c *ClientCall) Replies(ctx context.Context, decode func(*session.Decoder) (more bool, err error)) error {
 	request, err := c.out.Message(c.method.request())
 	if err != nil {
-		return c.wrong(err)
+		return c.wrong(ctx, err)
 	}
 	return c.run(ctx, func(ctx context.Context) error {
 		if err := c.stream.Send(ctx, request, true); err != nil {
@@ -199,7 +212,7 @@ func (c *ClientCall) Send(ctx context.Context) error {
 	}
 	item, err := c.out.Message(c.method.request())
 	if err != nil {
-		return c.wrong(err)
+		return c.wrong(ctx, err)
 	}
 	if err := c.stream.Send(ctx, item, false); err != nil {
 		return c.errorOf(ctx, err)
@@ -215,8 +228,8 @@ func (c *ClientCall) within(ctx context.Context) (context.Context, context.Cance
 	if _, limited := ctx.Deadline(); limited {
 		return ctx, nil
 	}
-	c.own = true
-	return context.WithTimeout(ctx, c.method.Within)
+	c.own, c.until = true, time.Now().Add(c.method.Within)
+	return context.WithDeadline(ctx, c.until)
 }
 
 // run makes the call in the interceptors, each time on a stream of its own.
@@ -247,7 +260,9 @@ func (c *ClientCall) through(ctx context.Context, last Next) error {
 func (c *ClientCall) open(ctx context.Context) error {
 	c.attempts++
 	if err := ctx.Err(); err != nil {
-		return &Error{Code: CodeOf(err), cause: err, processed: ProcessedNo}
+		e := c.timeOver(ctx, err)
+		e.processed = ProcessedNo
+		return e
 	}
 	if !c.metadata.valid() {
 		return &Error{Code: InvalidArgument, Message: "the call's metadata is not UTF-8", processed: ProcessedNo}

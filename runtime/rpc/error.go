@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
+	"time"
 
 	"github.com/sessgen/sessgen/runtime/session"
 )
@@ -41,6 +43,16 @@ const (
 	ProcessedYes
 )
 
+// String is "maybe", "no" or "yes".
+func (p Processed) String() string {
+	if int(p) < len(processedNames) {
+		return processedNames[p]
+	}
+	return fmt.Sprintf("processed %d", uint8(p))
+}
+
+var processedNames = [...]string{ProcessedMaybe: "maybe", ProcessedNo: "no", ProcessedYes: "yes"}
+
 // Errorf makes an Error whose message the caller gets to see. With %w it wraps an error at this
 // end, which does not travel.
 func Errorf(code Code, format string, args ...any) *Error {
@@ -76,8 +88,10 @@ func (e *Error) Error() string {
 	if e.Message != "" {
 		text += ": " + e.Message
 	}
-	if e.cause != nil && e.Message == "" {
-		text += ": " + e.cause.Error()
+	if e.cause != nil {
+		if behind := e.cause.Error(); !strings.Contains(e.Message, behind) { // Errorf's message has it
+			text += ": " + behind
+		}
 	}
 	return text
 }
@@ -98,7 +112,7 @@ const abortStatus session.AbortCode = 0x100
 // errorOf makes the Error of a call out of what its stream returned.
 func (c *ClientCall) errorOf(ctx context.Context, err error) *Error {
 	if ctx.Err() != nil && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx))) {
-		return &Error{Code: CodeOf(ctx.Err()), cause: err}
+		return c.timeOver(ctx, err)
 	}
 	err = session.Explain(c.method.Protocol, 0, err)
 	e := &Error{cause: err}
@@ -142,6 +156,66 @@ func (c *ClientCall) errorOf(ctx context.Context, err error) *Error {
 	}
 	return e
 }
+
+// timeOver is the Error of a call whose context has ended with err.
+func (c *ClientCall) timeOver(ctx context.Context, err error) *Error {
+	e := &Error{Code: CodeOf(ctx.Err()), cause: err}
+	if end, _ := ctx.Deadline(); c.own && end.Equal(c.until) && e.Code == DeadlineExceeded {
+		e.Message = fmt.Sprintf("its schema gives %s %v", c.method, c.method.Within)
+	}
+	return e
+}
+
+// explain makes of how the session ended under a handler what that is to its program: the caller has given up, its time is over, or the
+// connection is lost. All else stays what it is, a caller that broke the protocol included.
+func (c *ServerCall) explain(ctx context.Context, err error) error {
+	var cause error
+	if of := c.stream.Context(); of.Err() != nil {
+		cause = context.Cause(of)
+	}
+	var e *Error
+	switch {
+	case cause == nil || errors.As(err, &e):
+		return err
+	case errors.Is(err, context.Canceled): // the handler's context ends with the session
+	case !errors.Is(err, cause):
+		return err
+	}
+	return c.ended(ctx, cause)
+}
+
+// ended is what the end of a session by cause is to a handler.
+func (c *ServerCall) ended(ctx context.Context, cause error) error {
+	cause = session.Explain(c.method.Protocol, 1, cause)
+	var (
+		fault   *session.PeerError
+		aborted *session.AbortError
+	)
+	switch {
+	case errors.As(cause, &fault):
+		if fault.Remote { // the caller says that the reply broke it
+			return &Error{Code: Internal, cause: cause}
+		}
+		return cause
+	case !errors.As(cause, &aborted):
+		if errors.Is(cause, net.ErrClosed) {
+			return &Error{Code: Unavailable, Message: "the connection to the caller was lost", cause: cause}
+		}
+		return cause
+	case !aborted.Remote:
+		return cause
+	}
+	if end, limited := ctx.Deadline(); limited && !time.Now().Before(end) {
+		return &Error{Code: DeadlineExceeded, Message: "the caller's time is over", cause: &contextEnd{context.DeadlineExceeded, cause}}
+	}
+	return &Error{Code: Canceled, Message: "the caller gave up", cause: &contextEnd{context.Canceled, cause}}
+}
+
+// contextEnd is the end of a session as an end of a context, so that errors.Is finds either.
+type contextEnd struct{ as, err error }
+
+func (e *contextEnd) Error() string   { return e.err.Error() }
+func (e *contextEnd) Unwrap() []error { return []error{e.as, e.err} }
 
 // statusOf is what the caller gets of an error that a handler returned.
 func statusOf(ctx context.Context, err error) *Error {

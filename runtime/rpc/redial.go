@@ -17,6 +17,8 @@ import (
 // A call on a connection that ends fails as it would without a Redialed, and the next call gets a new
 // connection: what may be done again, Retry does. Between attempts to dial that failed lies a back-off, drawn at random up to 100 ms,
 // then twice that and so on up to 10 s; calls fail at once meanwhile, as Unavailable and not processed. Who would rather wait calls WaitReady before.
+// A call that comes while an attempt is under way waits for it, as long as its context lets it; an attempt takes up to the handshake timeout of
+// what is dialed. Errors say why the last attempt failed, and wrap that.
 type Redialed struct {
 	dial   func(context.Context) (session.Conn, error)
 	ctx    context.Context // of dialing
@@ -72,24 +74,27 @@ func (r *Redialed) OpenStream(ctx context.Context, p *session.Protocol, note []b
 		if err == nil || ctx.Err() != nil || !errors.Is(err, net.ErrClosed) {
 			return s, err
 		}
-		r.drop(conn)
+		r.drop(conn, err)
 		if again {
 			return nil, err
 		}
 	}
 }
 
-// WaitReady waits until there is a connection, dialing as often as it takes, and returns ctx's error if that ends before.
+// WaitReady waits until there is a connection, dialing as often as it takes. If ctx ends before, its error is returned, with why the last attempt failed.
 func (r *Redialed) WaitReady(ctx context.Context) error {
 	for {
-		if _, err := r.get(ctx); err == nil || ctx.Err() != nil || errors.Is(err, errRedialClosed) {
+		if _, err := r.get(ctx); err == nil || errors.Is(err, errRedialClosed) {
 			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return r.waited(err)
 		}
 		r.mu.Lock()
 		left := time.Until(r.until)
 		r.mu.Unlock()
 		if err := pause(ctx, left); err != nil {
-			return err
+			return r.waited(err)
 		}
 	}
 }
@@ -130,7 +135,7 @@ func (r *Redialed) get(ctx context.Context) (session.Conn, error) {
 	select {
 	case <-dialing:
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, r.waited(ctx.Err())
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -156,6 +161,37 @@ func (r *Redialed) look() (conn session.Conn, dialing <-chan struct{}, err error
 		go r.attempt(r.dialing)
 	}
 	return nil, r.dialing, nil
+}
+
+// waited is what a wait for a connection returns that a context has ended with err.
+func (r *Redialed) waited(err error) error { return &waitError{err, r.failed()} }
+
+// failed is why the last attempt failed, or the connection was lost; nil if there is nothing to tell.
+func (r *Redialed) failed() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.err
+}
+
+// waitError is the end of a context that waited for a connection.
+type waitError struct {
+	context error
+	last    error // why there was none: nil if nothing has failed so far
+}
+
+func (e *waitError) Error() string {
+	text := "waiting for a connection: " + e.context.Error()
+	if e.last != nil {
+		text += " (the last one failed: " + e.last.Error() + ")"
+	}
+	return text
+}
+
+func (e *waitError) Unwrap() []error {
+	if e.last == nil {
+		return []error{e.context}
+	}
+	return []error{e.context, e.last}
 }
 
 // down is why there is no connection. r.mu is held.
@@ -194,14 +230,14 @@ func (r *Redialed) backOff() {
 	r.wait = min(2*r.wait, redialMax)
 }
 
-// drop forgets a connection that takes no more calls. Those that it has may finish.
-func (r *Redialed) drop(conn session.Conn) {
+// drop forgets a connection that takes no more calls, because of err. Those that it has may finish.
+func (r *Redialed) drop(conn session.Conn, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.conn != conn {
 		return
 	}
-	r.conn, r.err = nil, net.ErrClosed
+	r.conn, r.err = nil, err
 	switch short := time.Since(r.since) < r.wait; {
 	case !short:
 		r.wait, r.flaps = redialMin, false

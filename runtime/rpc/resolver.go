@@ -19,7 +19,8 @@ type static []string
 
 func (s static) Resolve(context.Context) ([]string, error) { return s, nil }
 
-// DNS is a Resolver that asks for the IP addresses of the host in addr, "host:port".
+// DNS is a Resolver that asks for the IP addresses of the host in addr, "host:port". Who dials them is given no name to check a certificate
+// against: with TLS, set the ServerName of the configuration. See Balance.
 func DNS(addr string) Resolver { return dns(addr) }
 
 type dns string

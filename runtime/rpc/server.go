@@ -162,7 +162,7 @@ func (c *ServerCall) last() error {
 func (c *ServerCall) guarded(ctx context.Context, config *handlerConfig, serve func(context.Context, *ServerCall) error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			slog.ErrorContext(ctx, "rpc: handler panicked", "method", c.method.String(), "panic", r, "stack", string(debug.Stack()))
+			c.logger().ErrorContext(ctx, "rpc: handler panicked", "method", c.method.String(), "panic", r, "stack", string(debug.Stack()))
 			err = &Error{Code: Internal, Message: "the handler panicked"}
 		}
 	}()
@@ -178,8 +178,9 @@ func (c *ServerCall) handle(ctx context.Context, serve func(context.Context, *Se
 	c.returned = true
 	if err == nil {
 		c.message, err = c.answer()
+		return err
 	}
-	return err
+	return c.explain(ctx, err)
 }
 
 // end sends the reply, the end of the run of them, or the error; a peer that broke the protocol is told which rule.
@@ -313,7 +314,7 @@ func (c *ServerCall) requests(ctx context.Context, item func(*session.Decoder) (
 		number, err := c.receive(ctx)
 		switch {
 		case err != nil:
-			c.fault = err
+			c.fault = c.explain(ctx, err)
 		case number == c.method.sent().Number:
 			if c.fault = malformed(c.method, c.method.sent(), 0, &c.in); c.fault == nil {
 				c.fault = c.last()
@@ -389,7 +390,10 @@ func (c *ServerCall) Send(ctx context.Context) error {
 	if err != nil {
 		return c.internal(err)
 	}
-	return c.stream.Send(ctx, item, false)
+	if err := c.stream.Send(ctx, item, false); err != nil {
+		return c.explain(ctx, err)
+	}
+	return nil
 }
 
 // ErrInterleaved says that a handler sent a reply from within the run of requests: the replies come behind the last of
@@ -411,8 +415,18 @@ var ErrRunOver = errors.New("this run has come to its end")
 // errUnanswered is the fault of an interceptor that says nil where its handler has not.
 var errUnanswered = errors.New("an interceptor returned no error, and the handler has not answered")
 
-// internal is the error of a reply that is wrong. Its text stays here.
+// internal is the error of a reply that is wrong, for the handler's program to see. Its caller gets no more than the message.
 func (c *ServerCall) internal(err error) error {
-	slog.Error("rpc: broken reply", "method", c.method.String(), "err", err)
+	c.logger().ErrorContext(&c.ctx, "rpc: broken reply", "method", c.method.String(), "err", err)
 	return &Error{Code: Internal, Message: "the reply breaks the method's contract", cause: err}
+}
+
+// logger is where the faults of this end's program are told: the carrier's logger, if it has one (transport.WithLogger), else slog.Default.
+func (c *ServerCall) logger() *slog.Logger {
+	if s, ok := c.stream.(interface{ Logger() *slog.Logger }); ok {
+		if l := s.Logger(); l != nil {
+			return l
+		}
+	}
+	return slog.Default()
 }

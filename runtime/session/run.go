@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"runtime/debug"
 )
 
@@ -29,7 +28,7 @@ func Register(srv Registrar, p *Protocol, body func(context.Context, Step) (Step
 		s := newSession(p, 1, stream)
 		defer s.logPanic()
 		if err := s.run(ctx, body); err == ErrUnfinished {
-			slog.Error(err.Error(), "protocol", p.Name, "role", p.Roles[1])
+			loggerOf(stream).Error(err.Error(), "protocol", p.Name, "role", p.Roles[1])
 		}
 	})
 }
@@ -96,7 +95,7 @@ func (s *Session) whyEnded() error {
 // logPanic is deferred. It ends a panic of a registered body.
 func (s *Session) logPanic() {
 	if r := recover(); r != nil {
-		slog.Error("session: body panicked", "protocol", s.protocol.Name, "role", s.protocol.Roles[s.role],
+		loggerOf(s.stream).Error("session: body panicked", "protocol", s.protocol.Name, "role", s.protocol.Roles[s.role],
 			"panic", r, "stack", string(debug.Stack()))
 	}
 }

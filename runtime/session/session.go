@@ -79,7 +79,18 @@ func (d dropped) end() {
 		return
 	}
 	d.stream.Abort(Abort{Code: AbortDropped})
-	slog.Warn("session: dropped before its end, and aborted", "protocol", d.protocol.Name, "role", d.protocol.Roles[0])
+	loggerOf(d.stream).Warn("session: dropped before its end, and aborted", "protocol", d.protocol.Name, "role", d.protocol.Roles[0])
+}
+
+// loggerOf is where the faults of the program are told that runs a session on stream: the carrier's logger, if it
+// has one (transport.WithLogger), else slog.Default.
+func loggerOf(stream Stream) *slog.Logger {
+	if c, ok := stream.(interface{ Logger() *slog.Logger }); ok {
+		if l := c.Logger(); l != nil {
+			return l
+		}
+	}
+	return slog.Default()
 }
 
 // end ends the session early because of err, unless it has ended already, and

@@ -11,8 +11,11 @@ import (
 
 // WithLogger has what happens at the edges logged: connections that come up and end (at level Debug, or Info where
 // something was wrong), handshakes and datagrams that are refused (Warn, summed up once a second).
-// At most ten lines a second are written, whoever attacks; how many were left out is told in the next one. Without it
-// nothing is logged.
+// At most ten lines a second of these are written, whoever attacks; how many were left out is told in the next one. Without it
+// they are not.
+//
+// The faults of the program's own sessions and handlers (panics, replies that break their contract, sessions that are dropped) are told to l
+// as well, without a limit; without it, to slog.Default.
 func WithLogger(l *slog.Logger) Option {
 	return func(c *config) error {
 		c.logger = l

@@ -19,7 +19,9 @@ type Peer struct {
 // one made of it; ok is false for other contexts. What a peer may do is for the body to decide:
 //
 //	peer, _ := transport.PeerFromContext(ctx)
-//	if len(peer.TLS.PeerCertificates) == 0 { … }
+//	if peer.TLS == nil || len(peer.TLS.PeerCertificates) == 0 {
+//		return end, session.Reason("a client certificate is needed")
+//	}
 func PeerFromContext(ctx context.Context) (p Peer, ok bool) {
 	l, ok := ctx.Value(peerKey{}).(*link)
 	if !ok {

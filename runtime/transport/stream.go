@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"time"
 
@@ -324,6 +325,10 @@ func (s *stream) Ended() bool { return s.ended }
 // Patient says, for package rpc, that nobody at the peer waits until its last word has been acknowledged: the
 // acknowledgement travels with the next call. It comes before the first Send.
 func (s *stream) Patient() { s.patient = true }
+
+// Logger is what WithLogger was given, nil if it was not: the faults of the program that runs the session are told there, by packages
+// session and rpc.
+func (s *stream) Logger() *slog.Logger { return s.link.journal().out }
 
 // LocalAddr is the address of this end's socket.
 func (s *stream) LocalAddr() net.Addr { return s.link.localAddr() }

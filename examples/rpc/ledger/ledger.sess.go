@@ -59,6 +59,9 @@ type LedgerServer interface {
 	Import(ctx context.Context, items iter.Seq2[Line, error]) (count int, err error)
 
 	// Audit answers each line with what it comes to when all before it are added.
+	//
+	// The items come first: send is not for the inside of their loop, and it skips
+	// those that are left.
 	Audit(ctx context.Context, items iter.Seq2[Line, error], send func(total int64) error) error
 }
 
@@ -184,7 +187,7 @@ func NewLedgerClient(conn session.Conn, opts ...rpc.ClientOption) *LedgerClient 
 func (c *LedgerClient) Get(ctx context.Context, account string, opts ...rpc.CallOption) (cents int64, err error) {
 	call := c.rpc.Begin(&ledgerGet, opts)
 	if !ledgerGetStartGetWhere(account) {
-		return cents, call.Refuse("account", account)
+		return cents, call.Refuse(ctx, "account", account)
 	}
 	request := call.Request()
 	request.Text(1, account)
@@ -208,7 +211,7 @@ func (c *LedgerClient) Get(ctx context.Context, account string, opts ...rpc.Call
 func (c *LedgerClient) Move(ctx context.Context, from, to string, cents int64, opts ...rpc.CallOption) (id uint64, err error) {
 	call := c.rpc.Begin(&ledgerMove, opts)
 	if !ledgerMoveStartMoveWhere(from, to, cents) {
-		return id, call.Refuse("from", from, "to", to, "cents", cents)
+		return id, call.Refuse(ctx, "from", from, "to", to, "cents", cents)
 	}
 	request := call.Request()
 	request.Text(1, from)
@@ -237,7 +240,7 @@ func (c *LedgerClient) History(ctx context.Context, account string, opts ...rpc.
 		var none Line
 		call := c.rpc.Begin(&ledgerHistory, opts)
 		if !ledgerHistoryStartHistoryWhere(account) {
-			yield(none, call.Refuse("account", account))
+			yield(none, call.Refuse(ctx, "account", account))
 			return
 		}
 		request := call.Request()
@@ -271,7 +274,7 @@ func (c *LedgerClient) Import(ctx context.Context, body func(send func(line Line
 	return rpc.Requests(ctx, call, func(ctx context.Context) error {
 		return body(func(line Line) error {
 			if !ledgerImportRequestsImportItemWhere(line) {
-				return call.Refuse("line", line)
+				return call.Refuse(ctx, "line", line)
 			}
 			request := call.Request()
 			begin := request.Begin(1)
@@ -289,9 +292,9 @@ func (c *LedgerClient) Import(ctx context.Context, body func(send func(line Line
 }
 
 // Audit calls rpc Audit. The requests are what body sends; what body returns as
-// an error ends the call with it. The call is made, with a new one each time,
-// when the run is ranged over; an error is its last element. Who stops early,
-// cancels it.
+// an error ends the call with it. They go first: the replies come when body has
+// returned. The call is made, with a new one each time, when the run is ranged
+// over; an error is its last element. Who stops early, cancels it.
 //
 // Audit answers each line with what it comes to when all before it are added.
 func (c *LedgerClient) Audit(ctx context.Context, body func(send func(line Line) error) error, opts ...rpc.CallOption) iter.Seq2[int64, error] {

@@ -163,8 +163,9 @@ func (st *stub) encoded(m *automaton.Message, e string, scope names.Scope) []jen
 }
 
 // outgoing is the statements that encode a message by e, which call.begin begins, and test its contract. Values that
-// are used later, and may not be what their encoding decodes to or may change meanwhile, are read back.
-func (st *stub) outgoing(env *environment, m *automaton.Message, call, err, begin string, keep func(*check.Var) bool, give func(err jen.Code) jen.Code, refuse func([]jen.Code) jen.Code) []jen.Code {
+// are used later, and may not be what their encoding decodes to or may change meanwhile, are read back. with is what call.Sent is
+// given.
+func (st *stub) outgoing(env *environment, m *automaton.Message, call, err, begin string, with []jen.Code, keep func(*check.Var) bool, give func(err jen.Code) jen.Code, refuse func([]jen.Code) jen.Code) []jen.Code {
 	e := env.scope.Pick(lowerFirst(begin))
 	code := jen.Id(e).Op(":=").Id(call).Dot(begin).Call()
 	encode := st.encoded(m, e, env.scope)
@@ -181,7 +182,7 @@ func (st *stub) outgoing(env *environment, m *automaton.Message, call, err, begi
 	sent := env.scope.Pick("sent")
 	all := append([]jen.Code{code}, encode...)
 	all = append(all,
-		jen.List(jen.Id(sent), jen.Id(err)).Op(":=").Id(call).Dot("Sent").Call(),
+		jen.List(jen.Id(sent), jen.Id(err)).Op(":=").Id(call).Dot("Sent").Call(with...),
 		jen.If(jen.Id(err).Op("!=").Nil()).Block(give(jen.Id(err))),
 	)
 	all = append(all, st.decoded(m, "=", jen.Id(sent), func(v *check.Var) bool {

@@ -71,7 +71,7 @@ func (st *stub) replyBody(env *environment, begin jen.Code, ctx, call, requests,
 		made = "Requests"
 		args = append(args, st.upload(env, ctx, call, err, requests))
 	} else {
-		code = append(code, st.asked(env, call, err, give)...)
+		code = append(code, st.asked(env, ctx, call, err, give)...)
 	}
 	function := jen.Qual(rpcPath, made)
 	if st.takesNothing() {
@@ -104,13 +104,13 @@ func (st *stub) replyBody(env *environment, begin jen.Code, ctx, call, requests,
 }
 
 // asked is the statements that encode the request.
-func (st *stub) asked(env *environment, call, err string, give func(jen.Code) jen.Code) []jen.Code {
+func (st *stub) asked(env *environment, ctx, call, err string, give func(jen.Code) jen.Code) []jen.Code {
 	keep := func(v *check.Var) bool {
 		e := st.rpc.Ensures
 		return e != nil && slices.Contains(e.Vars, v) && (!st.exact(v.Type) || st.rpc.StreamReply && st.mutable(v.Type))
 	}
-	return st.outgoing(env, st.request, call, err, "Request", keep, give, func(values []jen.Code) jen.Code {
-		return give(jen.Id(call).Dot("Refuse").Call(values...))
+	return st.outgoing(env, st.request, call, err, "Request", one(jen.Id(ctx)), keep, give, func(values []jen.Code) jen.Code {
+		return give(jen.Id(call).Dot("Refuse").Call(append(one(jen.Id(ctx)), values...)...))
 	})
 }
 
@@ -170,7 +170,7 @@ func (st *stub) repliesBody(env *environment, begin jen.Code, ctx, call, request
 		made = "Exchange"
 		args = append(args, st.upload(env, ctx, call, err, requests))
 	} else {
-		code = append(code, st.asked(env, call, err, func(err jen.Code) jen.Code {
+		code = append(code, st.asked(env, ctx, call, err, func(err jen.Code) jen.Code {
 			return jen.Id(yield).Call(jen.Id(none), err).Line().Return()
 		})...)
 	}
@@ -195,8 +195,8 @@ func (st *stub) repliesBody(env *environment, begin jen.Code, ctx, call, request
 func (st *stub) upload(env *environment, ctx, call, err, requests string) jen.Code {
 	inner := &environment{scope: cloneScope(env.scope), of: env.of}
 	give := func(err jen.Code) jen.Code { return jen.Return(err) }
-	send := st.outgoing(inner, st.request, call, err, "Request", never, give, func(values []jen.Code) jen.Code {
-		return give(jen.Id(call).Dot("Refuse").Call(values...))
+	send := st.outgoing(inner, st.request, call, err, "Request", one(jen.Id(ctx)), never, give, func(values []jen.Code) jen.Code {
+		return give(jen.Id(call).Dot("Refuse").Call(append(one(jen.Id(ctx)), values...)...))
 	})
 	send = append(send, jen.Return(jen.Id(call).Dot("Send").Call(jen.Id(ctx))))
 	return jen.Func().Params(jen.Id(ctx).Qual("context", "Context")).Error().Block(
@@ -213,6 +213,9 @@ func (st *stub) clientDoc() jen.Code {
 		first = fmt.Sprintf("%s calls rpc %s. The requests are what body sends; what body returns as an error ends the call with it.", st.rpc.Name, st.rpc.Name)
 	}
 	if st.rpc.StreamReply {
+		if st.rpc.StreamRequest {
+			first += " They go first: the replies come when body has returned."
+		}
 		first += " The call is made, with a new one each time, when the run is ranged over; an error is its last element. Who stops early, cancels it."
 	}
 	if st.rpc.Within > 0 {

@@ -20,7 +20,11 @@ func (g *generator) serverInterface(f *file, s *check.Service, stubs []*stub) {
 		if comment == "" {
 			comment = fmt.Sprintf("%s serves rpc %s.", st.rpc.Name, st.rpc.Name)
 		}
-		paragraphs := append([]string{comment}, st.contract(st.passed(), "Its reply must pass, or the caller gets an internal error:")...)
+		paragraphs := []string{comment}
+		if st.rpc.StreamRequest && st.rpc.StreamReply {
+			paragraphs = append(paragraphs, "The items come first: send is not for the inside of their loop, and it skips those that are left.")
+		}
+		paragraphs = append(paragraphs, st.contract(st.passed(), "Its reply must pass, or the caller gets an internal error:")...)
 		methods = append(methods, doc(paragraphs...), st.serverMethod())
 	}
 	f.Line().Add(doc(
@@ -112,7 +116,7 @@ func (st *stub) handler() jen.Code {
 	switch {
 	case st.rpc.StreamReply:
 		var send []jen.Code
-		send = append(send, st.outgoing(env, st.reply, call, err, "Reply", never, give, refuse)...)
+		send = append(send, st.outgoing(env, st.reply, call, err, "Reply", nil, never, give, refuse)...)
 		send = append(send, jen.Return(jen.Id(call).Dot("Send").Call(jen.Id(ctx))))
 		args = append(args, jen.Func().Params(jen.Id(st.rpc.Reply[0].Name).Add(st.item(st.rpc.Reply))).Error().Block(send...))
 		body = append(body, jen.Return(method.Call(args...)))
@@ -126,7 +130,7 @@ func (st *stub) handler() jen.Code {
 			jen.List(results...).Op(":=").Add(method).Call(args...),
 			jen.If(jen.Id(err).Op("!=").Nil()).Block(jen.Return(jen.Id(err))),
 		)
-		body = append(body, st.outgoing(env, st.reply, call, err, "Reply", never, give, refuse)...)
+		body = append(body, st.outgoing(env, st.reply, call, err, "Reply", nil, never, give, refuse)...)
 		body = append(body, jen.Return(jen.Nil()))
 	}
 	return jen.Func().Params(jen.Id(ctx).Qual("context", "Context"), jen.Id(call).Op("*").Qual(rpcPath, "ServerCall")).Error().Block(body...)

@@ -100,7 +100,7 @@ func NewKVClient(conn session.Conn, opts ...rpc.ClientOption) *KVClient {
 func (c *KVClient) Read(ctx context.Context, key string, opts ...rpc.CallOption) (value []byte, found bool, index uint64, err error) {
 	call := c.rpc.Begin(&kvRead, opts)
 	if !kvReadStartReadWhere(key) {
-		return value, found, index, call.Refuse("key", key)
+		return value, found, index, call.Refuse(ctx, "key", key)
 	}
 	request := call.Request()
 	request.Text(1, key)
@@ -128,7 +128,7 @@ func (c *KVClient) Read(ctx context.Context, key string, opts ...rpc.CallOption)
 func (c *KVClient) Write(ctx context.Context, key string, value []byte, opts ...rpc.CallOption) (index uint64, err error) {
 	call := c.rpc.Begin(&kvWrite, opts)
 	if !kvWriteStartWriteWhere(key, value) {
-		return index, call.Refuse("key", key, "value", value)
+		return index, call.Refuse(ctx, "key", key, "value", value)
 	}
 	request := call.Request()
 	request.Text(1, key)
@@ -388,7 +388,7 @@ func (c *ReplicationClient) Entries(ctx context.Context, from uint64, opts ...rp
 		var none Entry
 		call := c.rpc.Begin(&replicationEntries, opts)
 		if !replicationEntriesStartEntriesWhere(from) {
-			yield(none, call.Refuse("from", from))
+			yield(none, call.Refuse(ctx, "from", from))
 			return
 		}
 		request := call.Request()
