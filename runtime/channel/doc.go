@@ -19,8 +19,8 @@
 // A Serializer turns the values of one type into bytes and back: Int, Bool,
 // String, Bytes and the like for plain ones, PairOf, SumOf, OptionOf and ListOf for those
 // that are made of others, Binary for every type with encoding's Binary methods.
-// Both ends name theirs when they meet: a channel of ints does not meet one of strings, but
-// is refused with a *MismatchError.
+// Both ends name theirs when they meet: a channel of ints does not meet one of strings, and
+// the calls of the one that dialed return a *MismatchError; Dial itself does not wait to hear it.
 //
 // # Ending
 //

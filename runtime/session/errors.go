@@ -12,8 +12,8 @@ import (
 var (
 	// ErrStateUsed: each state is good for one step. Only the state that the last step returned can go on.
 	ErrStateUsed = errors.New("session: state already used")
-	// ErrNoSession: the state is a zero value, or was made by converting another one.
-	ErrNoSession = errors.New("session: state belongs to no place of a session")
+	// ErrNoSession: the state is a zero value, such as a step returns that failed, or was made by converting another one.
+	ErrNoSession = errors.New("session: state belongs to no place of a session: a zero state, as from a step that failed, or a converted one")
 	// ErrPending: the step needs the value of a receive that was put off, and that is not in yet.
 	ErrPending = errors.New("session: a value that this step needs was put off and has not been received yet")
 	// ErrTooManyPending: 64 receives are put off already. Receive one of them first.

@@ -53,7 +53,7 @@
 //
 // # Replaying
 //
-// The last line of a failure is the command that runs the failing seed again.
+// A failure ends with the command that runs the failing seed again, and the seed's Options.
 // The package adds flags to the test binary: -sim.seed runs that seed alone,
 // -sim.seeds says how many seeds TestSeeds runs, -sim.trace logs every event.
 package simnet

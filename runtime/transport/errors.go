@@ -67,7 +67,10 @@ type HandshakeError struct {
 }
 
 func (e *HandshakeError) Error() string {
+	var versions *VersionError
 	switch {
+	case errors.As(e.Err, &versions):
+		return fmt.Sprintf("transport: %v: handshake failed: %s", e.Peer, versions.advice())
 	case e.timeout:
 		return fmt.Sprintf("transport: %v: no connection within the handshake timeout", e.Peer)
 	case e.Err != nil && e.Remote:
@@ -92,14 +95,17 @@ type VersionError struct {
 	Encrypts, Plain bool
 }
 
-func (e *VersionError) Error() string {
+func (e *VersionError) Error() string { return fmt.Sprintf("transport: %v: %s", e.Peer, e.advice()) }
+
+// advice says what is wrong, and what to write where that can be told.
+func (e *VersionError) advice() string {
 	switch {
 	case e.Encrypts && !e.Plain:
-		return fmt.Sprintf("transport: %v: the server encrypts: give Dial transport.WithTLS in place of WithPlaintext", e.Peer)
+		return "the server encrypts: give Dial transport.WithTLS in place of WithPlaintext"
 	case e.Plain && !e.Encrypts:
-		return fmt.Sprintf("transport: %v: the server does not encrypt: give it transport.WithTLS, or Dial WithPlaintext", e.Peer)
+		return "the server does not encrypt: give it transport.WithTLS, or Dial WithPlaintext"
 	}
-	return fmt.Sprintf("transport: %v: the server speaks another version of the protocol", e.Peer)
+	return "the server speaks another version of the protocol"
 }
 
 // AbortError means that one end aborted the connection.
@@ -199,6 +205,9 @@ func handshakeError(peer netip.AddrPort, c *conn.CloseError) *HandshakeError {
 	e := &HandshakeError{Peer: peer, Reason: c.Reason, Remote: c.Remote, Err: c.Err}
 	if c.Remote {
 		e.Reason = cmp.Or(c.Reason, "the peer refused it") // words do not travel before there are keys
+		if c.Reason == "" && packet.Code(c.Code) == packet.ConnectionRefused {
+			e.Reason = "the server takes no connections: it is shutting down, most likely"
+		}
 	}
 	var versions *conn.VersionError
 	switch code := packet.Code(c.Code); {
