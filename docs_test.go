@@ -56,7 +56,15 @@ func TestTestingPage(t *testing.T) {
 	}
 
 	blocks := fenced(page, "go")
-	require.Len(t, blocks, 4, "networks, memory, TestMain, the body to fuzz")
+	require.Len(t, blocks, 5, "networks, memory, TestMain, the body to fuzz, a service to fuzz")
+	// The last one is about another package, which has it as a test.
+	generated, err := os.ReadFile("examples/rpc/ledger/ledger.sess_fuzz_test.go")
+	require.NoError(t, err)
+	for _, name := range []string{"FuzzedLedgerServer", "FuzzedLedgerClient"} {
+		require.Contains(t, blocks[4], name+" = ")
+		require.Contains(t, string(generated), "var "+name+" func")
+	}
+	blocks = blocks[:4]
 	said := commands(page)
 	const generate, fuzz = "go tool sessgen gen --fuzz", "go test -fuzz=FuzzHelloServer -fuzztime=30s"
 	require.Contains(t, said, generate)
