@@ -19,7 +19,6 @@ type reader struct {
 	touched []*link
 	writing []*link // for the pump
 	faults  int     // failed reads in a row
-	vigil   vigil
 }
 
 const (
@@ -36,11 +35,10 @@ const (
 // been told to return. The caller has the role.
 func (s *shard) next() error {
 	s.pump.attend()
-	for watch := s.vigil.begin(); ; {
+	for {
 		s.drain()
 		err := s.sock.PollBatch(s.in)
 		if udp.FaultOf(err) != udp.FaultNothing {
-			watch.came()
 			return err
 		}
 		switch recalled, stirred := s.news(); {
@@ -49,9 +47,6 @@ func (s *shard) next() error {
 		case stirred:
 			// Those who were woken may have something to send, and it goes together.
 			runtime.Gosched()
-			watch = s.vigil.begin()
-		case watch.goesOn():
-			udp.Yield() // the peer may be about to run on this processor
 		case s.pump.leave():
 			return s.sleep(err)
 		}
@@ -77,7 +72,6 @@ func (s *shard) sleep(nothing error) error {
 	}
 	r.reading = true
 	r.mu.Unlock()
-	begun := now()
 	err := s.sock.ReadBatch(s.in)
 	r.mu.Lock()
 	r.reading = false
@@ -86,9 +80,6 @@ func (s *shard) sleep(nothing error) error {
 		s.sock.Resume()
 	}
 	r.mu.Unlock()
-	if err == nil {
-		s.vigil.slept(now().Sub(begun))
-	}
 	s.pump.attend()
 	return err
 }

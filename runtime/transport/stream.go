@@ -215,10 +215,17 @@ func (s *stream) Recv(ctx context.Context) (message []byte, arrived time.Time, e
 		} else {
 			s.link.unlockSame() // the pump packs what many have said
 		}
-		if err := s.recv.wait(ctx); err != nil {
+		if err := s.recv.wait(ctx); err != nil && !s.isOver() {
 			return nil, time.Time{}, err
 		}
 	}
+}
+
+// isOver reports whether the session is over: then its context has ended too, and it is the session's error that counts.
+func (s *stream) isOver() bool {
+	s.link.mu.Lock()
+	defer s.link.unlockSame()
+	return s.over != nil
 }
 
 // TryRecv implements session.Stream.

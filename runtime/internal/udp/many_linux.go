@@ -281,6 +281,3 @@ func (m *many) name(name *unix.RawSockaddrInet6, to netip.AddrPort) uint32 {
 	*v4 = unix.RawSockaddrInet4{Family: unix.AF_INET, Port: swapped(to.Port()), Addr: to.Addr().Unmap().As4()}
 	return unix.SizeofSockaddrInet4
 }
-
-// Yield lets other threads run that wait for this one's processor.
-func Yield() { unix.RawSyscallNoError(unix.SYS_SCHED_YIELD, 0, 0, 0) }

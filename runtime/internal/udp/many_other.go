@@ -21,6 +21,3 @@ func (*many) run([]Datagram) int { return 1 }
 func (*many) writes(netip.AddrPort) bool { return false }
 
 func (*many) write(*Batch, []Datagram, bool) error { return nil }
-
-// Yield does nothing: it is for between polls.
-func Yield() {}
