@@ -6,6 +6,7 @@ import (
 	"iter"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -215,6 +216,7 @@ func TestPlanted(t *testing.T) {
 			require.Error(t, err, "it found nothing:\n%s", out)
 			require.Regexp(t, "peerfuzz: ledger.Ledger Server: "+words, out)
 			require.Contains(t, out, "the conversation:")
+			require.LessOrEqual(t, strings.Count(out, "--- FAIL: FuzzLedgerServer/"), 3, "one bug, and no more of it than one wants to read")
 		})
 	}
 	for bug, words := range map[string]string{

@@ -2,6 +2,7 @@ package peerfuzz
 
 import (
 	"context"
+	"flag"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -64,12 +65,25 @@ func target(f *testing.F, subject string, set bool, kinds deviation, l literals,
 	for _, input := range seeds(kinds) {
 		f.Add(input)
 	}
+	failed, fuzzing := 0, flag.Lookup("test.fuzz").Value.String() != ""
 	f.Fuzz(func(t *testing.T, input []byte) {
+		if failed == failuresShown && !fuzzing {
+			t.Skipf("%d inputs have failed, and tell enough: the others are played when those are mended", failed)
+		}
+		defer func() {
+			if t.Failed() {
+				failed++
+			}
+		}()
 		watchdog := time.AfterFunc(spin, func() { panic("peerfuzz: " + subject + " runs in circles") })
 		defer watchdog.Stop()
 		synctest.Test(t, func(t *testing.T) { play(t, l, input) })
 	})
 }
+
+// failuresShown is how many of the inputs that every run of the tests plays may fail before the others are left out: one
+// bug fails most of them.
+const failuresShown = 3
 
 // seeds are the inputs that every run of the tests plays: conversations that keep
 // to the protocol, and each deviation in each of the first messages.
