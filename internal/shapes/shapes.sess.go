@@ -2702,8 +2702,8 @@ func (v Figure) clone() Figure {
 	return v
 }
 
-// Shape is one of the structs Circle, Polygon, Group, and None
-// (shapes.sess:21:7).
+// Shape is one of the structs Circle, Polygon, Group, and None, by value: a
+// pointer to one has no encoding (shapes.sess:21:7).
 type Shape interface {
 	isShape()
 }
@@ -2732,7 +2732,7 @@ func encodeShape(e *session.Encoder, v Shape) {
 		v.encode(e)
 		e.EndElement(begin)
 	default:
-		e.Fail(errors.New("no Shape"))
+		e.Fail(errors.New("no Shape: neither nil nor a pointer is one, a value of Circle, Polygon, Group, or None is"))
 	}
 }
 

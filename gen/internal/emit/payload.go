@@ -173,7 +173,7 @@ func (g *generator) unionType(f *file, n *check.Named) {
 	for _, m := range n.Members {
 		memberNames = append(memberNames, m.Name)
 	}
-	f.Line().Add(docOf(n.Doc, n.Name+" is one of the structs "+series(memberNames, "and")+" ("+at(n.Pos)+")."))
+	f.Line().Add(docOf(n.Doc, n.Name+" is one of the structs "+series(memberNames, "and")+", by value: a pointer to one has no encoding ("+at(n.Pos)+")."))
 	f.Type().Id(n.Name).Interface(jen.Id(marker).Params())
 	f.Line()
 	for _, m := range n.Members {
@@ -195,7 +195,7 @@ func (g *generator) unionType(f *file, n *check.Named) {
 			clone = append(clone, jen.Case(jen.Id(m.Struct.Name)).Block(jen.Return(jen.Id("v").Dot("clone").Call())))
 		}
 	}
-	encode = append(encode, jen.Default().Block(jen.Id("e").Dot("Fail").Call(jen.Qual("errors", "New").Call(jen.Lit("no "+n.Name)))))
+	encode = append(encode, jen.Default().Block(jen.Id("e").Dot("Fail").Call(jen.Qual("errors", "New").Call(jen.Lit("no "+n.Name+": neither nil nor a pointer is one, a value of "+series(memberNames, "or")+" is")))))
 	f.Line().Func().Id(g.encoder(n)).Params(jen.Id("e").Op("*").Qual(sessionPath, "Encoder"), jen.Id("v").Id(n.Name)).Block(
 		jen.Switch(jen.Id("v").Op(":=").Id("v").Assert(jen.Type())).Block(encode...),
 	)
