@@ -5725,7 +5725,7 @@ func (v *Point) encode(e *session.Encoder) {
 }
 
 func (v *Point) decode(d *session.Decoder) {
-	outer := d.Enter()
+	outer := session.EnterStruct(d, v)
 	for d.Next() {
 		switch d.Field() {
 		case 1:

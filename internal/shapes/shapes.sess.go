@@ -2538,7 +2538,7 @@ func (v *Point) encode(e *session.Encoder) {
 }
 
 func (v *Point) decode(d *session.Decoder) {
-	outer := d.Enter()
+	outer := session.EnterStruct(d, v)
 	for d.Next() {
 		switch d.Field() {
 		case 1:
@@ -2564,7 +2564,7 @@ func (v *Circle) encode(e *session.Encoder) {
 }
 
 func (v *Circle) decode(d *session.Decoder) {
-	outer := d.Enter()
+	outer := session.EnterStruct(d, v)
 	for d.Next() {
 		switch d.Field() {
 		case 1:
@@ -2592,7 +2592,7 @@ func (v *Polygon) encode(e *session.Encoder) {
 }
 
 func (v *Polygon) decode(d *session.Decoder) {
-	outer := d.Enter()
+	outer := session.EnterStruct(d, v)
 	for d.Next() {
 		switch d.Field() {
 		case 1:
@@ -2630,7 +2630,7 @@ func (v *Group) encode(e *session.Encoder) {
 }
 
 func (v *Group) decode(d *session.Decoder) {
-	outer := d.Enter()
+	outer := session.EnterStruct(d, v)
 	for d.Next() {
 		switch d.Field() {
 		case 1:
@@ -2680,7 +2680,7 @@ func (v *Figure) encode(e *session.Encoder) {
 }
 
 func (v *Figure) decode(d *session.Decoder) {
-	outer := d.Enter()
+	outer := session.EnterStruct(d, v)
 	for d.Next() {
 		switch d.Field() {
 		case 1:
@@ -2823,7 +2823,7 @@ func (v *Scalars) encode(e *session.Encoder) {
 }
 
 func (v *Scalars) decode(d *session.Decoder) {
-	outer := d.Enter()
+	outer := session.EnterStruct(d, v)
 	for d.Next() {
 		switch d.Field() {
 		case 1:
@@ -2932,7 +2932,7 @@ func (v *Optionals) encode(e *session.Encoder) {
 }
 
 func (v *Optionals) decode(d *session.Decoder) {
-	outer := d.Enter()
+	outer := session.EnterStruct(d, v)
 	for d.Next() {
 		switch d.Field() {
 		case 1:
@@ -3058,7 +3058,7 @@ func (v *Lists) encode(e *session.Encoder) {
 }
 
 func (v *Lists) decode(d *session.Decoder) {
-	outer := d.Enter()
+	outer := session.EnterStruct(d, v)
 	for d.Next() {
 		switch d.Field() {
 		case 1:
@@ -3247,7 +3247,7 @@ func (v *Maps) encode(e *session.Encoder) {
 }
 
 func (v *Maps) decode(d *session.Decoder) {
-	outer := d.Enter()
+	outer := session.EnterStruct(d, v)
 	for d.Next() {
 		switch d.Field() {
 		case 1:
@@ -3523,7 +3523,7 @@ func (v *Tree) encode(e *session.Encoder) {
 }
 
 func (v *Tree) decode(d *session.Decoder) {
-	outer := d.Enter()
+	outer := session.EnterStruct(d, v)
 	for d.Next() {
 		switch d.Field() {
 		case 1:
@@ -3575,7 +3575,7 @@ func (v *All) encode(e *session.Encoder) {
 }
 
 func (v *All) decode(d *session.Decoder) {
-	outer := d.Enter()
+	outer := session.EnterStruct(d, v)
 	for d.Next() {
 		switch d.Field() {
 		case 1:

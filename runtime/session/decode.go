@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"unsafe"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -19,6 +20,7 @@ type Decoder struct {
 	pos, end int    // the walk is at pos, and the message that it is in goes to end
 	tag      uint64 // of the field at hand: number and wire type
 	depth    int
+	room     int            // how much memory embedded messages may still take
 	wire     protowire.Type // of the value that is still to come; none if it was read
 	fault    string
 	texts    string // what short texts are cut from: a copy of buf from textsAt on
@@ -31,6 +33,7 @@ const none protowire.Type = -1
 func (d *Decoder) reset(message []byte) {
 	d.buf, d.pos, d.end = message, 0, len(message)
 	d.tag, d.depth, d.wire = 0, 0, none
+	d.room = roomAtLeast + roomPerByte*len(message)
 	d.fault, d.texts, d.textsAt = "", "", 0
 }
 
@@ -76,6 +79,20 @@ func (d *Decoder) Enter() (outer int) {
 	d.end = d.pos + n
 	return outer
 }
+
+// EnterStruct is Enter for a message that becomes *value. An empty one takes two bytes of its message, and the size of its type in
+// memory; one message makes no more of that than 80 bytes for each of its own, and a MiB.
+func EnterStruct[T any](d *Decoder, value *T) (outer int) {
+	if d.room -= int(unsafe.Sizeof(*value)); d.room < 0 {
+		d.Fail("its values take much more memory than their message")
+	}
+	return d.Enter()
+}
+
+const (
+	roomPerByte = 80
+	roomAtLeast = 1 << 20
+)
 
 // Leave ends what Enter began.
 func (d *Decoder) Leave(outer int) {

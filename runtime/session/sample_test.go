@@ -170,7 +170,7 @@ func (v *sample) decode(d *Decoder) {
 			}
 			v.Maybe.decodeField(d)
 		case 27:
-			v.Samples = append(v.Samples, sample{})
+			v.Samples = append(Room(d, v.Samples), sample{})
 			v.Samples[len(v.Samples)-1].decodeField(d)
 		case 28:
 			var key string
@@ -194,7 +194,7 @@ func (v *sample) decode(d *Decoder) {
 }
 
 func (v *sample) decodeField(d *Decoder) {
-	outer := d.Enter()
+	outer := EnterStruct(d, v)
 	v.decode(d)
 	d.Leave(outer)
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"slices"
+	"unsafe"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -121,13 +122,22 @@ func grow[T any](list []T, n int) []T {
 	return slices.Grow(list, n)[:len(list)+n]
 }
 
-// Room is list, or, where it is nil, an empty one with room for the fields that come one behind the other
-// from the one at hand on, and have its number.
+// Room is list, with room for the fields that come one behind the other from the one at hand on, and have its
+// number, or for as many as its message may still make values of.
 func Room[T any](d *Decoder, list []T) []T {
-	if list == nil {
-		return make([]T, 0, d.Count())
+	if len(list) < cap(list) {
+		return list
 	}
-	return list
+	return moreRoom(d, list)
+}
+
+func moreRoom[T any](d *Decoder, list []T) []T {
+	var one T
+	n := min(d.Count(), max(d.room, 0)/max(int(unsafe.Sizeof(one)), 1)+1)
+	if list == nil {
+		return make([]T, 0, n)
+	}
+	return slices.Grow(list, n)
 }
 
 // Count is how many fields with the number of the one at hand come one behind the other, that one

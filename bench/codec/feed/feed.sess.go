@@ -864,7 +864,7 @@ func (v *Reading) encode(e *session.Encoder) {
 }
 
 func (v *Reading) decode(d *session.Decoder) {
-	outer := d.Enter()
+	outer := session.EnterStruct(d, v)
 	for d.Next() {
 		switch d.Field() {
 		case 1:
@@ -939,7 +939,7 @@ func (v *Order) encode(e *session.Encoder) {
 }
 
 func (v *Order) decode(d *session.Decoder) {
-	outer := d.Enter()
+	outer := session.EnterStruct(d, v)
 	for d.Next() {
 		switch d.Field() {
 		case 1:
@@ -978,7 +978,7 @@ func (v *Customer) encode(e *session.Encoder) {
 }
 
 func (v *Customer) decode(d *session.Decoder) {
-	outer := d.Enter()
+	outer := session.EnterStruct(d, v)
 	for d.Next() {
 		switch d.Field() {
 		case 1:
@@ -1012,7 +1012,7 @@ func (v *OrderLine) encode(e *session.Encoder) {
 }
 
 func (v *OrderLine) decode(d *session.Decoder) {
-	outer := d.Enter()
+	outer := session.EnterStruct(d, v)
 	for d.Next() {
 		switch d.Field() {
 		case 1:
@@ -1062,7 +1062,7 @@ func (v *Bulk) encode(e *session.Encoder) {
 }
 
 func (v *Bulk) decode(d *session.Decoder) {
-	outer := d.Enter()
+	outer := session.EnterStruct(d, v)
 	for d.Next() {
 		switch d.Field() {
 		case 1:

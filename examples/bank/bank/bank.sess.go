@@ -860,7 +860,7 @@ func (v *Line) encode(e *session.Encoder) {
 }
 
 func (v *Line) decode(d *session.Decoder) {
-	outer := d.Enter()
+	outer := session.EnterStruct(d, v)
 	for d.Next() {
 		switch d.Field() {
 		case 1:
@@ -890,7 +890,7 @@ func (v *Receipt) encode(e *session.Encoder) {
 }
 
 func (v *Receipt) decode(d *session.Decoder) {
-	outer := d.Enter()
+	outer := session.EnterStruct(d, v)
 	for d.Next() {
 		switch d.Field() {
 		case 1:

@@ -1264,7 +1264,7 @@ func (v *Token) encode(e *session.Encoder) {
 }
 
 func (v *Token) decode(d *session.Decoder) {
-	outer := d.Enter()
+	outer := session.EnterStruct(d, v)
 	for d.Next() {
 		switch d.Field() {
 		case 1:

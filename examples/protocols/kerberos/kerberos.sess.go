@@ -1878,7 +1878,7 @@ func (v *Principal) encode(e *session.Encoder) {
 }
 
 func (v *Principal) decode(d *session.Decoder) {
-	outer := d.Enter()
+	outer := session.EnterStruct(d, v)
 	for d.Next() {
 		switch d.Field() {
 		case 1:
@@ -1904,7 +1904,7 @@ func (v *Sealed) encode(e *session.Encoder) {
 }
 
 func (v *Sealed) decode(d *session.Decoder) {
-	outer := d.Enter()
+	outer := session.EnterStruct(d, v)
 	for d.Next() {
 		switch d.Field() {
 		case 1:
@@ -1936,7 +1936,7 @@ func (v *Ticket) encode(e *session.Encoder) {
 }
 
 func (v *Ticket) decode(d *session.Decoder) {
-	outer := d.Enter()
+	outer := session.EnterStruct(d, v)
 	for d.Next() {
 		switch d.Field() {
 		case 1:

@@ -3570,7 +3570,7 @@ func (v *Listing) encode(e *session.Encoder) {
 }
 
 func (v *Listing) decode(d *session.Decoder) {
-	outer := d.Enter()
+	outer := session.EnterStruct(d, v)
 	for d.Next() {
 		switch d.Field() {
 		case 1:

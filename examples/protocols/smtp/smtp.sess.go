@@ -3754,7 +3754,7 @@ func (v *Extension) encode(e *session.Encoder) {
 }
 
 func (v *Extension) decode(d *session.Decoder) {
-	outer := d.Enter()
+	outer := session.EnterStruct(d, v)
 	for d.Next() {
 		switch d.Field() {
 		case 1:
@@ -3780,7 +3780,7 @@ func (v *Fault) encode(e *session.Encoder) {
 }
 
 func (v *Fault) decode(d *session.Decoder) {
-	outer := d.Enter()
+	outer := session.EnterStruct(d, v)
 	for d.Next() {
 		switch d.Field() {
 		case 1:

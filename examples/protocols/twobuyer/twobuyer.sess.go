@@ -1633,7 +1633,7 @@ func (v *Quote) encode(e *session.Encoder) {
 }
 
 func (v *Quote) decode(d *session.Decoder) {
-	outer := d.Enter()
+	outer := session.EnterStruct(d, v)
 	for d.Next() {
 		switch d.Field() {
 		case 1:

@@ -816,7 +816,7 @@ func (v *Line) encode(e *session.Encoder) {
 }
 
 func (v *Line) decode(d *session.Decoder) {
-	outer := d.Enter()
+	outer := session.EnterStruct(d, v)
 	for d.Next() {
 		switch d.Field() {
 		case 1:

@@ -90,7 +90,7 @@ func (g *generator) structType(f *file, n *check.Named) {
 	}
 	f.Line().Func().Params(receiver).Id("encode").Params(e).Block(encode...)
 	f.Line().Func().Params(receiver).Id("decode").Params(d).Block(
-		jen.Id("outer").Op(":=").Id("d").Dot("Enter").Call(),
+		jen.Id("outer").Op(":=").Qual(sessionPath, "EnterStruct").Call(jen.Id("d"), jen.Id("v")),
 		g.decodeFields("d", numbers, decode),
 		jen.Id("d").Dot("Leave").Call(jen.Id("outer")),
 	)

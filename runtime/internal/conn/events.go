@@ -19,13 +19,6 @@ func (q *eventQueue) push(e Event) {
 	q.n++
 }
 
-// rest gives up the memory of a queue that is empty.
-func (q *eventQueue) rest() {
-	if q.n == 0 {
-		*q = eventQueue{}
-	}
-}
-
 func (q *eventQueue) pop() (Event, bool) {
 	if q.n == 0 {
 		return Event{}, false

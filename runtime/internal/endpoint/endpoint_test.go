@@ -148,7 +148,7 @@ func TestS06UnknownConnection(t *testing.T) {
 func TestTombstone(t *testing.T) {
 	e := listening(t)
 	e.Add(ID{9}, "it")
-	e.Remove(0, []ID{ID{9}}, mono.Time(time.Second), []byte("closed"))
+	e.Remove(0, []ID{{9}}, mono.Time(time.Second), []byte("closed"))
 	stray := append(packet.AppendShort(nil, ID{9}, false, 1, 1), make([]byte, 20)...)
 	answers := 0
 	for i := range 1000 {

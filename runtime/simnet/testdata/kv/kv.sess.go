@@ -513,7 +513,7 @@ func (v *Entry) encode(e *session.Encoder) {
 }
 
 func (v *Entry) decode(d *session.Decoder) {
-	outer := d.Enter()
+	outer := session.EnterStruct(d, v)
 	for d.Next() {
 		switch d.Field() {
 		case 1:
