@@ -768,9 +768,7 @@ func decodeLooseStartPut(d *session.Decoder) (s Scalars, shape Shape, tree *Tree
 		case 6:
 			shapes = append(session.Room(d, shapes), decodeShape(d, nil))
 		case 7:
-			if byName == nil {
-				byName = make(map[string]Figure, d.Count())
-			}
+			byName = session.RoomForEntry(d, byName)
 			outer := d.Enter()
 			var key string
 			var element Figure
@@ -837,9 +835,7 @@ func decodeLooseAfterPutGot(d *session.Decoder) (s2 Scalars, shape2 Shape, tree2
 		case 6:
 			shapes2 = append(session.Room(d, shapes2), decodeShape(d, nil))
 		case 7:
-			if byName2 == nil {
-				byName2 = make(map[string]Figure, d.Count())
-			}
+			byName2 = session.RoomForEntry(d, byName2)
 			outer := d.Enter()
 			var key string
 			var element Figure
@@ -1499,9 +1495,7 @@ func decodeKeptStartSay(d *session.Decoder) (at time.Time, list []int, addr Addr
 		case 4:
 			s = decodeShape(d, s)
 		case 5:
-			if texts == nil {
-				texts = make(map[string]string, d.Count())
-			}
+			texts = session.RoomForEntry(d, texts)
 			outer := d.Enter()
 			var key string
 			var element string
@@ -2434,9 +2428,7 @@ func decodeTalkRoundIfFalseDraw(d *session.Decoder) (shape Shape, deep map[strin
 		case 1:
 			shape = decodeShape(d, shape)
 		case 2:
-			if deep == nil {
-				deep = make(map[string]Tree, d.Count())
-			}
+			deep = session.RoomForEntry(d, deep)
 			outer := d.Enter()
 			var key string
 			var element Tree
@@ -3251,9 +3243,7 @@ func (v *Maps) decode(d *session.Decoder) {
 	for d.Next() {
 		switch d.Field() {
 		case 1:
-			if v.Bools == nil {
-				v.Bools = make(map[bool]bool, d.Count())
-			}
+			v.Bools = session.RoomForEntry(d, v.Bools)
 			outer := d.Enter()
 			var key bool
 			var element bool
@@ -3268,9 +3258,7 @@ func (v *Maps) decode(d *session.Decoder) {
 			d.Leave(outer)
 			v.Bools[key] = element
 		case 2:
-			if v.Ints == nil {
-				v.Ints = make(map[int]int, d.Count())
-			}
+			v.Ints = session.RoomForEntry(d, v.Ints)
 			outer := d.Enter()
 			var key int
 			var element int
@@ -3285,9 +3273,7 @@ func (v *Maps) decode(d *session.Decoder) {
 			d.Leave(outer)
 			v.Ints[key] = element
 		case 3:
-			if v.Int32s == nil {
-				v.Int32s = make(map[int32]string, d.Count())
-			}
+			v.Int32s = session.RoomForEntry(d, v.Int32s)
 			outer := d.Enter()
 			var key int32
 			var element string
@@ -3302,9 +3288,7 @@ func (v *Maps) decode(d *session.Decoder) {
 			d.Leave(outer)
 			v.Int32s[key] = element
 		case 4:
-			if v.Uints == nil {
-				v.Uints = make(map[uint]uint32, d.Count())
-			}
+			v.Uints = session.RoomForEntry(d, v.Uints)
 			outer := d.Enter()
 			var key uint
 			var element uint32
@@ -3319,9 +3303,7 @@ func (v *Maps) decode(d *session.Decoder) {
 			d.Leave(outer)
 			v.Uints[key] = element
 		case 5:
-			if v.Texts == nil {
-				v.Texts = make(map[string]string, d.Count())
-			}
+			v.Texts = session.RoomForEntry(d, v.Texts)
 			outer := d.Enter()
 			var key string
 			var element string
@@ -3336,9 +3318,7 @@ func (v *Maps) decode(d *session.Decoder) {
 			d.Leave(outer)
 			v.Texts[key] = element
 		case 6:
-			if v.Colors == nil {
-				v.Colors = make(map[string]Color, d.Count())
-			}
+			v.Colors = session.RoomForEntry(d, v.Colors)
 			outer := d.Enter()
 			var key string
 			var element Color
@@ -3353,9 +3333,7 @@ func (v *Maps) decode(d *session.Decoder) {
 			d.Leave(outer)
 			v.Colors[key] = element
 		case 7:
-			if v.Times == nil {
-				v.Times = make(map[uint64]time.Time, d.Count())
-			}
+			v.Times = session.RoomForEntry(d, v.Times)
 			outer := d.Enter()
 			var key uint64
 			var element time.Time
@@ -3370,9 +3348,7 @@ func (v *Maps) decode(d *session.Decoder) {
 			d.Leave(outer)
 			v.Times[key] = element
 		case 8:
-			if v.Addrs == nil {
-				v.Addrs = make(map[string]Addr, d.Count())
-			}
+			v.Addrs = session.RoomForEntry(d, v.Addrs)
 			outer := d.Enter()
 			var key string
 			var element Addr
@@ -3387,9 +3363,7 @@ func (v *Maps) decode(d *session.Decoder) {
 			d.Leave(outer)
 			v.Addrs[key] = element
 		case 9:
-			if v.Words == nil {
-				v.Words = make(map[int64]*Word, d.Count())
-			}
+			v.Words = session.RoomForEntry(d, v.Words)
 			outer := d.Enter()
 			var key int64
 			var element *Word
@@ -3409,9 +3383,7 @@ func (v *Maps) decode(d *session.Decoder) {
 			d.Leave(outer)
 			v.Words[key] = element
 		case 10:
-			if v.Points == nil {
-				v.Points = make(map[string]Point, d.Count())
-			}
+			v.Points = session.RoomForEntry(d, v.Points)
 			outer := d.Enter()
 			var key string
 			var element Point
@@ -3426,9 +3398,7 @@ func (v *Maps) decode(d *session.Decoder) {
 			d.Leave(outer)
 			v.Points[key] = element
 		case 11:
-			if v.Shapes == nil {
-				v.Shapes = make(map[uint32]Shape, d.Count())
-			}
+			v.Shapes = session.RoomForEntry(d, v.Shapes)
 			outer := d.Enter()
 			var key uint32
 			var element Shape
@@ -3446,9 +3416,7 @@ func (v *Maps) decode(d *session.Decoder) {
 			}
 			v.Shapes[key] = element
 		case 12:
-			if v.Trees == nil {
-				v.Trees = make(map[string]Tree, d.Count())
-			}
+			v.Trees = session.RoomForEntry(d, v.Trees)
 			outer := d.Enter()
 			var key string
 			var element Tree
@@ -3463,9 +3431,7 @@ func (v *Maps) decode(d *session.Decoder) {
 			d.Leave(outer)
 			v.Trees[key] = element
 		case 13:
-			if v.Blobs == nil {
-				v.Blobs = make(map[string][]byte, d.Count())
-			}
+			v.Blobs = session.RoomForEntry(d, v.Blobs)
 			outer := d.Enter()
 			var key string
 			var element []byte
@@ -3480,9 +3446,7 @@ func (v *Maps) decode(d *session.Decoder) {
 			d.Leave(outer)
 			v.Blobs[key] = element
 		case 14:
-			if v.Floats == nil {
-				v.Floats = make(map[string]float64, d.Count())
-			}
+			v.Floats = session.RoomForEntry(d, v.Floats)
 			outer := d.Enter()
 			var key string
 			var element float64

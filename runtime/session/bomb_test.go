@@ -87,3 +87,23 @@ func TestListsOfEmptyStructs(t *testing.T) {
 		require.LessOrEqual(t, taken, enough, name)
 	}
 }
+
+// So are maps, whose empty entries all have one key.
+func TestMapsOfEmptyEntries(t *testing.T) {
+	type wide [440]byte
+	const entries = 28
+	bomb := bytes.Repeat(protowire.AppendVarint(protowire.AppendTag(nil, entries, protowire.BytesType), 0), 1<<17)
+	var d Decoder
+	enough := 3 * (roomAtLeast + roomPerByte*len(bomb))
+	taken := allocates(enough, func() {
+		d.reset(bomb)
+		var m map[int64]wide
+		for d.Next() {
+			m = RoomForEntry(&d, m)
+			d.Leave(d.Enter())
+			m[0] = wide{}
+		}
+	})
+	require.Contains(t, d.finish(), "much more memory")
+	require.LessOrEqual(t, taken, enough)
+}

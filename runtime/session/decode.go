@@ -83,9 +83,7 @@ func (d *Decoder) Enter() (outer int) {
 // EnterStruct is Enter for a message that becomes *value. An empty one takes two bytes of its message, and the size of its type in
 // memory; one message makes no more of that than 80 bytes for each of its own, and a MiB.
 func EnterStruct[T any](d *Decoder, value *T) (outer int) {
-	if d.room -= int(unsafe.Sizeof(*value)); d.room < 0 {
-		d.Fail("its values take much more memory than their message")
-	}
+	d.take(int(unsafe.Sizeof(*value)))
 	return d.Enter()
 }
 

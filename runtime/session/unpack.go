@@ -133,11 +133,34 @@ func Room[T any](d *Decoder, list []T) []T {
 
 func moreRoom[T any](d *Decoder, list []T) []T {
 	var one T
-	n := min(d.Count(), max(d.room, 0)/max(int(unsafe.Sizeof(one)), 1)+1)
+	n := min(d.Count(), d.roomFor(int(unsafe.Sizeof(one)))+1)
 	if list == nil {
 		return make([]T, 0, n)
 	}
 	return slices.Grow(list, n)
+}
+
+// RoomForEntry is entries, or, where it is nil, an empty map with room for the fields as Room counts them. It counts an
+// entry's memory as EnterStruct does.
+func RoomForEntry[K comparable, V any](d *Decoder, entries map[K]V) map[K]V {
+	var key K
+	var value V
+	size := int(unsafe.Sizeof(key) + unsafe.Sizeof(value))
+	if entries == nil {
+		entries = make(map[K]V, min(d.Count(), d.roomFor(size)))
+	}
+	d.take(size)
+	return entries
+}
+
+// roomFor is how many values of a size may still be made.
+func (d *Decoder) roomFor(size int) int { return max(d.room, 0) / max(size, 1) }
+
+// take counts what a value takes in memory.
+func (d *Decoder) take(size int) {
+	if d.room -= size; d.room < 0 {
+		d.Fail("its values take much more memory than their message")
+	}
 }
 
 // Count is how many fields with the number of the one at hand come one behind the other, that one

@@ -1074,9 +1074,7 @@ func (v *Bulk) decode(d *session.Decoder) {
 		case 4:
 			v.Flags = session.UnpackBools(d, v.Flags)
 		case 5:
-			if v.Counts == nil {
-				v.Counts = make(map[string]int64, d.Count())
-			}
+			v.Counts = session.RoomForEntry(d, v.Counts)
 			outer := d.Enter()
 			var key string
 			var element int64
@@ -1091,9 +1089,7 @@ func (v *Bulk) decode(d *session.Decoder) {
 			d.Leave(outer)
 			v.Counts[key] = element
 		case 6:
-			if v.Names == nil {
-				v.Names = make(map[uint64]string, d.Count())
-			}
+			v.Names = session.RoomForEntry(d, v.Names)
 			outer := d.Enter()
 			var key uint64
 			var element string

@@ -82,7 +82,7 @@ func (g *generator) decodeList(d, target string, t *check.Type) []jen.Code {
 func (g *generator) decodeMap(d, target string, t *check.Type) []jen.Code {
 	outer, key, element := g.local("outer"), g.local("key"), g.local("element")
 	body := []jen.Code{
-		jen.If(jen.Id(target).Op("==").Nil()).Block(jen.Id(target).Op("=").Make(g.goType(t), jen.Id(d).Dot("Count").Call())),
+		jen.Id(target).Op("=").Qual(sessionPath, "RoomForEntry").Call(jen.Id(d), jen.Id(target)),
 		jen.Id(outer).Op(":=").Id(d).Dot("Enter").Call(),
 		jen.Var().Id(key).Add(g.goType(t.Key)),
 		jen.Var().Id(element).Add(g.goType(t.Elem)),
