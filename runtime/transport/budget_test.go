@@ -232,3 +232,25 @@ func TestFlowSmallCallsBesideAStalledMessage(t *testing.T) {
 	cancel()
 	stuck.Wait()
 }
+
+// Two messages of the largest size fit into a connection at once: who works on one does not stop the other.
+func TestFlowTwoLargestMessages(t *testing.T) {
+	const most = 5 << 20
+	got := make(chan int, 2)
+	srv := serve(t, map[*session.Protocol]handler{echoes: func(ctx context.Context, s session.Stream) {
+		if m, _, err := s.Recv(ctx); err == nil {
+			got <- len(m)
+		}
+		<-ctx.Done()
+	}}, WithMaxMessage(most))
+	c := dial(t, srv.addr)
+	for i := range 2 {
+		require.NoError(t, open(t, c, echoes).Send(bounded(t), make([]byte, most), false))
+		select {
+		case n := <-got:
+			require.Equal(t, most, n)
+		case <-bounded(t).Done():
+			require.FailNow(t, "message does not arrive", "%d", i)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package conn
 import (
 	"cmp"
 	"crypto/sha256"
+	"encoding/binary"
 	"math"
 	"net/netip"
 	"time"
@@ -55,9 +56,12 @@ type Config struct {
 	// MaxMessage is the longest message that this end takes. 4 MiB.
 	MaxMessage int
 	// Pool is how many bytes of messages longer than a stream's floor may wait to be read, over all
-	// streams. At least twice MaxMessage; half of it, if so much is beyond that, is for the windows of streams that are read fast. 16 MiB.
+	// streams. At least twice MaxMessage and MessagePrefix; half of it, if so much is beyond that, is for the windows of streams that are read fast. 16 MiB.
 	Pool int
 }
+
+// MessagePrefix is how many bytes the length before a message takes at most.
+const MessagePrefix = binary.MaxVarintLen64
 
 const (
 	defaultIdle       = 60 * time.Second
@@ -115,8 +119,10 @@ func (c Config) withDefaults(client bool) Config {
 }
 
 // surplus is the part of the pool that streams with fast readers get for larger windows. Two messages
-// of the largest size always fit beside it, so that what is reserved completes.
-func (t *terms) surplus() int { return max(0, min(t.Pool/2, t.Pool-2*int(t.MaxMessage))) }
+// of the largest size always fit beside it, with their lengths, so that what is reserved completes.
+func (t *terms) surplus() int {
+	return max(0, min(t.Pool/2, t.Pool-2*(int(t.MaxMessage)+MessagePrefix)))
+}
 
 // NewClient makes the dialing end of a connection to the address. It begins its handshake at now.
 func NewClient(now mono.Time, config Config, to netip.AddrPort) *Conn {

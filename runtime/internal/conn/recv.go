@@ -162,7 +162,7 @@ func (c *Conn) receive(now mono.Time, s *stream, offset uint64, data []byte, fin
 
 // maxLength is how many bytes are looked at for a message's length: one more than the longest has, which tells
 // one without end from one that is not whole.
-const maxLength = binary.MaxVarintLen64 + 1
+const maxLength = MessagePrefix + 1
 
 // parse looks for the messages that have become whole.
 func (c *Conn) parse(now mono.Time, s *stream) {
