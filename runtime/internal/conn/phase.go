@@ -60,6 +60,14 @@ func (c *Conn) openedIn(now mono.Time, phase bool, number uint64) {
 		t.lastUntil, p.openFrom = now.Add(3*c.probePeriod()), number
 	case phase == p.phase:
 		p.openFrom = min(p.openFrom, number)
+	case number >= p.openFrom && p.sealed == 0:
+		// RFC 9001 §6.2: "An endpoint that receives a second update before it has sent any packets with updated
+		// keys in response to the first update indicates that its peer has updated keys twice without awaiting
+		// confirmation. An endpoint MAY treat such consecutive key updates as a connection error of type KEY_UPDATE_ERROR."
+		// A peer that waits has an acknowledgement of its packets of this phase, which nothing but a packet of ours of
+		// this phase can have brought. So no peer makes keys faster than packets are sent to it; the keys stay, and
+		// the last words are sealed with some that it still has.
+		c.suspect(violation(packet.KeyUpdateError, "a key update before the last one was acknowledged"))
 	case number >= p.openFrom:
 		// RFC 9001 §6.2: "The endpoint MUST update its send keys to the corresponding key phase in response". All that
 		// is sent from now on, the acknowledgement included, is sealed with them.

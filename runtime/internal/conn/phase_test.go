@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"net/netip"
 	"testing"
 	"time"
 
@@ -83,6 +84,41 @@ func TestKeyUpdateOnABadNetwork(t *testing.T) {
 	require.Greater(t, updates, 20)
 	require.Nil(t, w.client.closed)
 	require.Nil(t, w.server.closed)
+}
+
+// Both ends update whenever the rules allow one, between packets of a flight too, on a network that loses, repeats and reorders: each update is
+// followed by another as soon as can be, and neither end takes the other's for one that did not wait.
+func TestKeyUpdateAsSoonAsAllowed(t *testing.T) {
+	w := secureWorld(t)
+	id := w.open(true)
+	w.chat(id)
+	updates := map[string]int{}
+	update := func() {
+		for _, s := range []*side{w.client, w.server} {
+			if s.core.UpdateKeys() {
+				updates[s.name]++
+			}
+		}
+	}
+	w.watch = func(netip.AddrPort, []byte) { update() }
+	w.fate = func(*flying) (int, time.Duration) {
+		return w.random.IntN(4), time.Duration(w.random.IntN(30)) * time.Millisecond
+	}
+	for range 100 {
+		for _, s := range []*side{w.client, w.server} {
+			s.send(id, "a message", false)
+		}
+		for range 40 {
+			w.step(w.now.Add(time.Second))
+			update()
+		}
+		for _, s := range []*side{w.client, w.server} {
+			require.Nil(t, s.closed, w.story())
+			s.recvIf(id)
+		}
+	}
+	require.Greater(t, updates["client"], 20)
+	require.Greater(t, updates["server"], 20)
 }
 
 // RFC 9001 §6.5: old keys are kept for late packets, but "no more than three times the PTO".

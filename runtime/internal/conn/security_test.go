@@ -3,6 +3,7 @@ package conn
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"math/bits"
 	"net/netip"
 	"os"
@@ -305,6 +306,51 @@ func TestAttack16KeyPhaseGarbage(t *testing.T) {
 	require.Equal(t, phases.phase, w.server.core.phases.phase)
 	require.Zero(t, testing.AllocsPerRun(100, func() { w.server.core.HandleDatagram(w.now, clientAddr, flipped) }))
 	w.chat(id)
+}
+
+// Row 16: a peer that updates its keys with every packet makes this end derive new ones no more often than it is sent a packet: at the first
+// update that does not wait for one, the connection ends with KEY_UPDATE_ERROR, and the peer can read so.
+func TestAttack16KeyUpdateFlood(t *testing.T) {
+	w := secureWorld(t)
+	id := w.open(true)
+	w.chat(id)
+	w.run(restTime / 2)
+	roll := func() {
+		w.client.core.rollKeys()
+		w.client.core.turn.lastUntil, w.client.core.phases.openFrom = mono.Never, math.MaxUint64
+	}
+	number, rolled := uint64(500), w.server.core.phases.phase
+	flip := func() []byte {
+		number++
+		roll()
+		return w.client.forge(number, packet.AppendPing(nil))
+	}
+	for range 50 { // each is answered before the next
+		w.server.core.HandleDatagram(w.now, clientAddr, flip())
+		rolled = !rolled
+		require.Equal(t, rolled, w.server.core.phases.phase)
+		w.server.core.pingDue = true
+		w.server.flush()
+		require.NotZero(t, w.server.core.phases.sealed)
+		require.False(t, w.server.core.over())
+	}
+	first, second := flip(), flip()
+	w.server.core.HandleDatagram(w.now, clientAddr, first)
+	require.False(t, w.server.core.over())
+	forged := append([]byte(nil), second...)
+	forged[len(forged)-1] ^= 1
+	w.server.core.HandleDatagram(w.now, clientAddr, forged)
+	require.False(t, w.server.core.over(), "only the peer's own packets end it")
+	w.server.core.HandleDatagram(w.now, clientAddr, second)
+	w.server.after()
+	require.Equal(t, !rolled, w.server.core.phases.phase, "no more keys are made")
+	var fault *CloseError
+	require.NotNil(t, w.server.closed)
+	require.ErrorAs(t, w.server.closed.Err, &fault)
+	require.EqualValues(t, packet.KeyUpdateError, fault.Code)
+	w.until(func() bool { return w.client.closed != nil })
+	require.ErrorAs(t, w.client.closed.Err, &fault)
+	require.EqualValues(t, packet.KeyUpdateError, fault.Code)
 }
 
 // Row 18: handshake bytes ahead of a gap are bounded, and so are packets whose keys are not there; a coalesced packet for another
