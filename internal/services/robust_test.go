@@ -117,13 +117,14 @@ func TestManyCallers(t *testing.T) {
 		})
 	}
 	all.Wait()
+	require.NoError(t, conn.Close(context.Background()))
+	require.NoError(t, srv.Shutdown(context.Background()))
+	require.NoError(t, <-served)
+	// No handler runs any more: nothing else is between the handlers' writes and this.
 	require.Equal(t, callers*calls, len(impl.seen))
 	for text, times := range impl.seen {
 		require.Equal(t, 1, times, text)
 	}
-	require.NoError(t, conn.Close(context.Background()))
-	require.NoError(t, srv.Shutdown(context.Background()))
-	require.NoError(t, <-served)
 }
 
 // flooding sends items as fast as it is let.
