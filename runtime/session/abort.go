@@ -9,44 +9,46 @@ import (
 	"unicode/utf8"
 )
 
-// Abort is why one end ends a session early, as the other end gets to know it.
+// Abort is why one end ended a session early, as the other end learns it.
 type Abort struct {
 	Code AbortCode
-	// Reason is at most 1,024 bytes of UTF-8, and never the text of an error that the program did not mean to share.
+	// Reason is at most 1,024 bytes of UTF-8. It is never the text of an error that the program did not mean to
+	// share.
 	Reason string
 }
 
-// AbortCode says what kind of end it was, on the wire. Codes below 0x10 are the
-// program's, those from 0x10 to 0x1f are the rules of a protocol (see Rule), those
-// from 0x20 to 0x3f a carrier's own. A code that is not known is kept as it came.
+// AbortCode says, on the wire, why a session was aborted. Codes below 0x10 are the program's, those from 0x10
+// to 0x1f are the rules of a protocol (see Rule), and those from 0x20 to 0x3f are a carrier's. An unknown code
+// is kept as received.
 type AbortCode uint64
 
 // The codes that this package sends.
 const (
-	// AbortFailed: the program gave up, by Abort or by an error from a body. The
-	// reason is what it made with Reason, else empty.
+	// AbortFailed: the program gave up, by Abort or by an error from a body. The reason is the text it made
+	// with Reason, if any.
 	AbortFailed AbortCode = 0x00
-	// AbortUnfinished: a body returned no error, though the protocol goes on.
+	// AbortUnfinished: a body returned no error although the protocol was not finished.
 	AbortUnfinished AbortCode = 0x01
 	// AbortPanicked: a body panicked.
 	AbortPanicked AbortCode = 0x02
-	// AbortDropped: the program forgot the session; the garbage collector found it.
+	// AbortDropped: the program dropped the session, and the garbage collector found it.
 	AbortDropped AbortCode = 0x03
-	// AbortCanceled: a context ended, and the program gave up for that.
+	// AbortCanceled: a context ended, so the program gave up.
 	AbortCanceled AbortCode = 0x04
-	// AbortMismatch: nobody serves the protocol here. The reason is what is served
-	// under its name: fingerprints, separated by commas.
+	// AbortMismatch: the protocol is not served here. The reason lists the fingerprints that are served under
+	// its name, separated by commas.
 	AbortMismatch AbortCode = 0x05
-	// AbortRefused: the carrier takes no new sessions any more, and nothing of this one was looked at. See ErrRefused.
+	// AbortRefused: the carrier accepts no more sessions, and nothing of this one was looked at. See
+	// ErrRefused.
 	AbortRefused AbortCode = 0x22
 )
 
-// ErrRefused says that the peer, which is going away, took nothing of the session:
-// no handler has run, so whatever the session was for is safe to do elsewhere. It is never
-// returned itself: errors.Is finds it in the *AbortError of such a session.
+// ErrRefused means that the peer, which is shutting down, took nothing of the session: no handler has run, so
+// whatever the session was for can safely be done elsewhere. It is never returned itself: errors.Is finds it in
+// the *AbortError of such a session.
 var ErrRefused = errors.New("session: refused, nothing of it was done")
 
-// String says in words what kind of end the code means.
+// String describes the code in words.
 func (c AbortCode) String() string {
 	switch c {
 	case AbortFailed:
@@ -70,13 +72,13 @@ func (c AbortCode) String() string {
 	return fmt.Sprintf("code %#x", uint64(c))
 }
 
-// AbortError means that the session was aborted, by the peer or at this end. It
-// unwraps to net.ErrClosed, and to Err.
+// AbortError means that the session was aborted, by the peer or at this end. It unwraps to net.ErrClosed and to
+// Err.
 type AbortError struct {
 	Abort
-	// Remote says that the peer did it. Its Reason is the peer's word: show it to people, act on the Code.
+	// Remote reports that the peer aborted. Reason is then the peer's word: show it to people, but act on Code.
 	Remote bool
-	// Err is what this end aborted with. It never travels.
+	// Err is the error this end aborted with. It is never sent.
 	Err error
 }
 
@@ -98,8 +100,8 @@ func (e *AbortError) Error() string {
 	return b.String()
 }
 
-// Unwrap makes errors.Is find net.ErrClosed, what this end aborted with, and
-// ErrRefused if the peer refused the session.
+// Unwrap lets errors.Is find net.ErrClosed, the error this end aborted with, and ErrRefused if the peer refused
+// the session.
 func (e *AbortError) Unwrap() []error {
 	switch {
 	case e.Err != nil:
@@ -110,17 +112,16 @@ func (e *AbortError) Unwrap() []error {
 	return []error{net.ErrClosed}
 }
 
-// Reason makes an error whose text the peer may see. When a session is aborted
-// with it, or with an error that wraps it, the peer's *AbortError has the text, cut
-// to 1,024 bytes, as its Reason. No other error's text ever reaches the peer.
+// Reason returns an error whose text the peer may see. When a session is aborted with it, or with an error that
+// wraps it, the Reason of the peer's *AbortError is that text, cut to 1,024 bytes. No other error's text ever
+// reaches the peer.
 func Reason(text string) error { return &reasonError{text} }
 
 type reasonError struct{ text string }
 
 func (e *reasonError) Error() string { return e.text }
 
-// AbortFor says of err what the peer may know of it. Carriers call it where they
-// are given an error to abort with.
+// AbortFor returns what the peer may know of err. Carriers call it when they are given an error to abort with.
 func AbortFor(err error) Abort {
 	var reason *reasonError
 	switch {

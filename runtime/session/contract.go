@@ -8,14 +8,14 @@ import (
 	"unicode/utf8"
 )
 
-// ContractError means that the program itself tried to send a message whose
-// predicate is false. Nothing was sent, and the step is as it was.
+// ContractError means that the program itself tried to send a message whose predicate is false. Nothing was
+// sent, and the step is as it was.
 type ContractError struct {
-	// Protocol, Role and Label say which message: "bank.Bank", "Client", "Deposit".
+	// Protocol, Role and Label identify the message: "bank.Bank", "Client", "Deposit".
 	Protocol, Role, Label string
-	// Where is the predicate, and Pos where the schema says it, "file:line:column".
+	// Where is the predicate, and Pos its position in the schema, "file:line:column".
 	Where, Pos string
-	// Values are what the predicate was about.
+	// Values are the values that the predicate was evaluated on.
 	Values []Value
 }
 
@@ -26,26 +26,26 @@ func (e *ContractError) Error() string {
 	return b.String()
 }
 
-// Rule is what a peer can break. Its number is the AbortCode by which the other end learns of it.
+// Rule is a rule that a peer can break. Its number is the AbortCode by which the other end learns of it.
 type Rule uint64
 
 // The rules.
 const (
-	// UnexpectedLabel: the message is none of those that may come here.
+	// UnexpectedLabel: the message is none of those allowed here.
 	UnexpectedLabel Rule = 0x10 + iota
 	// MalformedPayload: the message's payload is not an encoding of its parameters.
 	MalformedPayload
 	// FalsePredicate: the message's predicate, over what both ends know, is false.
 	FalsePredicate
-	// TooLate: the message did not come within its time limit.
+	// TooLate: the message did not arrive within its time limit.
 	TooLate
-	// EndedEarly: the peer said that nothing more comes, where the protocol goes on.
+	// EndedEarly: the peer said that nothing more would come, although the protocol was not finished.
 	EndedEarly
 )
 
 func (r Rule) known() bool { return UnexpectedLabel <= r && r <= EndedEarly }
 
-// String says in words what was broken.
+// String describes in words what was broken.
 func (r Rule) String() string {
 	switch r {
 	case UnexpectedLabel:
@@ -62,23 +62,23 @@ func (r Rule) String() string {
 	return fmt.Sprintf("rule %#x", uint64(r))
 }
 
-// PeerError means that one role broke the protocol, and that the session is over
-// for that. Both ends get one. It unwraps to net.ErrClosed.
+// PeerError means that one role broke the protocol, which ended the session. Both ends get one. It unwraps to
+// net.ErrClosed.
 type PeerError struct {
-	// Protocol is "<package>.<Protocol>", Role the role that broke it.
+	// Protocol is "<package>.<Protocol>", and Role the role that broke it.
 	Protocol, Role string
-	// Rule is what it broke.
+	// Rule is the rule that was broken.
 	Rule Rule
-	// Label is the message's, empty if no message of the protocol is meant.
+	// Label is the message's label; empty if no message of the protocol is concerned.
 	Label string
 	// Detail says more about a malformed payload.
 	Detail string
-	// Where is the message's predicate, if that is false, and Pos where the schema
-	// says the message, "file:line:column".
+	// Where is the message's predicate, if that is false, and Pos the message's position in the schema,
+	// "file:line:column".
 	Where, Pos string
-	// Values are what the predicate was about. Only the end that found it false has them.
+	// Values are the values that the predicate was evaluated on. Only the end that found it false has them.
 	Values []Value
-	// Remote says that the peer found it, and that Role is this end's own.
+	// Remote reports that the peer found the fault, so Role is this end's own.
 	Remote bool
 }
 
@@ -102,19 +102,19 @@ func (e *PeerError) Error() string {
 // Timeout reports whether the peer was too late.
 func (e *PeerError) Timeout() bool { return e.Rule == TooLate }
 
-// Unwrap makes errors.Is find net.ErrClosed.
+// Unwrap lets errors.Is find net.ErrClosed.
 func (e *PeerError) Unwrap() error { return net.ErrClosed }
 
-// Value is a variable of a predicate and the value that it had.
+// Value is a variable of a predicate and the value it had.
 type Value struct {
 	Name  string
 	Value any
 }
 
-// String is "name = value", the value cut to a length that fits a line.
+// String returns "name = value", with the value shortened to fit a line.
 func (v Value) String() string { return v.Name + " = " + describeValue(v.Value) }
 
-// Values makes Values of names and values in turn, as generated code lists them.
+// Values returns the Values of alternating names and values, as generated code lists them.
 func Values(of ...any) []Value {
 	list := make([]Value, 0, len(of)/2)
 	for i := 0; i+1 < len(of); i += 2 {

@@ -10,11 +10,10 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// Decoder walks the protobuf fields of a message. The first fault is kept and
-// ends the walk. What it returns does not share the message's memory, and is never
-// made larger than what has really arrived. Fields that nobody reads are skipped,
-// but must be well formed. Of a field that comes twice, a list has both, an embedded message has the
-// fields of both, and everything else has the last.
+// Decoder walks the protobuf fields of a message. The first fault is kept and ends the walk. What it returns
+// does not share the message's memory, and is never made larger than what has actually arrived. Fields that
+// nobody reads are skipped, but must be well formed. If a field occurs twice, a list holds both, an embedded
+// message has the fields of both, and anything else has the last value.
 type Decoder struct {
 	buf      []byte
 	pos, end int    // the walk is at pos, and the message that it is in goes to end
@@ -37,7 +36,7 @@ func (d *Decoder) reset(message []byte) {
 	d.fault, d.texts, d.textsAt = "", "", 0
 }
 
-// Next moves to the next field, past the value of the last one if it was not read.
+// Next advances to the next field, skipping the value of the current one if it was not read.
 func (d *Decoder) Next() bool {
 	if d.wire != none {
 		d.skip()
@@ -65,10 +64,11 @@ func (d *Decoder) longTag() bool {
 	return true
 }
 
-// Field is the number of the field that Next found.
+// Field returns the number of the field that Next found.
 func (d *Decoder) Field() int { return int(d.tag >> 3) }
 
-// Enter begins the embedded message that is the field's value; Next is false at its end. Leave(outer) goes back.
+// Enter begins the embedded message that is the field's value; Next returns false at its end. Leave(outer) goes
+// back.
 func (d *Decoder) Enter() (outer int) {
 	outer = d.end
 	n := d.open()
@@ -80,8 +80,9 @@ func (d *Decoder) Enter() (outer int) {
 	return outer
 }
 
-// EnterStruct is Enter for a message that becomes *value. An empty one takes two bytes of its message, and the size of its type in
-// memory; one message makes no more of that than 80 bytes for each of its own, and a MiB.
+// EnterStruct is Enter for a message that becomes *value. An empty struct takes two bytes of its message but
+// its full size in memory; one message may make no more of that than 80 bytes for each of its own, plus one
+// MiB.
 func EnterStruct[T any](d *Decoder, value *T) (outer int) {
 	d.take(int(unsafe.Sizeof(*value)))
 	return d.Enter()
@@ -101,7 +102,7 @@ func (d *Decoder) Leave(outer int) {
 	d.end = outer
 }
 
-// Fail makes the message malformed, for a reason that only its receiver gets to know.
+// Fail makes the message malformed, for a reason that only its receiver learns.
 func (d *Decoder) Fail(why string) {
 	if d.fault == "" {
 		d.fault = why
@@ -221,11 +222,11 @@ const (
 	sharedSize = 256
 )
 
-// Bytes reads bytes, nil if there are none.
+// Bytes reads bytes; nil if there are none.
 func (d *Decoder) Bytes() []byte { return append([]byte(nil), d.view()...) }
 
-// Unmarshal has unmarshal read the field's bytes, which it must not keep. What it
-// returns, or a panic, makes the message malformed.
+// Unmarshal calls unmarshal with the field's bytes, which it must not retain. An error or a panic makes the
+// message malformed.
 func (d *Decoder) Unmarshal(unmarshal func([]byte) error) {
 	value := d.view()
 	if d.fault != "" {

@@ -14,10 +14,9 @@ import (
 // pendingMax is how many receives a session may have put off at a time.
 const pendingMax = 64
 
-// Pending is what a generated pending value holds: a receive that was put off. The
-// zero value belongs to no session. As long as its message has not been taken in, a
-// Recv or TryRecv of it uses the session: one that races with a step, or with that of
-// another Pending, is refused with ErrStateUsed, or the other is.
+// Pending is a deferred receive, as a generated pending value holds it. The zero value belongs to no session.
+// Until its message has been taken in, Recv and TryRecv use the session: of one that races with a step, or with
+// a Recv or TryRecv of another Pending, one of the two fails with ErrStateUsed.
 type Pending struct {
 	s       *Session
 	taker   Taker
@@ -36,15 +35,14 @@ const (
 	received // its message has been given to the program
 )
 
-// Taker is what a Pending takes its message in with: TakeIn decodes and checks it,
-// keeps what it brought, and ends with Accept or Violated. It calls no step.
+// Taker takes in the message of a Pending: TakeIn decodes and checks it, keeps what it brought, and ends with
+// Accept or Violated. It must not take a step.
 type Taker interface {
 	TakeIn(in *Inbound) error
 }
 
-// Defer consumes the step without waiting for the one message that is received
-// there, and returns the next step. pending, a zero value, stands for the message from now on: taker
-// takes it in.
+// Defer consumes the step without waiting for the only message that can be received there, and returns the next
+// step. pending, a zero value, stands for the message from now on: taker takes it in.
 func (p Step) Defer(message int, pending *Pending, taker Taker) (Step, error) {
 	s := p.begin()
 	if s == nil {
@@ -70,9 +68,8 @@ func (p Step) Defer(message int, pending *Pending, taker Taker) (Step, error) {
 	return Step{s: s, turn: s.turn.Add(1)}, nil
 }
 
-// Recv waits until the message has been taken in, and those that were put off
-// before it. The program may have it then, once: another Recv is refused with
-// ErrStateUsed. If ctx ends first, p is as it was.
+// Recv waits until the message, and all those deferred before it, have been taken in. The program may then have
+// it once: another Recv fails with ErrStateUsed. If ctx ends first, p is as it was.
 func (p *Pending) Recv(ctx context.Context) error {
 	if p.progress.Load() == putOff {
 		s, err := p.begin()
@@ -88,7 +85,7 @@ func (p *Pending) Recv(ctx context.Context) error {
 	return p.receive()
 }
 
-// TryRecv is Recv without the wait. ok is false, and p as it was, if its message has not arrived yet.
+// TryRecv is Recv without waiting. If its message has not arrived yet, ok is false and p is as it was.
 func (p *Pending) TryRecv() (ok bool, err error) {
 	if p.progress.Load() == putOff {
 		s, err := p.begin()
@@ -105,8 +102,8 @@ func (p *Pending) TryRecv() (ok bool, err error) {
 	return err == nil, err
 }
 
-// TakenIn reports whether the message has been taken in. Any goroutine may call it;
-// where it is true, what the Taker keeps does not change any more.
+// TakenIn reports whether the message has been taken in. It may be called from any goroutine; once it returns
+// true, what the Taker keeps no longer changes.
 func (p *Pending) TakenIn() bool { return p.progress.Load() != putOff }
 
 // receive gives the message, which has been taken in, to the program.
@@ -134,23 +131,23 @@ func (p *Pending) begin() (*Session, error) {
 	return s, nil
 }
 
-// Late is a variable that a state holds and that may not be there yet, because the
-// message that brings it was put off.
+// Late is a variable that a state holds whose value may not be there yet, because the message that brings it
+// was deferred.
 type Late[T any] struct {
 	known   T
 	pending *Pending
 	awaited *T // where the value is once pending has been taken in
 }
 
-// Known is a variable that is there.
+// Known returns a variable whose value is there.
 func Known[T any](value T) Late[T] { return Late[T]{known: value} }
 
-// Awaited is a variable that will be in what awaited points to, once pending has been taken in.
+// Awaited returns a variable whose value will be in *awaited once pending has been taken in.
 func Awaited[T any](pending *Pending, awaited *T) Late[T] {
 	return Late[T]{pending: pending, awaited: awaited}
 }
 
-// Get returns the value, or the zero value as long as it is not in.
+// Get returns the value, or the zero value and false until it is there.
 func (l Late[T]) Get() (value T, in bool) {
 	switch {
 	case l.pending == nil:

@@ -12,9 +12,9 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// Encoder appends protobuf fields to a message (google.golang.org/protobuf/encoding/protowire). A
-// field with its zero value is left out, except after Present. The first value
-// that cannot be encoded is kept as the error of the message. Nothing that it is given is kept.
+// Encoder appends protobuf fields to a message (google.golang.org/protobuf/encoding/protowire). A field with
+// its zero value is left out, except after Present. The first value that cannot be encoded is kept as the error
+// of the message. The Encoder does not retain its arguments.
 type Encoder struct {
 	buf []byte
 	err error
@@ -29,26 +29,25 @@ const depthMax = 100
 
 func (e *Encoder) reset() { *e = Encoder{buf: e.buf[:0]} }
 
-// Present makes the next field be written even if it has its zero value: an
-// element of a list of strings or bytes, a key or value of a map, an optional that is there.
+// Present makes the next field be written even if it has its zero value: an element of a list of strings or
+// bytes, a key or value of a map, or an optional value that is present.
 func (e *Encoder) Present() *Encoder {
 	e.present = true
 	return e
 }
 
-// Fail makes err, unless it is nil or something failed before, the error of the message.
+// Fail makes err the error of the message, unless err is nil or something failed before.
 func (e *Encoder) Fail(err error) {
 	if e.err == nil {
 		e.err = err
 	}
 }
 
-// Failed reports whether the message cannot be encoded any more. What descends
-// into a value that may contain itself asks before it goes deeper.
+// Failed reports whether the message can no longer be encoded. Code that descends into a value that may contain
+// itself checks it before going deeper.
 func (e *Encoder) Failed() bool { return e.err != nil }
 
-// Begin opens field as an embedded message; what is appended until EndElement or
-// EndField is its content.
+// Begin opens field as an embedded message; its content is what is appended until EndElement or EndField.
 func (e *Encoder) Begin(field int) (begin int) {
 	if e.depth == 0 && e.err == nil {
 		e.top = field
@@ -61,7 +60,7 @@ func (e *Encoder) Begin(field int) (begin int) {
 	return begin
 }
 
-// EndElement closes what Begin opened, an element of a list: it is written even if empty.
+// EndElement closes what Begin opened as an element of a list, which is written even if empty.
 func (e *Encoder) EndElement(begin int) {
 	e.depth--
 	buf := e.buf
@@ -199,8 +198,8 @@ func (e *Encoder) Bytes(field int, v []byte) {
 	e.buf = append(e.sized(field, len(v)), v...)
 }
 
-// Marshal appends what appendTo appends to the slice that it is given. It stands
-// between Begin and EndElement; what appendTo returns, or a panic, is the message's error.
+// Marshal appends what appendTo appends to the slice it is given. It is called between Begin and EndElement. An
+// error from appendTo, or a panic, becomes the message's error.
 func (e *Encoder) Marshal(appendTo func([]byte) ([]byte, error)) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -217,7 +216,7 @@ func (e *Encoder) Marshal(appendTo func([]byte) ([]byte, error)) {
 	}
 }
 
-// Extern appends what v marshals to as protobuf bytes. zero is the zero value of v's type.
+// Extern appends, as protobuf bytes, what v marshals to. zero is the zero value of v's type.
 func (e *Encoder) Extern(field int, v, zero encoding.BinaryAppender) {
 	present := e.present
 	begin := e.Begin(field)

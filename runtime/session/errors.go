@@ -7,21 +7,21 @@ import (
 	"strings"
 )
 
-// What a step returns when it is used in a way that its type cannot forbid. The
-// session is as it was.
+// Errors of a step that is used in a way that its type cannot rule out. The session is as it was.
 var (
 	// ErrStateUsed: each state is good for one step. Only the state that the last step returned can go on.
 	ErrStateUsed = errors.New("session: state already used")
-	// ErrNoSession: the state is a zero value, such as a step returns that failed, or was made by converting another one.
+	// ErrNoSession: the state is a zero value, such as a failed step returns, or was made by converting another
+	// state.
 	ErrNoSession = errors.New("session: state belongs to no place of a session: a zero state, as from a step that failed, or a converted one")
-	// ErrPending: the step needs the value of a receive that was put off, and that is not in yet.
+	// ErrPending: the step needs the value of a deferred receive that has not come in yet.
 	ErrPending = errors.New("session: a value that this step needs was put off and has not been received yet")
-	// ErrTooManyPending: 64 receives are put off already. Receive one of them first.
+	// ErrTooManyPending: 64 receives are deferred already. Receive one of them first.
 	ErrTooManyPending = errors.New("session: too many receives are put off")
 )
 
-// ErrUnfinished is returned by Run when the body returned no error and not the
-// end of its own session either. The session was aborted.
+// ErrUnfinished is returned by Run when the body returned neither an error nor the end of its own session. The
+// session was aborted.
 var ErrUnfinished error = unfinishedError{}
 
 type unfinishedError struct{}
@@ -32,13 +32,13 @@ func (unfinishedError) Error() string {
 
 func (unfinishedError) Unwrap() error { return net.ErrClosed }
 
-// MismatchError means that the peer does not serve this protocol: not at all, or
-// only in other versions. One of the two is older than the other. It unwraps to net.ErrClosed.
+// MismatchError means that the peer does not serve this protocol: not at all, or only in other versions, in
+// which case one of the two programs is older than the other. It unwraps to net.ErrClosed.
 type MismatchError struct {
-	// Protocol and Fingerprint are what was asked for.
+	// Protocol and Fingerprint identify what was asked for.
 	Protocol    string
 	Fingerprint Fingerprint
-	// Served are the fingerprints that the peer serves under that name, none if it does not know the name.
+	// Served are the fingerprints that the peer serves under that name; none if it does not know the name.
 	Served []Fingerprint
 }
 
@@ -54,7 +54,7 @@ func (e *MismatchError) Error() string {
 		"the two programs were generated from different schemas", e.Protocol, e.Fingerprint, strings.Join(served, ", "))
 }
 
-// Unwrap makes errors.Is find net.ErrClosed.
+// Unwrap lets errors.Is find net.ErrClosed.
 func (e *MismatchError) Unwrap() error { return net.ErrClosed }
 
 // mismatch makes of a peer's refusal what it is about. The refusal is the peer's
@@ -69,12 +69,12 @@ func mismatch(p *Protocol, refusal string) *MismatchError {
 	return e
 }
 
-// TooLargeError means that a message is larger than the peer takes. Nothing was
-// sent, and the step is as it was.
+// TooLargeError means that a message is larger than the peer accepts. Nothing was sent, and the step is as it
+// was.
 type TooLargeError struct {
-	// Label is the message's, empty where a carrier is used by itself.
+	// Label is the message's label; empty if a carrier is used by itself.
 	Label string
-	// Size and Limit are in bytes, of the message as it is encoded.
+	// Size and Limit are in bytes, of the encoded message.
 	Size, Limit int
 }
 
@@ -86,10 +86,10 @@ func (e *TooLargeError) Error() string {
 	return fmt.Sprintf("session: %s is too large: %d bytes, and the peer takes %d", what, e.Size, e.Limit)
 }
 
-// EncodeError means that a value has no encoding, such as text that is not UTF-8
-// or a time after the year 9999. Nothing was sent, and the step is as it was.
+// EncodeError means that a value has no encoding: for example, text that is not UTF-8, or a time after the year
+// 9999. Nothing was sent, and the step is as it was.
 type EncodeError struct {
-	// Label is the message's, Param the parameter as the schema writes it.
+	// Label is the message's label, and Param the parameter as the schema writes it.
 	Label, Param string
 	// Err is what is wrong with the value.
 	Err error

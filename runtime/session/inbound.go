@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Inbound is a message that arrived: a Decoder of its payload.
+// Inbound is a message that arrived: a Decoder for its payload.
 type Inbound struct {
 	Decoder
 	s       *Session
@@ -15,11 +15,11 @@ type Inbound struct {
 	pending *Pending // what it is taken in for, nil where a step receives it
 }
 
-// Message is the message's index in Protocol.Messages.
+// Message returns the message's index in Protocol.Messages.
 func (in *Inbound) Message() int { return in.index }
 
-// Violated ends the session because the message's predicate is false, or, before
-// that, its payload is malformed. It returns the *PeerError that both ends get.
+// Violated ends the session because the message's predicate is false or, taking precedence, because its payload
+// is malformed. It returns the *PeerError that both ends get.
 func (in *Inbound) Violated(values ...any) error {
 	if fault := in.finish(); fault != "" {
 		return in.refuse(MalformedPayload, fault, nil)
@@ -27,9 +27,8 @@ func (in *Inbound) Violated(values ...any) error {
 	return in.refuse(FalsePredicate, "", Values(values...))
 }
 
-// Accept takes the message in and returns the next step, the zero value for one
-// that was put off. It is a *PeerError, and the session over, if the payload was
-// malformed.
+// Accept accepts the message and returns the next step, which is the zero value if the receive had been
+// deferred. If the payload was malformed, the error is a *PeerError and the session is over.
 func (in *Inbound) Accept() (Step, error) {
 	s, m := in.s, in.message
 	if fault := in.finish(); fault != "" {

@@ -8,14 +8,14 @@ import (
 // What follows is for package rpc, whose calls speak streams themselves: a
 // message's label and the ends of its payload, which a Step sees to for states.
 
-// Start begins the message m: the label's number, then come the parameters.
+// Start begins the message m with the label's number; the parameters come next.
 func (e *Encoder) Start(m *Message) {
 	e.reset()
 	e.buf = binary.AppendUvarint(e.buf, m.Number)
 }
 
-// Message returns the message that Start began, whole, or an *EncodeError. The slice is
-// valid until the next Start.
+// Message returns the message that Start began, whole, or an *EncodeError. The slice is valid until the next
+// Start.
 func (e *Encoder) Message(m *Message) ([]byte, error) {
 	if e.err != nil {
 		return nil, &EncodeError{Label: m.Label, Param: e.param(m), Err: e.err}
@@ -23,8 +23,8 @@ func (e *Encoder) Message(m *Message) ([]byte, error) {
 	return e.buf, nil
 }
 
-// Sent starts d with the payload of the message that e holds: for values whose encoding
-// decodes to something else than they are. See Outbound.Sent.
+// Sent starts d on the payload of the message that e holds, for values whose encoding does not decode to the
+// same value. See Outbound.Sent.
 func (e *Encoder) Sent(m *Message, d *Decoder) error {
 	message, err := e.Message(m)
 	if err == nil {
@@ -41,8 +41,8 @@ func (e *Encoder) param(m *Message) string {
 	return "its payload"
 }
 
-// Start begins to take a message apart: number is that of its label, and the payload is what d then decodes. d keeps
-// message until End.
+// Start begins to take a message apart: number is its label's number, and the payload is what d then decodes. d
+// retains message until End.
 func (d *Decoder) Start(message []byte) (number uint64, err error) {
 	number, payload, ok := cutNumber(message)
 	if !ok {
@@ -54,9 +54,9 @@ func (d *Decoder) Start(message []byte) (number uint64, err error) {
 
 var errNoLabel = errors.New("the message begins with no label")
 
-// End ends a payload that has been decoded. It returns what is malformed in it, empty if nothing is.
+// End ends a payload that has been decoded. It returns what is malformed in it, or "" if nothing is.
 func (d *Decoder) End() (fault string) { return d.finish() }
 
-// Explain makes of an error of a stream what it means to a session of p in the role with that index: a *MismatchError or
-// a *PeerError where the peer aborted for that.
+// Explain translates an error of a stream into what it means to a session of p in the role with the given
+// index: a *MismatchError or a *PeerError if that is why the peer aborted.
 func Explain(p *Protocol, role int, err error) error { return translate(p, role, err) }

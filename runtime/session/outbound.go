@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// Outbound is a message on its way out: an Encoder for its payload, in the order
-// of the field numbers.
+// Outbound is a message about to be sent: an Encoder for its payload, whose fields are appended in the order of
+// their numbers.
 type Outbound struct {
 	Encoder
 	s       *Session
@@ -32,9 +32,8 @@ func (o *Outbound) begin(index int, m *Message) {
 	o.buf = appendVarint(o.buf[:0], m.Number)
 }
 
-// Sent is a decoder of what has been encoded, for values whose encoding decodes to
-// something else than they are: what the peer gets is what a predicate is about. If the
-// payload cannot be encoded, the step is as it was.
+// Sent returns a decoder of what has been encoded, for values whose encoding does not decode to the same value:
+// a predicate is about what the peer gets. If the payload cannot be encoded, the step is as it was.
 func (o *Outbound) Sent() (*Decoder, error) {
 	if o.err != nil {
 		return nil, o.giveBack(o.unencodable(o.err))
@@ -57,8 +56,8 @@ func (o *Outbound) unencodable(err error) error {
 	return &EncodeError{Label: o.message.Label, Param: o.param(), Err: err}
 }
 
-// Refuse gives the step back, unconsumed, because the message's predicate is
-// false, and returns the *ContractError that says so. values are pairs of name and value.
+// Refuse gives the step back, unconsumed, because the message's predicate is false, and returns the
+// *ContractError that says so. values are alternating names and values.
 func (o *Outbound) Refuse(values ...any) error {
 	s, m := o.s, o.message
 	if o.reread {
@@ -73,12 +72,12 @@ func (o *Outbound) Refuse(values ...any) error {
 	return o.giveBack(err)
 }
 
-// Pending gives the step back, unconsumed, because the message's predicate needs
-// what was put off and is not in yet. It returns an error that matches ErrPending.
+// Pending gives the step back, unconsumed, because the message's predicate needs the value of a deferred
+// receive that has not come in yet. It returns an error that matches ErrPending.
 func (o *Outbound) Pending() error { return o.giveBack(o.s.misuse(ErrPending)) }
 
-// Send sends the message and returns the next step. If it cannot be encoded, is
-// too large, or ctx ends, the step is as it was.
+// Send sends the message and returns the next step. If the message cannot be encoded or is too large, or ctx
+// ends, the step is as it was.
 func (o *Outbound) Send(ctx context.Context) (Step, error) {
 	s, m := o.s, o.message
 	if o.err != nil {

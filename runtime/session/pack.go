@@ -12,7 +12,7 @@ type integer interface {
 	~int | ~int32 | ~int64 | ~uint | ~uint32 | ~uint64
 }
 
-// PackInts appends a list of integers. Empty lists are left out, as those of the other functions.
+// PackInts appends a list of integers. Like the other Pack functions it leaves out an empty list.
 func PackInts[T integer](e *Encoder, field int, list []T) {
 	size := 0
 	for _, v := range list {
@@ -87,7 +87,7 @@ func PackFloats64(e *Encoder, field int, list []float64) {
 // room is where the next size bytes go: pack has made sure of them.
 func (e *Encoder) room(size int) []byte { return e.buf[len(e.buf) : len(e.buf)+size] }
 
-// SortedKeys are the keys of a map in the order in which its entries are encoded.
+// SortedKeys returns the keys of a map in the order in which its entries are encoded.
 func SortedKeys[K cmp.Ordered, V any](entries map[K]V) []K {
 	if len(entries) == 0 {
 		return nil

@@ -20,10 +20,9 @@ const (
 	pipeQueueMax = 256 << 10
 )
 
-// Pipe joins a client and a server in memory: sessions opened on the Conn are
-// served by what is registered with the Registrar. Nothing is lost and nothing
-// takes time; all else is as it is on a network: a message is taken whole or not
-// at all, at most 4 MiB, and a slow reader makes its writer wait. A Pipe needs no
+// Pipe joins a client and a server in memory: sessions opened on the Conn are served by what is registered with
+// the Registrar. Nothing is lost and nothing takes time. Everything else is as on a network: a message is
+// accepted whole or not at all, its limit is 4 MiB, and a slow reader makes its writer wait. A Pipe needs no
 // Close: it holds nothing but its sessions.
 func Pipe() (Conn, Registrar) {
 	p := new(pipe)

@@ -7,11 +7,10 @@ import (
 	"runtime/debug"
 )
 
-// Run opens a session of p, runs body on its first step, and closes it. The body's
-// context ends with the session; context.Cause says what ended it. Run returns nil
-// when both roles have finished. Else the session has been aborted: because the
-// body failed, panicked (and Run panics with it), or returned no error and not the
-// end of this session, which is ErrUnfinished.
+// Run opens a session of p, runs body on its first step, and closes the session. The body's context ends with
+// the session; context.Cause says what ended it. Run returns nil when both roles have finished. Otherwise the
+// session has been aborted: because the body failed, because it panicked (and Run panics too), or because it
+// returned neither an error nor the end of this session, which is ErrUnfinished.
 func Run(ctx context.Context, conn Conn, p *Protocol, body func(context.Context, Step) (Step, error)) error {
 	s, err := open(ctx, conn, p)
 	if err != nil {
@@ -20,9 +19,8 @@ func Run(ctx context.Context, conn Conn, p *Protocol, body func(context.Context,
 	return s.run(ctx, body)
 }
 
-// Register makes srv run body as the second role of p for each session that a
-// peer opens. What holds for the body of Run holds here, but a panic ends only its
-// session, and is logged, as is a body that stops unfinished.
+// Register makes srv run body as the second role of p for each session that a peer opens. The contract of Run's
+// body applies, except that a panic ends only its session and is logged, as is a body that returns unfinished.
 func Register(srv Registrar, p *Protocol, body func(context.Context, Step) (Step, error)) {
 	srv.Handle(p, func(ctx context.Context, stream Stream) {
 		s := newSession(p, 1, stream)

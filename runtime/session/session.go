@@ -10,8 +10,7 @@ import (
 	"time"
 )
 
-// Session is one run of a protocol, as one role sees it. Each Step that it gives
-// out is a place that it has come to.
+// Session is one run of a protocol, as one role sees it. Each of its Steps is a place that the run has reached.
 type Session struct {
 	// turn is even while the session waits for its next step, and odd while that
 	// step is under way. A Step fits the turn that it was given out in. Who makes it
@@ -48,9 +47,8 @@ func newSession(p *Protocol, role int, stream Stream) *Session {
 	return s
 }
 
-// Open opens a session of p on conn for the first role and returns its first
-// step. A session that is dropped before its end, so that the garbage collector
-// finds it, is aborted and logged.
+// Open opens a session of p on conn for the first role and returns its first step. A session that is dropped
+// before its end is aborted and logged when the garbage collector finds it.
 func Open(ctx context.Context, conn Conn, p *Protocol) (Step, error) {
 	s, err := open(ctx, conn, p)
 	if err != nil {

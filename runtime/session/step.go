@@ -6,16 +6,15 @@ import (
 	"io"
 )
 
-// Step is what a generated state holds: one place in one session, for one use.
-// The zero value belongs to no session. A step is ready, busy or used: of two
-// racing uses exactly one wins, and the other gets ErrStateUsed.
+// Step is what a generated state holds: one place in one session, for one use. The zero value belongs to no
+// session. A step is ready, busy or used: of two racing uses exactly one wins, and the other gets ErrStateUsed.
 type Step struct {
 	s    *Session
 	turn uint64
 }
 
-// BeginSend makes the step busy to send the message with the given index in
-// Protocol.Messages. What it returns belongs to the caller until Refuse or Send.
+// BeginSend makes the step busy to send the message with the given index in Protocol.Messages. The result
+// belongs to the caller until Refuse, Pending or Send.
 func (p Step) BeginSend(message int) (*Outbound, error) {
 	s := p.begin()
 	if s == nil {
@@ -32,10 +31,9 @@ func (p Step) BeginSend(message int) (*Outbound, error) {
 	return &s.out, nil
 }
 
-// Recv consumes the step to receive one of the messages that leave state, behind
-// those that were put off. What it returns belongs to the caller until Violated or
-// Accept. If ctx ends first, the step is as it was; a peer that sent anything else
-// has ended the session.
+// Recv consumes the step to receive one of the messages that leave state, after those that were deferred. The
+// result belongs to the caller until Violated or Accept. If ctx ends first, the step is as it was; a peer that
+// sent anything else has ended the session.
 func (p Step) Recv(ctx context.Context, state int) (*Inbound, error) {
 	s := p.begin()
 	if s == nil {
@@ -83,7 +81,7 @@ func (s *Session) recv(ctx context.Context, state int) (*Inbound, error) {
 	return s.admit(state, since, message, arrived)
 }
 
-// TryRecv is Recv without the wait. ok is false, and the step as it was, if nothing has arrived yet.
+// TryRecv is Recv without waiting. If nothing has arrived yet, ok is false and the step is as it was.
 func (p Step) TryRecv(state int) (in *Inbound, ok bool, err error) {
 	s := p.begin()
 	if s == nil {
@@ -117,9 +115,8 @@ func (s *Session) tryRecv(state int) (*Inbound, error) {
 	return s.admit(state, since, message, arrived)
 }
 
-// Close takes in what was put off, and waits until both roles have finished. The
-// step must be that of the End state, and stays it: a Close whose context ended may
-// be repeated.
+// Close takes in what was deferred, and waits until both roles have finished. The step must be that of the End
+// state, and remains usable: a Close whose context ended may be repeated.
 func (p Step) Close(ctx context.Context) error {
 	s := p.begin()
 	if s == nil {
@@ -132,8 +129,8 @@ func (p Step) Close(ctx context.Context) error {
 	return s.finish(ctx)
 }
 
-// Abort ends the step's session at both ends. It consumes nothing, is idempotent,
-// and does nothing after the end. The peer learns text only if err is a Reason.
+// Abort ends the step's session at both ends. It does not consume the step, is idempotent, and does nothing
+// after the end. The peer receives text only if err is, or wraps, a Reason.
 func (p Step) Abort(err error) {
 	if p.s != nil {
 		p.s.abort(err, AbortFor(err))
@@ -143,7 +140,7 @@ func (p Step) Abort(err error) {
 // Ready reports whether the step can still be used.
 func (p Step) Ready() bool { return p.s != nil && p.s.turn.Load() == p.turn }
 
-// Describe says in words which state it is and how it stands: "BankClientAccount (ready)".
+// Describe says in words which state this is and whether it can be used: "BankClientAccount (ready)".
 func (p Step) Describe(state string) string {
 	if p.s == nil {
 		return state + " (of no session)"

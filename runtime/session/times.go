@@ -13,8 +13,8 @@ const (
 	secondsMax = 253402300799
 )
 
-// Time appends a point in time as a google.protobuf.Timestamp. The zero value is
-// that of time.Time. It fails for years other than 1 to 9999.
+// Time appends a point in time as a google.protobuf.Timestamp. The zero value is that of time.Time. It fails
+// for years outside 1 to 9999.
 func (e *Encoder) Time(field int, v time.Time) {
 	if v.IsZero() && !e.present {
 		return
@@ -55,7 +55,7 @@ func (e *Encoder) timed(field int, seconds, nanos int64) {
 	}
 }
 
-// Time reads a point in time: UTC, and without a monotonic reading.
+// Time reads a point in time, in UTC and without a monotonic reading.
 func (d *Decoder) Time() time.Time {
 	seconds, nanos := d.timed()
 	if seconds < secondsMin || seconds > secondsMax || nanos < 0 || nanos >= 1e9 {
@@ -65,7 +65,7 @@ func (d *Decoder) Time() time.Time {
 	return time.Unix(seconds, nanos).UTC()
 }
 
-// Duration reads a duration. It must fit a time.Duration.
+// Duration reads a duration. It must fit into a time.Duration.
 func (d *Decoder) Duration() time.Duration {
 	seconds, nanos := d.timed()
 	v := time.Duration(seconds)*time.Second + time.Duration(nanos)

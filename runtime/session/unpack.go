@@ -9,7 +9,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// UnpackInts appends the integers of the field, packed or a single one, to list.
+// UnpackInts appends the integers of the field to list, packed ones or a single one.
 func UnpackInts[T integer](d *Decoder, list []T) []T {
 	if d.wire != protowire.BytesType {
 		return append(list, narrow[T](d, d.Uint64()))
@@ -41,7 +41,8 @@ func UnpackInts[T integer](d *Decoder, list []T) []T {
 	return list
 }
 
-// UnpackEnums appends members of an enumeration with the given number of members, packed or a single one, to list.
+// UnpackEnums appends members of an enumeration with the given number of members to list, packed ones or a
+// single one.
 func UnpackEnums[E ~int32](d *Decoder, list []E, members int) []E {
 	if d.wire != protowire.BytesType {
 		return append(list, E(d.Enum(members)))
@@ -54,7 +55,7 @@ func UnpackEnums[E ~int32](d *Decoder, list []E, members int) []E {
 	return list
 }
 
-// UnpackBools appends bools, packed or a single one, to list.
+// UnpackBools appends bools to list, packed ones or a single one.
 func UnpackBools(d *Decoder, list []bool) []bool {
 	if d.wire != protowire.BytesType {
 		return append(list, d.Bool())
@@ -76,7 +77,7 @@ func UnpackBools(d *Decoder, list []bool) []bool {
 	return list
 }
 
-// UnpackFloats32 appends float32 values, packed or a single one, to list.
+// UnpackFloats32 appends float32 values to list, packed ones or a single one.
 func UnpackFloats32(d *Decoder, list []float32) []float32 {
 	if d.wire != protowire.BytesType {
 		return append(list, d.Float32())
@@ -90,7 +91,7 @@ func UnpackFloats32(d *Decoder, list []float32) []float32 {
 	return list
 }
 
-// UnpackFloats64 appends float64 values, packed or a single one, to list.
+// UnpackFloats64 appends float64 values to list, packed ones or a single one.
 func UnpackFloats64(d *Decoder, list []float64) []float64 {
 	if d.wire != protowire.BytesType {
 		return append(list, d.Float64())
@@ -122,8 +123,8 @@ func grow[T any](list []T, n int) []T {
 	return slices.Grow(list, n)[:len(list)+n]
 }
 
-// Room is list, with room for the fields that come one behind the other from the one at hand on, and have its
-// number, or for as many as its message may still make values of.
+// Room returns list with capacity for the run of adjacent fields that starts at the current one and has its
+// number, or for as many values as the message may still make.
 func Room[T any](d *Decoder, list []T) []T {
 	if len(list) < cap(list) {
 		return list
@@ -140,8 +141,8 @@ func moreRoom[T any](d *Decoder, list []T) []T {
 	return slices.Grow(list, n)
 }
 
-// RoomForEntry is entries, or, where it is nil, an empty map with room for the fields as Room counts them. It counts an
-// entry's memory as EnterStruct does.
+// RoomForEntry returns entries or, if it is nil, an empty map with room for the fields that Room would count.
+// It counts the memory of an entry as EnterStruct does.
 func RoomForEntry[K comparable, V any](d *Decoder, entries map[K]V) map[K]V {
 	var key K
 	var value V
@@ -163,8 +164,8 @@ func (d *Decoder) take(size int) {
 	}
 }
 
-// Count is how many fields with the number of the one at hand come one behind the other, that one
-// included. They have a length; if one is cut short, those before it count.
+// Count returns how many adjacent fields have the number of the current one, including that one. They are
+// length-delimited; if one is cut short, those before it count.
 func (d *Decoder) Count() (n int) {
 	if d.wire != protowire.BytesType {
 		return 0

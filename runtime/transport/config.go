@@ -13,7 +13,7 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/packet"
 )
 
-// Option says how Listen or Dial is to do it.
+// Option configures Listen or Dial.
 type Option func(*config) error
 
 // config is what the options say.
@@ -55,10 +55,9 @@ func newConfig(opts []Option) (config, error) {
 	return c, nil
 }
 
-// WithPlaintext leaves packets unencrypted, for networks that encrypt already or
-// are private. Both ends must say so. Each packet has a short tag, under a key that
-// is sent in the clear: it catches corruption, and forgery by those who cannot
-// see the packets. Who sees them can read and forge them.
+// WithPlaintext leaves packets unencrypted, for networks that are private or encrypt already. Both ends must
+// use it. Each packet carries a short tag, under a key that is sent in the clear: the tag catches corruption,
+// and forgery by those who cannot see the packets. Anyone who can see the packets can read and forge them.
 func WithPlaintext() Option {
 	return func(c *config) error {
 		c.plaintext = true
@@ -66,40 +65,42 @@ func WithPlaintext() Option {
 	}
 }
 
-// WithIdleTimeout ends a connection on which nothing has come for d: 60 s where it
-// is not given. The shorter one of both ends counts, but at least three probe
-// timeouts. A dialing end sends something every 20 s (see WithKeepAlive), so that only a peer that is gone is idle. It is
-// how a listening end without a keep-alive, whose program only waits, finds out that its client is gone.
+// WithIdleTimeout ends a connection on which nothing has arrived for d; the default is 60 s. The shorter
+// timeout of the two ends applies, but never less than three probe timeouts. A dialing end sends something
+// every 20 s (see WithKeepAlive), so only a peer that is gone is idle. This is how a listening end that has no
+// keep-alive, and whose program only waits, finds out that its client is gone.
 func WithIdleTimeout(d time.Duration) Option {
 	return duration("WithIdleTimeout", d, func(c *config) *time.Duration { return &c.conn.IdleTimeout })
 }
 
-// WithDeathTimeout ends a connection whose peer has answered nothing of what was
-// sent for d: 5 s, or six probe timeouts if that is longer, where it is not given; never
-// longer than the idle timeout. The calls of its sessions return a *GoneError. It is a matter of the two transports: a peer whose
-// program is slow answers all the same, and is not given up.
+// WithDeathTimeout ends a connection whose peer has answered nothing of what was sent to it for d. The default
+// is 5 s, or six probe timeouts if that is longer; it is never longer than the idle timeout. Calls on the
+// connection's sessions return a *GoneError. Answers come from the peer's transport: a peer whose program is
+// slow still answers and is not given up.
 //
-// Only what was sent can stay without an answer. A program that sends, and has to wait because its peer does not read,
-// has the peer asked four times in d; one that only waits for its peer is told when its keep-alive has asked: see WithKeepAlive.
+// Only what was sent can go unanswered. While a program is blocked sending because its peer does not read, the
+// peer is probed four times in d. A program that only waits for its peer finds out once its keep-alive has
+// probed: see WithKeepAlive.
 func WithDeathTimeout(d time.Duration) Option {
 	return duration("WithDeathTimeout", d, func(c *config) *time.Duration { return &c.conn.DeathTimeout })
 }
 
-// WithHandshakeTimeout ends a connection that is not established within d: 10 s
-// where it is not given. The context of Dial may be shorter.
+// WithHandshakeTimeout ends a connection that is not established within d; the default is 10 s at a dialing end
+// and 5 s at a listening one. The context of Dial may end sooner.
 func WithHandshakeTimeout(d time.Duration) Option {
 	return duration("WithHandshakeTimeout", d, func(c *config) *time.Duration { return &c.conn.HandshakeTimeout })
 }
 
-// WithKeepAlive sends something when nothing was sent for d, so that the connection does not become idle and
-// NATs on the way do not forget it: after 20 s at a dialing end, never at a listening one, where it is not given. With it an end
-// that only waits finds out that its peer is gone, after d and the death timeout; each connection costs a datagram each way every d.
+// WithKeepAlive sends something whenever nothing was sent for d, so that the connection does not become idle
+// and NATs on the path do not forget it. The default is 20 s at a dialing end and never at a listening one.
+// With it, an end that only waits finds out that its peer is gone after d and the death timeout; each
+// connection costs one datagram each way every d.
 func WithKeepAlive(d time.Duration) Option {
 	return duration("WithKeepAlive", d, func(c *config) *time.Duration { return &c.conn.KeepAlive })
 }
 
-// WithOwnSocket, for Dial, gives the connection a socket, and with it a local port and two goroutines, of its own. Else all that a
-// process dials share one for each version of IP.
+// WithOwnSocket, for Dial, gives the connection a socket of its own, and with it a local port and two
+// goroutines. Otherwise all connections that a process dials share one socket for each version of IP.
 func WithOwnSocket() Option {
 	return func(c *config) error {
 		c.ownSocket = true
@@ -107,10 +108,11 @@ func WithOwnSocket() Option {
 	}
 }
 
-// WithMaxDatagramSize is the size of the largest datagram that this end sends if the path carries it, without the headers of UDP and IP, and
-// of the largest that it takes: 8,952 bytes where it is not given, which is what links with jumbo frames carry. More is
-// for links with more, such as loopback; both ends have to be given it. Which size the path carries is found out in any case, beginning with 1,200 bytes. For Dial,
-// more than 8,952 bytes imply WithOwnSocket.
+// WithMaxDatagramSize sets the size of the largest datagram that this end accepts, and of the largest that it
+// sends if the path carries it, excluding UDP and IP headers. The default is 8,952 bytes, which is what links
+// with jumbo frames carry. Larger values are for links that carry more, such as loopback; both ends must set
+// them. The size that the path carries is always probed for, starting at 1,200 bytes. For Dial, more than 8,952
+// bytes implies WithOwnSocket.
 func WithMaxDatagramSize(bytes int) Option {
 	return func(c *config) error {
 		if bytes < datagramMin || bytes > datagramLimit {
@@ -131,10 +133,11 @@ const (
 // largest is the size of the largest datagram that is read or written.
 func (c *config) largest() int { return max(datagramMax, c.conn.MaxDatagram) }
 
-// WithResetKey, for Listen, is a secret of at least 16 bytes that outlives the process. A server that has forgotten its connections, because
-// it was started anew, tells their clients so at once if it has the key that it had before; else they find out by their death timeout. Where it
-// is not given, the key is made from the TLS certificate's private key, if that gives its bytes away; otherwise it is drawn at random, and
-// nothing is told across restarts, as in plaintext.
+// WithResetKey, for Listen, sets a secret of at least 16 bytes that outlives the process. A server that has
+// lost its connections by a restart tells their clients so at once if it has the same key as before; otherwise
+// the clients find out by their death timeout. By default the key is derived from the TLS certificate's private
+// key, if its bytes can be had; otherwise, and in plaintext, the key is random, and clients are told nothing
+// across restarts.
 func WithResetKey(key []byte) Option {
 	return func(c *config) error {
 		if len(key) < resetKeyMin {
@@ -157,9 +160,8 @@ func duration(name string, d time.Duration, field func(*config) *time.Duration) 
 	}
 }
 
-// WithMaxMessage lets peers send messages of up to this many bytes: 4 MiB where it
-// is not given. What a message is depends on who sends it: for generated code, a
-// label's number and its parameters as they are encoded.
+// WithMaxMessage lets peers send messages of up to this many bytes; the default is 4 MiB. What counts as a
+// message depends on the sender: for generated code it is the label's number and the encoded parameters.
 func WithMaxMessage(bytes int) Option {
 	return func(c *config) error {
 		if bytes <= 0 || bytes > messageMax {

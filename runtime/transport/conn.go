@@ -8,14 +8,14 @@ import (
 	"github.com/sessgen/sessgen/runtime/session"
 )
 
-// Conn is the dialing end of a connection, on which generated code opens any number
-// of sessions at once. It may be used from any number of goroutines.
+// Conn is the dialing end of a connection, on which generated code opens any number of concurrent sessions. It
+// is safe for concurrent use.
 type Conn struct{ link *link }
 
 var _ session.Conn = (*Conn)(nil)
 
-// OpenStream implements session.Conn; generated code calls it. It waits, until ctx
-// ends, only while as many sessions are under way as the peer allows.
+// OpenStream implements session.Conn; generated code calls it. It waits, until ctx ends, only while as many
+// sessions are open as the peer allows.
 func (c *Conn) OpenStream(ctx context.Context, p *session.Protocol, note []byte) (session.Stream, error) {
 	s, err := c.link.open(ctx, p, note)
 	if err != nil {
@@ -79,14 +79,14 @@ func (l *link) tryOpen(p *session.Protocol, note []byte) (*stream, error) {
 	return s, nil
 }
 
-// Close ends the connection once its sessions have finished, and returns nil if
-// each of them did and everything has arrived. From the beginning of Close no new
-// session can be opened. If ctx ends first, what is still under way is aborted,
-// and ctx's error returned. What ended the connection before is returned as it was.
+// Close ends the connection once its sessions have finished. It returns nil if all of them finished and
+// everything has arrived. Once Close has been called, no new session can be opened. If ctx ends first, whatever
+// is still in progress is aborted, and ctx's error is returned. If the connection had already ended, Close
+// returns the error that ended it.
 //
-// After Close nothing of the connection is left: no goroutine, no timer, and no
-// socket if it was the last one of the process that was dialed. What the peer still asks then
-// stays without an answer, so a peer that an Abort did not reach finds out by its own timeout.
+// After Close nothing of the connection is left: no goroutine, no timer, and no socket if this was the last
+// dialed connection of the process. Whatever the peer still asks then goes unanswered, so a peer that an Abort
+// did not reach finds out by its own timeout.
 func (c *Conn) Close(ctx context.Context) error {
 	c.link.close()
 	err := c.link.awaitRemoved(ctx)
@@ -104,24 +104,23 @@ func (c *Conn) Close(ctx context.Context) error {
 	return c.link.err
 }
 
-// Abort ends the connection and all its sessions at once, at both ends. The peer
-// learns text only if err is a session.Reason. It is idempotent, does nothing after
-// the end, and waits for nobody.
+// Abort ends the connection and all its sessions at once, at both ends. The peer receives text only if err is a
+// session.Reason. Abort is idempotent, does nothing after the end, and does not block.
 func (c *Conn) Abort(err error) {
 	c.link.abort(err, session.AbortFor(err))
 }
 
-// LocalAddr is the local address of the socket, a *net.UDPAddr. All connections
-// that a process dials share one, which is bound to no particular interface.
+// LocalAddr returns the local address of the socket, a *net.UDPAddr. All connections that a process dials share
+// a socket, which is not bound to a particular interface.
 func (c *Conn) LocalAddr() net.Addr { return c.link.localAddr() }
 
-// RemoteAddr is the peer's address, a *net.UDPAddr.
+// RemoteAddr returns the peer's address, a *net.UDPAddr.
 func (c *Conn) RemoteAddr() net.Addr { return c.link.remoteAddr() }
 
 func (l *link) localAddr() net.Addr  { return net.UDPAddrFromAddrPort(l.shard.sock.LocalAddr()) }
 func (l *link) remoteAddr() net.Addr { return net.UDPAddrFromAddrPort(l.who().Addr) }
 
-// Stats returns a picture of the connection. It stays what it was at the end.
+// Stats returns a snapshot of the connection. Once the connection has ended, the snapshot no longer changes.
 func (c *Conn) Stats() Stats {
 	c.link.mu.Lock()
 	defer c.link.unlock()

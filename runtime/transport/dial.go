@@ -13,14 +13,14 @@ import (
 	"github.com/sessgen/sessgen/runtime/session"
 )
 
-// Dial connects to the server at addr, "host:port". It returns when the handshake
-// is done, with ctx's error if that ended first, and with a *HandshakeError if no
-// connection was made. ctx does not concern the connection afterwards.
+// Dial connects to the server at addr, "host:port". It returns once the handshake is complete. It returns ctx's
+// error if ctx ends first, and a *HandshakeError if no connection could be made. Afterwards ctx has no effect
+// on the connection.
 //
-// It refuses to begin unless the options say how packets are protected: see WithTLS and WithPlaintext. A
-// *HandshakeError leads to why the server was not taken, or this end not taken by the server:
-// errors.As finds *VersionError, *tls.CertificateVerificationError and the errors of crypto/x509 in it, and
-// the server's word as a tls.AlertError. Where the server asks for a certificate, Dial waits until it has taken it.
+// Dial fails unless the options say how packets are protected: see WithTLS and WithPlaintext. A *HandshakeError
+// wraps the reason why one end rejected the other: errors.As finds *VersionError,
+// *tls.CertificateVerificationError, the errors of crypto/x509, and the server's alert as a tls.AlertError. If
+// the server asks for a certificate, Dial waits until the server has accepted it.
 func Dial(ctx context.Context, addr string, opts ...Option) (*Conn, error) {
 	config, err := newConfig(opts)
 	if err != nil {

@@ -18,7 +18,8 @@ import (
 // What ends a connection ends its sessions: each of their calls, those that wait
 // and those that come later, returns the same error. All but *HandshakeError unwrap to net.ErrClosed.
 
-// IdleTimeoutError means that nothing came from the peer for the idle timeout. Its Timeout is true.
+// IdleTimeoutError means that nothing arrived from the peer for the idle timeout. Its Timeout method returns
+// true.
 type IdleTimeoutError struct{ Peer netip.AddrPort }
 
 func (e *IdleTimeoutError) Error() string {
@@ -28,14 +29,14 @@ func (e *IdleTimeoutError) Error() string {
 // Timeout returns true.
 func (e *IdleTimeoutError) Timeout() bool { return true }
 
-// Unwrap makes errors.Is find net.ErrClosed.
+// Unwrap lets errors.Is find net.ErrClosed.
 func (e *IdleTimeoutError) Unwrap() error { return net.ErrClosed }
 
-// GoneError means that the peer is gone: it answered nothing of what was sent for
-// the death timeout, or came back without any memory of the connection.
+// GoneError means that the peer is gone: it answered nothing of what was sent to it for the death timeout, or
+// it came back with no memory of the connection.
 type GoneError struct {
 	Peer netip.AddrPort
-	// Restarted: it is there, and has forgotten the connection.
+	// Restarted reports that the peer is there but has forgotten the connection.
 	Restarted bool
 }
 
@@ -46,22 +47,21 @@ func (e *GoneError) Error() string {
 	return fmt.Sprintf("transport: %v: the peer answers nothing", e.Peer)
 }
 
-// Timeout is true unless the peer has restarted.
+// Timeout returns true unless the peer has restarted.
 func (e *GoneError) Timeout() bool { return !e.Restarted }
 
-// Unwrap makes errors.Is find net.ErrClosed.
+// Unwrap lets errors.Is find net.ErrClosed.
 func (e *GoneError) Unwrap() error { return net.ErrClosed }
 
-// HandshakeError means that no connection was made: nobody answered in time, or
-// the two ends do not fit.
+// HandshakeError means that no connection was made: nobody answered in time, or one end rejected the other.
 type HandshakeError struct {
 	Peer netip.AddrPort
-	// Reason is what one of the ends did not like, empty if nobody answered in time.
+	// Reason is what one end objected to; it is empty if nobody answered in time.
 	Reason string
-	// Remote: it is the peer that did not like it.
+	// Remote reports that it was the peer that objected.
 	Remote bool
-	// Err is the handshake's own error, if it was that: a *VersionError, what crypto/tls says of the peer, or with
-	// Remote the tls.AlertError that the peer said of this end.
+	// Err is the handshake's own error, if there is one: a *VersionError, what crypto/tls says of the peer, or,
+	// with Remote, the tls.AlertError that the peer sent.
 	Err     error
 	timeout bool
 }
@@ -87,11 +87,11 @@ func (e *HandshakeError) Timeout() bool { return e.timeout }
 // Unwrap returns Err.
 func (e *HandshakeError) Unwrap() error { return e.Err }
 
-// VersionError means that the two ends have no version of the protocol in common. Mostly one of them
-// was given WithTLS and the other WithPlaintext.
+// VersionError means that the two ends have no protocol version in common. Usually one of them was given
+// WithTLS and the other WithPlaintext.
 type VersionError struct {
 	Peer netip.AddrPort
-	// Encrypts and Plain say what the server speaks, as far as this end understands it: TLS, or plaintext.
+	// Encrypts and Plain report what the server speaks, as far as this end understands it: TLS, or plaintext.
 	Encrypts, Plain bool
 }
 
@@ -111,11 +111,11 @@ func (e *VersionError) advice() string {
 // AbortError means that one end aborted the connection.
 type AbortError struct {
 	Peer netip.AddrPort
-	// Abort is what the peer gave, or what it was given.
+	// Abort is what the peer sent, or what was sent to the peer.
 	session.Abort
-	// Remote says that the peer did it. Its Reason is the peer's word: show it to people, act on the Code.
+	// Remote reports that the peer aborted. Reason is then the peer's word: show it to people, but act on Code.
 	Remote bool
-	// Err is what this end aborted with. It never travels.
+	// Err is the error this end aborted with. It is never sent.
 	Err error
 }
 
@@ -133,7 +133,7 @@ func (e *AbortError) Error() string {
 	return b.String()
 }
 
-// Unwrap makes errors.Is find net.ErrClosed and what this end aborted with.
+// Unwrap lets errors.Is find net.ErrClosed and the error this end aborted with.
 func (e *AbortError) Unwrap() []error {
 	if e.Err == nil {
 		return []error{net.ErrClosed}
@@ -141,14 +141,14 @@ func (e *AbortError) Unwrap() []error {
 	return []error{e.Err, net.ErrClosed}
 }
 
-// ProtocolError means that one end broke the rules of the transport: a fault of a
-// program, not of the network or of an application.
+// ProtocolError means that one end broke the rules of the transport: a bug in one of the implementations, not a
+// failure of the network or the application.
 type ProtocolError struct {
 	Peer netip.AddrPort
 	// Code and Reason say which rule.
 	Code   uint64
 	Reason string
-	// Remote: it is the peer that says so, of this end.
+	// Remote reports that it was the peer that found this end at fault.
 	Remote bool
 }
 
@@ -160,7 +160,7 @@ func (e *ProtocolError) Error() string {
 	return fmt.Sprintf("transport: %v: %s: code %#x %q", e.Peer, who, e.Code, e.Reason)
 }
 
-// Unwrap makes errors.Is find net.ErrClosed.
+// Unwrap lets errors.Is find net.ErrClosed.
 func (e *ProtocolError) Unwrap() error { return net.ErrClosed }
 
 // closedError is what calls return on a connection that was closed in good order.

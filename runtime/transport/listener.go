@@ -10,10 +10,10 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/udp"
 )
 
-// Listener is a port on which a Server serves. It is passive: what arrives
-// before Serve waits in the system's buffer. It may be used from any number of goroutines.
+// Listener is a port on which a Server serves. It is passive: datagrams that arrive before Serve wait in the
+// operating system's buffer. It is safe for concurrent use.
 //
-// On Linux it has a socket for every two processors, and each connection belongs to one of them.
+// On Linux it has one socket for every two processors, and each connection belongs to one of them.
 type Listener struct {
 	socks  []*udp.Socket // at least one
 	config config
@@ -23,9 +23,9 @@ type Listener struct {
 	closed chan struct{}
 }
 
-// Listen binds a socket to addr, "host:port"; port 0 lets the system choose one.
+// Listen binds a socket to addr, "host:port"; with port 0 the system chooses one.
 //
-// It refuses unless the options say how packets are protected: see WithTLS and WithPlaintext.
+// Listen fails unless the options say how packets are protected: see WithTLS and WithPlaintext.
 func Listen(addr string, opts ...Option) (*Listener, error) {
 	config, err := newConfig(opts)
 	if err != nil {
@@ -46,7 +46,7 @@ func Listen(addr string, opts ...Option) (*Listener, error) {
 	return ln, nil
 }
 
-// Addr is the address that the listener is bound to, a *net.UDPAddr.
+// Addr returns the address that the listener is bound to, a *net.UDPAddr.
 func (ln *Listener) Addr() net.Addr { return net.UDPAddrFromAddrPort(ln.addr()) }
 
 func (ln *Listener) addr() netip.AddrPort { return ln.socks[0].LocalAddr() }
@@ -58,8 +58,8 @@ func (ln *Listener) closeSockets() (err error) {
 	return err
 }
 
-// Close ends the listener. A Serve on it aborts its connections and returns an
-// error that unwraps to net.ErrClosed. It is idempotent, and waits for nobody.
+// Close ends the listener. A Serve on it aborts its connections and returns an error that unwraps to
+// net.ErrClosed. Close is idempotent and does not block.
 func (ln *Listener) Close() error {
 	ln.mu.Lock()
 	defer ln.mu.Unlock()

@@ -9,13 +9,13 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/mono"
 )
 
-// WithLogger has what happens at the edges logged: connections that come up and end (at level Debug, or Info where
-// something was wrong), handshakes and datagrams that are refused (Warn, summed up once a second).
-// At most ten lines a second of these are written, whoever attacks; how many were left out is told in the next one. Without it
-// they are not.
+// WithLogger logs events at the edges to l: connections that come up and end (at level Debug, or Info where
+// something was wrong), and handshakes and datagrams that are refused (Warn, summed up once a second). At most
+// ten such lines are written a second, even under attack; the next line says how many were left out. Without
+// WithLogger they are not logged.
 //
-// The faults of the program's own sessions and handlers (panics, replies that break their contract, sessions that are dropped) are told to l
-// as well, without a limit; without it, to slog.Default.
+// Faults of the program's own sessions and handlers (panics, replies that break their contract, dropped
+// sessions) are also logged to l, without a limit; without WithLogger they go to slog.Default.
 func WithLogger(l *slog.Logger) Option {
 	return func(c *config) error {
 		c.logger = l

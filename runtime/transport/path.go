@@ -6,17 +6,18 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/congestion"
 )
 
-// Congestion names a congestion control algorithm: what decides how much an end has in flight, and how fast it sends.
+// Congestion names a congestion control algorithm, which decides how much an end has in flight and how fast it
+// sends.
 type Congestion uint8
 
 const (
-	// BBR (draft-ietf-ccwg-bbr) measures the path's bandwidth and round trip and sends at that
-	// rate, with a short queue. It takes losses for congestion only where the path does not lose as much anyway, so that
-	// it fills paths that lose packets at random. It is the default.
+	// BBR (draft-ietf-ccwg-bbr) measures the path's bandwidth and round-trip time and sends at that rate,
+	// keeping the queue short. It treats losses as congestion only where they exceed what the path loses
+	// anyway, so it fills paths that lose packets at random. It is the default.
 	BBR Congestion = iota
-	// CUBIC (RFC 9438) sends ever more until something is lost, as most TCP does.
+	// CUBIC (RFC 9438) sends ever more until something is lost, as most TCP stacks do.
 	CUBIC
-	// NewReno (RFC 9002 §7) is CUBIC's plain ancestor.
+	// NewReno (RFC 9002 §7) is CUBIC's simpler ancestor.
 	NewReno
 )
 
@@ -33,8 +34,8 @@ func (c Congestion) String() string {
 	return fmt.Sprintf("Congestion(%d)", uint8(c))
 }
 
-// WithCongestion chooses the congestion control of what this end sends: BBR where it is not given. The
-// other end's is its own choice.
+// WithCongestion sets the congestion control algorithm for what this end sends; the default is BBR. The other
+// end makes its own choice.
 func WithCongestion(algorithm Congestion) Option {
 	return func(c *config) error {
 		switch algorithm {

@@ -8,15 +8,16 @@ import (
 
 // Peer is who is at the other end of a connection.
 type Peer struct {
-	// Addr is where the peer's datagrams come from.
+	// Addr is the address that the peer's datagrams come from.
 	Addr netip.AddrPort
-	// TLS is what the handshake came to, with the peer's certificates; nil in plaintext. It must not be changed.
-	// At a listening end, PeerCertificates is empty unless ClientAuth asked for them.
+	// TLS is the result of the handshake, with the peer's certificates; nil in plaintext. It must not be
+	// modified. At a listening end, PeerCertificates is empty unless ClientAuth asked for them.
 	TLS *tls.ConnectionState
 }
 
-// PeerFromContext returns who opened the session that a server's body runs in, from the context that it was given, or
-// one made of it; ok is false for other contexts. What a peer may do is for the body to decide:
+// PeerFromContext returns who opened the session that a server's body runs in. ctx is the context that the body
+// was given, or one derived from it; ok is false for any other context. What a peer may do is for the body to
+// decide:
 //
 //	peer, _ := transport.PeerFromContext(ctx)
 //	if peer.TLS == nil || len(peer.TLS.PeerCertificates) == 0 {

@@ -11,12 +11,13 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/qlog"
 )
 
-// WithQLog writes a trace of each connection: its packets, frames, losses and how the path is, as qlog (JSON-SEQ of
-// draft-ietf-quic-qlog-main-schema), which viewers like qvis draw. open returns where a connection's is to go, or nil
-// for none; it may be called from any goroutine, and must not wait. id is the same at both ends, and dials
-// tells which one it is. The output is closed behind the last event. What cannot be written in time is left out and counted at the end of the trace. See QLogDir.
+// WithQLog writes a trace of each connection, its packets, frames, losses and the state of its path, as qlog
+// (JSON-SEQ of draft-ietf-quic-qlog-main-schema), which viewers like qvis draw. open returns the destination
+// for one connection's trace, or nil for none; it may be called from any goroutine and must not block. id is
+// the same at both ends, and dials reports which end this is. The output is closed after the last event. Events
+// that cannot be written in time are dropped, and counted at the end of the trace. See QLogDir.
 //
-// A trace has addresses, sizes and times, and nothing of what is in messages.
+// A trace contains addresses, sizes and times, and nothing of the contents of messages.
 func WithQLog(open func(id string, dials bool) io.WriteCloser) Option {
 	return func(c *config) error {
 		c.qlog = open
@@ -24,8 +25,8 @@ func WithQLog(open func(id string, dials bool) io.WriteCloser) Option {
 	}
 }
 
-// QLogDir is for WithQLog: each connection's trace becomes a file in the folder, "<id>_client.sqlog" or
-// "<id>_server.sqlog". What cannot be created is left out.
+// QLogDir returns a function for WithQLog that writes each connection's trace to a file in dir, named
+// "<id>_client.sqlog" or "<id>_server.sqlog". A connection whose file cannot be created is not traced.
 func QLogDir(dir string) func(id string, dials bool) io.WriteCloser {
 	return func(id string, dials bool) io.WriteCloser {
 		side := "_server.sqlog"

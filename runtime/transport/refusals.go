@@ -9,24 +9,26 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/conn"
 )
 
-// HandshakeStats counts what became of those who wanted to connect to a server, since it serves.
+// HandshakeStats counts what became of attempts to connect to a server since it began to serve.
 type HandshakeStats struct {
-	// HalfOpen handshakes are under way now; Waiting of them wait for a worker.
+	// HalfOpen handshakes are in progress now; Waiting of them are waiting for a worker.
 	HalfOpen, Waiting int
-	// Begun handshakes had shown where they come from; ByToken of them by an address token, without a round trip.
+	// Begun handshakes had proved their source address; ByToken of them did so with an address token, without a
+	// round trip.
 	Begun, ByToken uint64
 	// Completed handshakes became connections.
 	Completed uint64
 
-	// These were dropped without a word. BadCookie and BadToken came from elsewhere, were made up or too old, SpentCookie and
-	// SpentToken were used before, Full found no room in the queue for a worker, Crowded too many from the same network.
+	// These were dropped silently. BadCookie and BadToken were sent from another address, forged, or expired;
+	// SpentCookie and SpentToken had been used before; Full found no room in the queue for a worker; Crowded
+	// were too many from one network.
 	BadCookie, SpentCookie, BadToken, SpentToken, Full, Crowded uint64
-	// Version was answered with the version that the server speaks.
+	// Version counts those that were answered with the version that the server speaks.
 	Version uint64
 
-	// These were begun and came to nothing. Evicted made room for newer ones, TimedOut took too long, BadCertificate had a certificate
-	// that is not taken, or none, TLS failed for another reason of crypto/tls, Refused was given up by the dialing end, and Other
-	// by this one for another reason.
+	// These were begun and failed. Evicted made room for newer ones; TimedOut took too long; BadCertificate
+	// presented a certificate that was not accepted, or none; TLS failed for another reason of crypto/tls;
+	// Refused were given up by the dialing end; Other were given up by this end for another reason.
 	Evicted, TimedOut, BadCertificate, TLS, Refused, Other uint64
 }
 

@@ -9,8 +9,7 @@ import (
 	"github.com/sessgen/sessgen/runtime/session"
 )
 
-// Server serves protocols to those who connect to its listeners. It may be used
-// from any number of goroutines.
+// Server serves protocols to the peers that connect to its listeners. It is safe for concurrent use.
 type Server struct {
 	served registry.Registry[handler]
 
@@ -29,19 +28,17 @@ func NewServer() *Server {
 	return &Server{serving: make(map[*serving]struct{})}
 }
 
-// Handle implements session.Registrar; generated code calls it. It may be called
-// while the server serves.
+// Handle implements session.Registrar; generated code calls it. It may be called while the server is serving.
 func (srv *Server) Handle(p *session.Protocol, serve func(ctx context.Context, s session.Stream)) {
 	srv.served.Add(p.Name, string(p.Fingerprint), serve)
 }
 
 var errDown = errors.New("transport: the server was shut down")
 
-// Serve serves what is registered to those who connect to ln. It returns ctx's
-// error when ctx ends, nil after Shutdown, and an error that unwraps to
-// net.ErrClosed after ln.Close. Connections that are left are aborted, and ln is
-// closed. Serve waits until every handler has returned: their contexts have
-// ended, as each ends with its session. They have ctx's values.
+// Serve serves the registered protocols to the peers that connect to ln. It returns ctx's error when ctx ends,
+// nil after Shutdown, and an error that unwraps to net.ErrClosed after ln.Close. Any remaining connections are
+// aborted, and ln is closed. Serve waits until every handler has returned; their contexts are canceled by then.
+// A handler's context ends with its session, and carries ctx's values.
 func (srv *Server) Serve(ctx context.Context, ln *Listener) error {
 	sv, err := srv.begin(ctx, ln)
 	if err != nil {
@@ -82,11 +79,11 @@ func (srv *Server) begin(ctx context.Context, ln *Listener) (*serving, error) {
 	return sv, nil
 }
 
-// Shutdown stops the server: from now on sessions and connections are refused. Clients learn at
-// once which of their sessions are: the errors of those match session.ErrRefused, as do those of
-// OpenStream from then on. Sessions that are under way may finish; then their connections are closed, and
-// every Serve returns nil. If ctx ends first, what is left is aborted, and ctx's error returned.
-// A server that was shut down does not serve again.
+// Shutdown stops the server gracefully: from now on new sessions and connections are refused. Clients learn at
+// once which of their sessions were refused: the errors of those match session.ErrRefused, and so do those of
+// any later OpenStream. Sessions in progress may finish; then their connections are closed, and every Serve
+// returns nil. If ctx ends first, whatever is left is aborted, and ctx's error is returned. A server that was
+// shut down cannot serve again.
 func (srv *Server) Shutdown(ctx context.Context) error {
 	srv.mu.Lock()
 	srv.down = true

@@ -7,32 +7,33 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/endpoint"
 )
 
-// Stats is a picture of a connection, as this end sees it. Sizes are in bytes,
-// those of datagrams without the headers of UDP and IP.
+// Stats is a snapshot of a connection, as this end sees it. Sizes are in bytes; those of datagrams exclude the
+// UDP and IP headers.
 type Stats struct {
 	// SmoothedRTT and RTTVar are those of RFC 9002 §5.3; MinRTT is zero before the first sample.
 	SmoothedRTT, RTTVar, MinRTT, LatestRTT time.Duration
 
 	PacketsSent, PacketsReceived uint64
-	// PacketsLost were sent and are taken for lost; SpuriousLosses of them had arrived.
+	// PacketsLost were sent and deemed lost; SpuriousLosses of them had arrived after all.
 	PacketsLost, SpuriousLosses uint64
-	// PacketsRepeated were sent again early, before anything showed that they were lost.
+	// PacketsRepeated were sent again early, before there was any sign of their loss.
 	PacketsRepeated uint64
-	// PacketsDropped came and were not taken in: damaged, forged, duplicates, or not for this connection.
-	// PacketsForged of them had its ids and were not sealed with its keys.
+	// PacketsDropped arrived and were rejected: damaged, forged, duplicated, or not for this connection.
+	// PacketsForged of them had its ids but were not sealed with its keys.
 	PacketsDropped, PacketsForged uint64
 	BytesSent, BytesReceived      uint64
 
-	// BytesInFlight were sent and are neither acknowledged nor taken for lost. BytesBuffered are kept to be sent or acknowledged.
+	// BytesInFlight were sent and are neither acknowledged nor deemed lost. BytesBuffered are held until they
+	// are sent or acknowledged.
 	BytesInFlight, BytesBuffered int
 	CongestionWindow             int
-	// PacingRate is in bytes a second, zero where nothing is paced.
+	// PacingRate is in bytes per second; zero if sending is not paced.
 	PacingRate int
-	// MaxDatagram is how large datagrams are that the path is known to carry.
+	// MaxDatagram is the size of the largest datagram that the path is known to carry.
 	MaxDatagram int
 	// PTOCount is how many probe timeouts have passed since the peer last answered.
 	PTOCount int
-	// ECN: path and peer carry marks of congestion.
+	// ECN reports whether path and peer carry congestion marks.
 	ECN bool
 }
 
@@ -48,19 +49,20 @@ func statsOf(s conn.Stats) Stats {
 	}
 }
 
-// ServerStats is a picture of a server: of all its listeners, those that have ended included.
+// ServerStats is a snapshot of a server: of all its listeners, including those that have ended.
 type ServerStats struct {
-	// Connections are up, or on the way to it. Sessions are under way on them.
+	// Connections is how many are up or being established; Sessions is how many are in progress on them.
 	Connections, Sessions int
-	// Handshakes counts what became of those who wanted to connect.
+	// Handshakes counts what became of attempts to connect.
 	Handshakes HandshakeStats
 
 	PacketsSent, PacketsReceived, PacketsLost, PacketsRepeated uint64
-	// PacketsDropped came for a connection and were not taken in; DatagramsDropped were no connection's: damaged, made up, or too late.
+	// PacketsDropped were addressed to a connection and rejected; DatagramsDropped belonged to no connection:
+	// they were damaged, forged, or too late.
 	PacketsDropped, DatagramsDropped uint64
-	// Moves are how often a client's address changed, and was validated.
+	// Moves is how often a client's address changed and the new one was validated.
 	Moves uint64
-	// Resets told peers of connections from before a restart that nothing is known of them.
+	// Resets is how often a peer was told that its connection, from before a restart, is no longer known.
 	Resets                   uint64
 	BytesSent, BytesReceived uint64
 }
@@ -76,7 +78,7 @@ func (s *ServerStats) add(c conn.Stats) {
 	s.Moves += c.Moves
 }
 
-// Stats returns a picture of the server. It looks at each connection in turn.
+// Stats returns a snapshot of the server. It visits each connection in turn.
 func (srv *Server) Stats() ServerStats {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()

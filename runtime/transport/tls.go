@@ -15,13 +15,14 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/tlsdriver"
 )
 
-// WithTLS encrypts with TLS 1.3 as the configuration says, which is copied. MinVersion and NextProtos are set. All else is
-// its author's: certificates and callbacks, ClientAuth and ClientCAs to ask who the client is, ClientSessionCache for
-// shorter handshakes with a server that was met before, CurvePreferences (with tls.X25519 alone, either end's first message is one datagram
-// instead of two, and not safe from quantum computers to come).
+// WithTLS encrypts with TLS 1.3 as configured by secured, which is copied. MinVersion and NextProtos are
+// overridden. Everything else is up to the caller: certificates and callbacks; ClientAuth and ClientCAs, to ask
+// who the client is; ClientSessionCache, for shorter handshakes with a known server; CurvePreferences (with
+// tls.X25519 alone, the first message of either end takes one datagram instead of two, and is not safe from
+// future quantum computers).
 //
-// A listening end needs a certificate. A dialing end checks the server's against RootCAs and ServerName, which is taken from the address
-// where it is empty.
+// A listening end needs a certificate. A dialing end checks the server's certificate against RootCAs and
+// ServerName, which defaults to the host in the address.
 func WithTLS(secured *tls.Config) Option {
 	configured, err := tlsdriver.Configure(secured)
 	return func(c *config) error {
@@ -48,9 +49,9 @@ const devName = "sessgen DevTLS: for one machine only"
 
 var errDevBeyond = errors.New("WithTLS: a certificate of DevTLS is for loopback addresses; make one for this server")
 
-// DevTLS makes TLS configurations for the two ends of a program that runs on one machine: the server's has a new
-// self-signed certificate for localhost, valid for a year, and the client's trusts exactly that one. Verification
-// is as strict as ever. A server with it listens on loopback addresses only.
+// DevTLS returns TLS configurations for the two ends of a program that runs on one machine. The server's has a
+// new self-signed certificate for localhost, valid for a year; the client's trusts exactly that certificate.
+// Verification stays on. A server with this configuration listens on loopback addresses only.
 func DevTLS() (server, client *tls.Config, err error) {
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
