@@ -8,7 +8,6 @@ package ast
 import (
 	goast "go/ast"
 	"go/token"
-	"time"
 )
 
 // Node is anything with a place in a file. End is the position behind its last character.
@@ -78,7 +77,8 @@ type Expr struct {
 	Tree goast.Expr
 	// From and To delimit its text.
 	From, To token.Pos
-	Text     string
+	// Text is as it stands, but for a duration: 5s is 5 * time.Second.
+	Text string
 }
 
 // Pos is where the expression begins.
@@ -98,19 +98,6 @@ func (n *Number) Pos() token.Pos { return n.From }
 
 // End is where the number ends.
 func (n *Number) End() token.Pos { return n.From + token.Pos(len(n.Text)) }
-
-// Duration is a duration literal, 500ms.
-type Duration struct {
-	From  token.Pos
-	Text  string
-	Value time.Duration
-}
-
-// Pos is where the duration begins.
-func (d *Duration) Pos() token.Pos { return d.From }
-
-// End is where the duration ends.
-func (d *Duration) End() token.Pos { return d.From + token.Pos(len(d.Text)) }
 
 // String is a string literal with its value.
 type String struct {

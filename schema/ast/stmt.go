@@ -99,9 +99,8 @@ type Clause struct {
 	Span
 	// Keyword is where, within, as, requires, ensures or idempotent.
 	Keyword string
-	Expr    *Expr     // of where, requires, ensures
-	Within  *Duration // of within
-	Name    *Ident    // of as
+	Expr    *Expr  // of where, requires, ensures, within
+	Name    *Ident // of as
 }
 
 // KeywordEnd is where the clause's keyword ends.

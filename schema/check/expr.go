@@ -103,7 +103,7 @@ func (sc *exprScope) check(e *ast.Expr, tree goast.Expr, code diag.Code) (*types
 	if errors.As(err, &te) {
 		message = te.Msg
 		if e.Pos() <= te.Pos && te.Pos < e.End() {
-			from, to = te.Pos, nodeEnd(e.Tree, te.Pos)
+			from, to = te.Pos, min(nodeEnd(e.Tree, te.Pos), e.End())
 		}
 	}
 	undefined, isUndefined := strings.CutPrefix(message, "undefined: ")

@@ -52,7 +52,7 @@ func (c *checker) rpc(s *serviceSource, d *ast.RPC) *RPC {
 				r.Ensures = w.scope(scope{vars: all.vars[len(asked.vars):]}).condition(clause.Expr)
 			}
 		case "within":
-			r.Within = c.within(clause.Within)
+			r.Within = w.within(clause.Expr, all)
 		case "idempotent":
 			r.Idempotent = true
 		}

@@ -3,7 +3,6 @@ package check
 import (
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/sessgen/sessgen/schema/ast"
 	"github.com/sessgen/sessgen/schema/diag"
@@ -27,7 +26,7 @@ func (w *walker) message(s *ast.Message, sc *scope) *Message {
 		case "where":
 			m.Where = w.scope(*sc).condition(clause.Expr)
 		case "within":
-			m.Within = c.within(clause.Within)
+			m.Within = w.within(clause.Expr, *sc)
 		case "as":
 			m.As, m.AsPos = w.as(clause.Name), c.position(clause.Name.Pos())
 		}
@@ -53,14 +52,6 @@ func (w *walker) params(params []*ast.Param, sc *scope) []*Var {
 		}
 	}
 	return made
-}
-
-// within checks a deadline.
-func (c *checker) within(d *ast.Duration) time.Duration {
-	if d.Value <= 0 && d.Text != "" {
-		c.report(diag.BadDuration, d, "nothing arrives within %s; a deadline is longer than that", d.Text)
-	}
-	return d.Value
 }
 
 // as checks the name that an as gives to a place.

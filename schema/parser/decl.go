@@ -193,7 +193,11 @@ func (p *parser) parseConst(from token.Pos, doc *ast.Comment) *ast.Const {
 		d.Type = p.parseExpr("a type or =", inType)
 	}
 	p.expect(token.ASSIGN, "= and the constant's value")
-	d.Value = p.parseExpr("the constant's value", inValue)
+	if p.atDuration() {
+		d.Value = p.duration()
+	} else {
+		d.Value = p.parseExpr("the constant's value", inValue)
+	}
 	d.Span = ast.Span{From: from, To: p.last()}
 	return d
 }

@@ -35,6 +35,7 @@ func (p *parser) parseExpr(what string, where context) *ast.Expr {
 		}
 		p.expected(what)
 	}
+	p.noDuration()
 	to := p.last()
 	e := &ast.Expr{From: from, To: to, Text: p.text(from, to)}
 	e.Tree = p.parseGo(e)

@@ -5,7 +5,6 @@ import (
 	goast "go/ast"
 	"go/token"
 	"slices"
-	"time"
 
 	"github.com/sessgen/sessgen/schema/ast"
 	"github.com/sessgen/sessgen/schema/diag"
@@ -170,7 +169,7 @@ func (p *parser) clauses(allowed ...string) []*ast.Clause {
 		case "where", "requires", "ensures":
 			c.Expr = p.parseExpr("a condition", inClause)
 		case "within":
-			c.Within = p.duration()
+			c.Expr = p.deadline()
 		case "as":
 			c.Name = p.ident("a name")
 		}
@@ -187,29 +186,6 @@ func (p *parser) clauses(allowed ...string) []*ast.Clause {
 		e.Tree = &goast.BadExpr{From: e.From, To: e.To} // it is half of what was meant
 	}
 	return clauses
-}
-
-// duration = a number and a unit, and again, side by side: 1m30s.
-func (p *parser) duration() *ast.Duration {
-	l := p.peek()
-	if l.tok != token.INT && l.tok != token.FLOAT {
-		p.expected("a duration, as in 500ms")
-	}
-	p.advance()
-	to := l.end()
-	for p.at(token.IDENT) && p.peek().pos == to {
-		to = p.advance().end()
-	}
-	d := &ast.Duration{From: l.pos, Text: p.text(l.pos, to)}
-	value, err := time.ParseDuration(d.Text)
-	if err != nil {
-		p.report(diag.BadDuration, l.pos, to, "%q is not a duration; write one as in 500ms", d.Text)
-		if p.at(token.IDENT) && !p.atWord(messageClauses...) && !p.atWord(rpcClauses...) {
-			p.advance() // its unit, apart from it
-		}
-	}
-	d.Value = value
-	return d
 }
 
 func (p *parser) text(from, to token.Pos) string {
