@@ -8,7 +8,7 @@ type Block struct {
 	Stmts []Stmt // nil for one that could not be read
 }
 
-// Stmt is a statement: *Message, *Choice, *Rec, *Continue, *If, *Do or *End.
+// Stmt is a statement: *Message, *Choice, *Rec, *Continue, *If, *Do, *State or *End.
 type Stmt interface {
 	Node
 	stmt()
@@ -82,6 +82,13 @@ type (
 		As    *Ident // nil if there is none
 	}
 
+	// State names the state that the next statement stands at: state Name.
+	State struct {
+		Span
+		Doc  *Comment
+		Name *Ident
+	}
+
 	// End ends the protocol.
 	End struct{ Span }
 )
@@ -92,6 +99,7 @@ func (*Rec) stmt()      {}
 func (*Continue) stmt() {}
 func (*If) stmt()       {}
 func (*Do) stmt()       {}
+func (*State) stmt()    {}
 func (*End) stmt()      {}
 
 // Clause is a clause of a message or an rpc.

@@ -23,7 +23,7 @@ func Build(pkg string, p *check.Protocol, report diag.Reporter) *Automaton {
 		return a
 	}
 	a.Places = arrange(b.places, b.end)
-	name(a, report)
+	name(a, b.states, report)
 	live(a)
 	deferrals(a)
 	number(a)
@@ -74,17 +74,26 @@ type sequence struct {
 type builder struct {
 	end    *Place
 	places []*Place
+	states []stated
 }
 
 // target is where a run stands before the sequence.
 func (b *builder) target(s *sequence) Target {
 	var lets []Let
 	var heads []heading
+	var names []stated
+	reached := func(p *Place) Target {
+		for _, s := range names {
+			s.place = p
+			b.states = append(b.states, s)
+		}
+		return Target{p, lets}
+	}
 	n := s.naming
 	for {
 		if len(s.stmts) == 0 {
 			if s = s.leave(); s == nil {
-				return Target{b.end, lets}
+				return reached(b.end)
 			}
 			n = s.naming
 			continue
@@ -108,13 +117,19 @@ func (b *builder) target(s *sequence) Target {
 			n = s.naming
 		case *check.End:
 			if s = f.behind; s == nil {
-				return Target{b.end, lets}
+				return reached(b.end)
 			}
 			n = s.naming
 		case *check.Do:
 			s = f.enter(st, s, n)
+		case *check.State:
+			if n.frame == nil || n.frame == f { // else the protocol that does this one names the place
+				names = append(names, stated{state: st, frame: f})
+				n.state = st
+			}
+			s = s.rest(n.kind, nil)
 		default:
-			return Target{b.place(s, n, heads), lets}
+			return reached(b.place(s, n, heads))
 		}
 	}
 }
@@ -218,13 +233,16 @@ func (b *builder) fill(p *Place, s *sequence) {
 // branch adds the message that a branch begins with, which may stand in a protocol that the branch does.
 func (b *builder) branch(p *Place, s *sequence) {
 	for {
-		d, isDo := s.stmts[0].(*check.Do)
-		if !isDo {
-			break
+		switch st := s.stmts[0].(type) {
+		case *check.Do:
+			s = s.frame.enter(st, s, naming{})
+		case *check.State: // of the protocol that the branch does
+			s = s.rest(behindBlock, nil)
+		default:
+			b.message(p, s)
+			return
 		}
-		s = s.frame.enter(d, s, naming{})
 	}
-	b.message(p, s)
 }
 
 func (b *builder) message(p *Place, s *sequence) {

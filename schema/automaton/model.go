@@ -58,6 +58,8 @@ type Place struct {
 	Vars, Outer []*check.Var
 	// Rec is the rec whose head this is, nil elsewhere.
 	Rec *check.Rec
+	// State is the statement that names this place, nil if there is none.
+	State *check.State
 	// Behind is the message that this place stands directly behind, nil if there is none or several.
 	Behind *Message
 	// Pos is the position of what the place offers.

@@ -13,8 +13,16 @@ import (
 type naming struct {
 	kind   namingKind
 	frame  *frame
-	behind *Message // of behindMessage
-	of     *Place   // of ifTrue and ifFalse
+	behind *Message     // of behindMessage
+	of     *Place       // of ifTrue and ifFalse
+	state  *check.State // that names the place, nil if none does
+}
+
+// stated is a name that the schema gives, and the place that it is for.
+type stated struct {
+	state *check.State
+	frame *frame
+	place *Place
 }
 
 type namingKind uint8
@@ -48,8 +56,8 @@ func (p *Place) path() []int {
 	return path
 }
 
-// name gives the places their names.
-func name(a *Automaton, report diag.Reporter) {
+// name gives the places their names. What is wrong inside a protocol that this one does is reported where that one is built.
+func name(a *Automaton, states []stated, report diag.Reporter) {
 	taken := map[string]*Place{}
 	claim := func(name string, p *Place) {
 		if other := taken[name]; other != nil && other != p {
@@ -73,9 +81,14 @@ func name(a *Automaton, report diag.Reporter) {
 	}
 	for _, p := range a.Places {
 		for _, m := range p.Messages {
-			if as := m.Source.As; as != "" && m.To.Behind != m {
+			if as := m.Source.As; as != "" && m.To.Behind != m && m.frame.around == nil {
 				uselessAs(m, report)
 			}
+		}
+	}
+	for _, s := range states {
+		if s.place.State != s.state && s.frame.around == nil {
+			uselessState(s, report)
 		}
 	}
 }
@@ -92,6 +105,10 @@ func (p *Place) settleName() {
 		for _, h := range p.heads[:last] {
 			p.Aliases = append(p.Aliases, h.name())
 		}
+		return
+	}
+	if n.state != nil && n.kind != behindMessage {
+		p.State, p.Name = n.state, n.frame.prefix+n.state.Name
 		return
 	}
 	switch n.kind {
@@ -120,19 +137,48 @@ func tooMany(p *check.Protocol, r diag.Reporter) {
 }
 
 func uselessAs(m *Message, r diag.Reporter) {
-	why := "the protocol ends there"
-	switch to := m.To; {
-	case to.Kind == Final:
-	case to.Rec != nil:
-		why = "it is the head of rec " + to.Rec.Name
-	default:
-		why = "it is " + to.Name
+	d := r.Report(diag.BadAs, m.Source.AsPos, len(m.Source.As), "the state behind %s has a name already: %s", m.Label, m.To.named())
+	if m.To.Kind != Final && m.To.Rec == nil && m.To.State == nil {
+		d.Suggestion = "name it where it stands: state " + m.Source.As
 	}
-	r.Report(diag.BadAs, m.Source.AsPos, len(m.Source.As), "the state behind %s has a name already: %s", m.Label, why)
+}
+
+func uselessState(s stated, r diag.Reporter) {
+	if m := s.place.Behind; m != nil {
+		d := r.Report(diag.BadAs, s.state.Pos, len(s.state.Name), "the state directly behind a message is named there")
+		d.Suggestion = m.Label + "(…) as " + s.state.Name
+		return
+	}
+	r.Report(diag.BadAs, s.state.Pos, len(s.state.Name), "this state has a name already: %s", s.place.named())
+}
+
+// namedIn is the frame in which the place has got its name.
+func (p *Place) namedIn() *frame {
+	switch {
+	case len(p.heads) > 0:
+		return p.heads[len(p.heads)-1].frame
+	case p.naming.frame != nil:
+		return p.naming.frame
+	}
+	return p.frame
+}
+
+// named says why the place has the name that it has.
+func (p *Place) named() string {
+	switch {
+	case p.Kind == Final:
+		return "the protocol ends there"
+	case p.Rec != nil:
+		return "it is the head of rec " + p.Rec.Name
+	}
+	return "it is " + p.Name
 }
 
 // clash reports two places that would have the same name.
 func clash(name string, first, second *Place, r diag.Reporter) {
+	if f := first.namedIn(); f == second.namedIn() && f.around != nil {
+		return
+	}
 	pos, length := second.source()
 	before, _ := first.source()
 	d := r.Report(diag.NameClash, pos, length, "two states would be called %s", name)
@@ -142,9 +188,10 @@ func clash(name string, first, second *Place, r diag.Reporter) {
 	switch {
 	case first.frame != second.frame:
 		d.Suggestion = "give the do a name of its own: do … as Name"
-	case second.naming.kind == behindBlock && len(second.heads) == 0:
-		d.Suggestion = "put what follows into a rec: rec Name { … }"
-	case second.naming.kind == behindMessage && len(second.heads) == 0:
+	case len(second.heads) > 0 || second.State != nil:
+	case second.naming.kind != behindMessage:
+		d.Suggestion = "name one of them: state Name"
+	case second.naming.kind == behindMessage:
 		d.Suggestion = "name one of them: " + second.naming.behind.Label + "(…) as Name"
 	}
 }
@@ -164,6 +211,8 @@ func (p *Place) source() (token.Position, int) {
 	case len(p.heads) > 0:
 		rec := p.heads[len(p.heads)-1].rec
 		return rec.Pos, len(rec.Name)
+	case p.State != nil:
+		return p.State.Pos, len(p.State.Name)
 	case p.naming.kind == behindMessage:
 		return p.naming.behind.Source.LabelPos, len(p.naming.behind.Label)
 	}

@@ -172,7 +172,7 @@ type Protocol struct {
 	Body  []Stmt
 }
 
-// Stmt is one of *Message, *Choice, *Rec, *Continue, *If, *Do, *End.
+// Stmt is one of *Message, *Choice, *Rec, *Continue, *If, *Do, *State, *End.
 type Stmt interface{ stmt() }
 
 type (
@@ -221,6 +221,8 @@ type (
 		Pos      token.Position
 		Depth    int
 	}
+	// State names the state of the statement behind it.
+	State struct{ Decl }
 	// End ends the protocol.
 	End struct{ Pos token.Position }
 )
@@ -231,6 +233,7 @@ func (*Rec) stmt()      {}
 func (*Continue) stmt() {}
 func (*If) stmt()       {}
 func (*Do) stmt()       {}
+func (*State) stmt()    {}
 func (*End) stmt()      {}
 
 // Service is a checked service.

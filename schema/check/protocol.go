@@ -166,6 +166,9 @@ func (w *walker) stmts(stmts []ast.Stmt, sc scope, p paths) ([]Stmt, flow) {
 			}
 			w.c.report(diag.AfterJump, firstToken(s), "this is never reached: %s", why)
 		}
+		if st, ok := s.(*ast.State); ok {
+			w.named(st, stmts[i+1:])
+		}
 		checked, after := w.stmt(s, &sc, f.paths)
 		if checked != nil {
 			made = append(made, checked)
@@ -189,6 +192,8 @@ func firstToken(s ast.Stmt) ast.Node {
 		return word(len("rec"))
 	case *ast.Continue:
 		return word(len("continue"))
+	case *ast.State:
+		return word(len("state"))
 	case *ast.If, *ast.Do:
 		return word(len("if"))
 	}
@@ -219,6 +224,8 @@ func (w *walker) stmt(s ast.Stmt, sc *scope, p paths) (Stmt, flow) {
 		return w.conditional(s, *sc, p)
 	case *ast.Do:
 		return w.do(s, *sc, p)
+	case *ast.State:
+		return &State{w.c.decl(s.Name, s.Doc, w.file())}, flow{paths: p, falls: true}
 	case *ast.End:
 		w.ends = true
 		w.endsSilently = w.endsSilently || p.silent

@@ -62,6 +62,18 @@ func (w *walker) as(id *ast.Ident) string {
 	return id.Name
 }
 
+// named checks a statement that names the state of the one behind it.
+func (w *walker) named(s *ast.State, behind []ast.Stmt) {
+	if w.c.wellFormed(s.Name, "state", false, true) {
+		w.reserved(s.Name)
+	}
+	if len(behind) == 0 {
+		w.c.report(diag.BadAs, firstToken(s), "state names where the statement behind it stands, and there is none in this block")
+	} else if again, ok := behind[0].(*ast.State); ok {
+		w.c.report(diag.BadAs, again.Name, "this state has a name already: %s", s.Name.Name)
+	}
+}
+
 // reserved reports whether the name is one that every protocol has already.
 func (w *walker) reserved(id *ast.Ident) bool {
 	if id.Name == "Start" || id.Name == "End" {
@@ -108,6 +120,9 @@ func (w *walker) start(b *ast.Block, chooser int) *ast.Ident {
 		return nil
 	}
 	switch s := b.Stmts[0].(type) {
+	case *ast.State:
+		c.report(diag.BranchStart, firstToken(s), "the branches of a choice begin in one state").Suggestion = "name it before the choice"
+		return nil
 	case *ast.Message:
 		if i := slices.Index(w.source.made.Roles[:], s.Sender.Name); i >= 0 && chooser >= 0 && i != chooser {
 			c.report(diag.BranchStart, s.Sender, "%s decides here, so the branch begins with a message of %s",
@@ -134,10 +149,11 @@ func (w *walker) startOf(s *ast.Do, chooser int) *ast.Ident {
 			return nil // reported where the do is checked
 		}
 		other := w.c.asts[p].decl
-		if len(other.Body.Stmts) == 0 || len(other.Roles) != 2 {
+		begin := slices.IndexFunc(other.Body.Stmts, func(s ast.Stmt) bool { _, names := s.(*ast.State); return !names })
+		if begin < 0 || len(other.Roles) != 2 {
 			return nil
 		}
-		switch first := other.Body.Stmts[0].(type) {
+		switch first := other.Body.Stmts[begin].(type) {
 		case *ast.Message:
 			sender := slices.IndexFunc(other.Roles, func(r *ast.Ident) bool { return r.Name == first.Sender.Name })
 			if swapped {

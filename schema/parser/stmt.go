@@ -50,6 +50,11 @@ func (p *parser) parseStmt() ast.Stmt {
 		return p.parseIf(doc)
 	case p.atWord("do") && after != token.SUB:
 		return p.parseDo(doc)
+	case p.atWord("state") && after != token.SUB:
+		p.advance()
+		s := &ast.State{Doc: doc, Name: p.ident("the state's name")}
+		s.Span = ast.Span{From: l.pos, To: p.last()}
+		return s
 	case p.atWord("end") && after != token.SUB:
 		p.advance()
 		return &ast.End{Span: ast.Span{From: l.pos, To: p.last()}}
@@ -63,12 +68,12 @@ func (p *parser) parseStmt() ast.Stmt {
 	case after == token.IDENT || after == token.LPAREN:
 		meant = diag.Closest(l.text(), stmtWords)
 	}
-	p.expectedOr("a message (A -> B: Label()), choice, rec, continue, if, do or end", meant)
+	p.expectedOr("a message (A -> B: Label()), choice, rec, continue, if, do, state or end", meant)
 	return nil
 }
 
 var (
-	stmtWords = []string{"choice", "rec", "continue", "if", "do"}
+	stmtWords = []string{"choice", "rec", "continue", "if", "do", "state"}
 	loopWords = []string{"loop", "while", "for", "repeat", "forever", "mu"} // of other languages
 )
 

@@ -17,7 +17,7 @@ func (r *reasoner) recursions(body []check.Stmt) {
 		}
 		once := !continued(rec)
 		if once && len(rec.Vars) == 0 { // with variables it gives values names
-			r.warn(diag.NeverContinued, rec.Pos, len(rec.Name), "nothing continues %s: it runs once", rec.Name)
+			r.warn(diag.NeverContinued, rec.Pos, len(rec.Name), "nothing continues %s: it runs once; only to name the state, write state %s", rec.Name, rec.Name)
 		}
 		for i, v := range rec.Vars {
 			switch u := use(rec, i); {

@@ -66,6 +66,8 @@ func ofPlace(prefix string, role int, p *automaton.Place, of *check.Protocol) []
 	switch {
 	case p.Rec != nil:
 		pos, length = p.Rec.Pos, len(p.Rec.Name)
+	case p.State != nil:
+		pos, length = p.State.Pos, len(p.State.Name)
 	case p.Behind != nil:
 		pos, length = p.Behind.Source.LabelPos, len(p.Behind.Label)
 	case p.Kind == automaton.Final:

@@ -16,7 +16,11 @@ import (
 func (r *role) state(p *automaton.Place) {
 	typ := r.typeOf(p)
 	r.f.seam()
-	r.f.Line().Add(doc(r.where(p) + " " + r.leads(p)))
+	said := ""
+	if p.State != nil {
+		said = p.State.Doc
+	}
+	r.f.Line().Add(doc(r.where(p)+" "+r.leads(p), said))
 	fields := []jen.Code{jen.Id(r.held[p].step).Qual(sessionPath, "Step")}
 	for _, v := range kept(p) {
 		field := r.goType(v.Type)
