@@ -233,6 +233,13 @@ func TestFlowSmallCallsBesideAStalledMessage(t *testing.T) {
 	stuck.Wait()
 }
 
+// The largest message that may be allowed does not make the pool wrap around, on no processor: two of them fit beside the windows.
+func TestFlowLargestLimit(t *testing.T) {
+	c, err := newConfig([]Option{WithPlaintext(), WithMaxMessage(messageMax)})
+	require.NoError(t, err)
+	require.Equal(t, int64(2*(1<<30+10)+(8<<20)), c.conn.Pool)
+}
+
 // Two messages of the largest size fit into a connection at once: who works on one does not stop the other.
 func TestFlowTwoLargestMessages(t *testing.T) {
 	const most = 5 << 20

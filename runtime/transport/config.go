@@ -168,7 +168,7 @@ func WithMaxMessage(bytes int) Option {
 			return fmt.Errorf("WithMaxMessage(%d): not from 1 to %d bytes", bytes, messageMax)
 		}
 		c.conn.MaxMessage = bytes
-		c.conn.Pool = max(poolBytes, 2*(bytes+conn.MessagePrefix)+windowBytes)
+		c.conn.Pool = max(poolBytes, 2*(int64(bytes)+conn.MessagePrefix)+windowBytes)
 		return nil
 	}
 }

@@ -18,7 +18,7 @@ func TestModeMustBeSaid(t *testing.T) {
 	require.ErrorContains(t, err, "WithPlaintext()")
 	_, err = Dial(context.Background(), "127.0.0.1:1")
 	require.ErrorContains(t, err, "WithPlaintext()")
-	for _, o := range []Option{WithIdleTimeout(0), WithDeathTimeout(-1), WithHandshakeTimeout(0), WithMaxMessage(0), WithMaxMessage(2 << 30)} {
+	for _, o := range []Option{WithIdleTimeout(0), WithDeathTimeout(-1), WithHandshakeTimeout(0), WithMaxMessage(0), WithMaxMessage(1<<30 + 1)} {
 		_, err = Listen("127.0.0.1:0", WithPlaintext(), o)
 		require.ErrorContains(t, err, "With")
 	}

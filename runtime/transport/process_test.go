@@ -301,7 +301,7 @@ func TestProcessTransfer(t *testing.T) {
 }
 
 // random8 is a byte that differs from its neighbours in place and time.
-func random8(i, j int) int { return (i*2654435761 ^ j*40503) >> 7 }
+func random8(i, j int) uint64 { return (uint64(i)*2654435761 ^ uint64(j)*40503) >> 7 }
 
 func first(sum chan [sha256.Size]byte) []byte {
 	s := <-sum

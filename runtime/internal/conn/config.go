@@ -57,7 +57,7 @@ type Config struct {
 	MaxMessage int
 	// Pool is how many bytes of messages longer than a stream's floor may wait to be read, over all
 	// streams. At least twice MaxMessage and MessagePrefix; half of it, if so much is beyond that, is for the windows of streams that are read fast. 16 MiB.
-	Pool int
+	Pool int64
 }
 
 // MessagePrefix is how many bytes the length before a message takes at most.
@@ -85,7 +85,7 @@ const (
 type terms struct {
 	IdleTimeout, KeepAlive, DeathTimeout, InitialRTT time.Duration
 	Seed                                             uint64
-	Pool                                             int
+	Pool                                             int64
 	MaxMessage, MaxStreams                           int32
 	Version                                          packet.Version
 	Congestion                                       congestion.Algorithm
@@ -114,14 +114,14 @@ func (c Config) withDefaults(client bool) Config {
 	count(&c.MaxDatagram, defaultMaxDatagram)
 	count(&c.MaxStreams, defaultMaxStreams)
 	count(&c.MaxMessage, defaultMaxMessage)
-	count(&c.Pool, defaultPool)
+	c.Pool = cmp.Or(c.Pool, defaultPool)
 	return c
 }
 
 // surplus is the part of the pool that streams with fast readers get for larger windows. Two messages
 // of the largest size always fit beside it, with their lengths, so that what is reserved completes.
-func (t *terms) surplus() int {
-	return max(0, min(t.Pool/2, t.Pool-2*(int(t.MaxMessage)+MessagePrefix)))
+func (t *terms) surplus() int64 {
+	return max(0, min(t.Pool/2, t.Pool-2*(int64(t.MaxMessage)+MessagePrefix)))
 }
 
 // NewClient makes the dialing end of a connection to the address. It begins its handshake at now.

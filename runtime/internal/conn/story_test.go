@@ -217,7 +217,7 @@ func (s *story) act(end *side, words []string) {
 		end.config.MaxMessage = int(id)
 		return
 	case "pool":
-		end.config.Pool = int(id)
+		end.config.Pool = int64(id)
 		return
 	case "send": // client send 0 hello, client send 0 5000*x last
 		message := words[2]

@@ -201,7 +201,7 @@ func (w *world) config() conn.Config {
 	c := conn.Config{
 		Version:     w.version,
 		IdleTimeout: w.o.Idle, DeathTimeout: w.o.Death, HandshakeTimeout: w.o.Handshake,
-		MaxStreams: w.o.MaxStreams, Pool: w.o.Pool, MaxMessage: maxMessage, Congestion: w.o.Congestion,
+		MaxStreams: w.o.MaxStreams, Pool: int64(w.o.Pool), MaxMessage: maxMessage, Congestion: w.o.Congestion,
 		ECN: w.o.Marks != nil,
 	}
 	if w.o.Skip {
