@@ -48,6 +48,40 @@ func TestAttack17ReassemblyMemory(t *testing.T) {
 	require.Greater(t, grew, 16<<10, "it measures")
 }
 
+// A byte at the end of the window of each of many streams takes memory for a byte, not for the window.
+func TestAttack17ManyStreams(t *testing.T) {
+	const streams, last = 1000, 16<<10 - 1
+	w := connectedWorld(t)
+	server := w.server.core
+	number := uint64(1000)
+	send := func(id, offset uint64, data string) {
+		frame := append(packet.AppendStreamHead(nil, id, offset, len(data), false), data...)
+		server.HandleDatagram(w.now, clientAddr, w.client.forge(number, frame))
+		number++
+	}
+	send(streams-1, 0, "\x01") // the streams' records are there
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for id := range uint64(streams) {
+		send(id, last, "x")
+	}
+	runtime.ReadMemStats(&after)
+	took := after.TotalAlloc - before.TotalAlloc
+	t.Logf("%d streams took %d bytes", streams, took)
+	require.Less(t, took, uint64(streams*2<<10), "less than the windows, which are 16 KiB each")
+
+	body := strings.Repeat("x", 1024)
+	for id := range uint64(streams) { // each goes on as if nothing had been
+		send(id, 0, "\x00"+body[1:])
+		for offset := uint64(len(body)); offset < last; offset += uint64(len(body)) {
+			send(id, offset, body[:min(uint64(len(body)), last-offset)])
+		}
+		require.Equal(t, uint64(last+1), server.streams[StreamID(id)].recv.Ready())
+	}
+	require.Nil(t, w.server.closed)
+	require.NoError(t, server.CheckInvariants())
+}
+
 // Attack 20: a reader that stops costs its writer a bounded buffer, and Send says so.
 func TestAttack20SlowReader(t *testing.T) {
 	w := connectedWorld(t)

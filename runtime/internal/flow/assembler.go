@@ -10,11 +10,9 @@ var (
 	ErrFinalSize = errors.New("final size changed")
 )
 
-// maxGaps bounds what a peer that sends crumbs can make an Assembler remember.
-const maxGaps = 1024
-
 // Assembler puts the bytes of one stream in order, in one stretch of memory, so that a whole
-// message is a slice of it. What came once is never written again: bytes that come
+// message is a slice of it. What comes behind a gap is kept aside until the gap closes: a byte far ahead takes no more memory than
+// one that is next. What came once is never written again: bytes that come
 // twice are counted once and not compared. The zero value is an empty stream.
 type Assembler struct {
 	buf  []byte // buf[0] is the byte at base
@@ -22,9 +20,9 @@ type Assembler struct {
 	// consumed: everything before was read and is no longer looked at. ready:
 	// everything before has arrived. Between them is what is to be read.
 	consumed, ready uint64
-	ahead           Intervals // what arrived beyond ready
-	final           uint64    // plus 1; zero means not known
-	expected        uint64    // no buffer of more than a class needs to reach further
+	ahead           ahead  // what arrived beyond ready
+	final           uint64 // plus 1; zero means not known
+	expected        uint64 // no buffer of more than a class needs to reach further
 	// pinned: a reader looks at buf from consumed on. old is a buffer that it may still look at, after buf outgrew it.
 	pinned bool
 	old    []byte
@@ -43,7 +41,7 @@ func (a *Assembler) Final() (offset uint64, known bool) { return a.final - 1, a.
 func (a *Assembler) Complete() bool { return a.final > 0 && a.ready == a.final-1 }
 
 // Gaps is how many separate stretches arrived beyond Ready.
-func (a *Assembler) Gaps() int { return a.ahead.Len() }
+func (a *Assembler) Gaps() int { return a.ahead.gaps() }
 
 // Finish notes that the stream ends at final.
 func (a *Assembler) Finish(final uint64) error {
@@ -68,51 +66,46 @@ func (a *Assembler) Write(b *Buffers, offset uint64, data []byte) error {
 	if len(data) == 0 {
 		return nil
 	}
-	if offset > a.ready && a.ahead.Len() >= maxGaps && !a.ahead.Contains(offset, end) {
-		return ErrGaps
-	}
-	a.makeRoom(b, end)
-	a.fill(offset, data)
-	if offset == a.ready {
-		a.ready = end
-		if a.ahead.Len() > 0 {
-			a.absorb()
+	if offset > a.ready {
+		if a.ahead.gaps() >= maxGaps && !a.ahead.contains(offset, end) {
+			return ErrGaps
 		}
+		a.ahead.add(b, offset, data)
 		return nil
 	}
-	a.ahead.Add(offset, end)
+	if len(a.ahead.pieces) > 0 {
+		data = a.absorb(b, data)
+	}
+	a.extend(b, data)
 	return nil
 }
 
-// absorb moves ready over what had arrived ahead.
-func (a *Assembler) absorb() {
-	for i := range a.ahead.Len() {
-		v := a.ahead.At(i)
-		if v.Start > a.ready {
-			break
-		}
-		a.ready = max(a.ready, v.End)
-	}
-	a.ahead.Remove(0, a.ready)
+// extend takes in what is next.
+func (a *Assembler) extend(b *Buffers, data []byte) {
+	end := a.ready + uint64(len(data))
+	a.makeRoom(b, end)
+	copy(a.buf[a.ready-a.base:], data)
+	a.ready = end
 }
 
-// fill copies the parts of data that are not there yet.
-func (a *Assembler) fill(offset uint64, data []byte) {
-	end := offset + uint64(len(data))
-	at := offset
-	for i := a.ahead.search(offset); i < a.ahead.Len() && at < end; i++ {
-		v := a.ahead.At(i)
-		if v.Start >= end {
+// absorb takes in data, which is next, up to the end of what had arrived ahead and now is next as well. It returns what is left of data.
+func (a *Assembler) absorb(b *Buffers, data []byte) (rest []byte) {
+	n := 0
+	for ; n < len(a.ahead.pieces); n++ {
+		start, piece := a.ahead.at(n)
+		if start > a.ready+uint64(len(data)) {
 			break
 		}
-		if v.Start > at {
-			copy(a.buf[at-a.base:], data[at-offset:v.Start-offset])
-		}
-		at = max(at, v.End)
+		missing := start - a.ready
+		a.extend(b, data[:missing])
+		data = data[missing:]
+		a.extend(b, piece)
+		data = data[min(len(piece), len(data)):]
 	}
-	if at < end {
-		copy(a.buf[at-a.base:], data[at-offset:])
+	if n > 0 {
+		a.ahead.drop(b, n)
 	}
+	return data
 }
 
 // Expect says that the stream may now reach up to offset, so that the buffer
@@ -128,16 +121,16 @@ func (a *Assembler) makeRoom(b *Buffers, end uint64) {
 		return
 	}
 	need := int(end - a.consumed)
-	unread := a.buf[min(uint64(len(a.buf)), a.consumed-a.base):min(uint64(len(a.buf)), a.highest()-a.base)]
+	unread := a.buf[min(uint64(len(a.buf)), a.consumed-a.base):min(uint64(len(a.buf)), a.ready-a.base)]
 	if !a.pinned && need <= len(a.buf)*3/4 {
 		copy(a.buf, unread)
 		a.base = a.consumed
 		return
 	}
-	size := 2 * need
-	if size > largestClass {
-		// A long message gets its whole buffer at once: doubling would copy it again and again.
-		size = int(max(a.expected, end) - a.consumed)
+	size := roomFor(need)
+	if need > largestClass/2 && a.expected >= end {
+		// A long message gets its whole buffer at once: growing would copy it again and again.
+		size = int(a.expected - a.consumed)
 	}
 	grown := b.Get(size)
 	copy(grown, unread)
@@ -153,8 +146,8 @@ func (a *Assembler) makeRoom(b *Buffers, end uint64) {
 func (a *Assembler) Highest() uint64 { return a.highest() }
 
 func (a *Assembler) highest() uint64 {
-	if n := a.ahead.Len(); n > 0 {
-		return a.ahead.At(n - 1).End
+	if len(a.ahead.pieces) > 0 {
+		return a.ahead.end()
 	}
 	return a.ready
 }
@@ -178,7 +171,7 @@ func (a *Assembler) Consume(b *Buffers, offset uint64) {
 		b.Put(a.old)
 		a.old = nil
 	}
-	if a.consumed == a.ready && a.ahead.Len() == 0 {
+	if a.consumed == a.ready {
 		b.Put(a.buf)
 		a.buf = nil
 	}
@@ -193,5 +186,6 @@ func (a *Assembler) Free(b *Buffers) {
 	case a.old != nil:
 		b.Put(a.buf) // the reader looks at old
 	}
-	*a = Assembler{ahead: Intervals{a.ahead.list[:0]}}
+	a.ahead.free(b)
+	*a = Assembler{ahead: a.ahead}
 }

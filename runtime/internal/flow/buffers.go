@@ -55,4 +55,13 @@ func (b *Buffers) Put(buf []byte) {
 	}
 }
 
+// roomFor is the size of a buffer that grows because it has to hold need bytes: so much more that what is copied each time it
+// grows is in proportion to what it takes in between.
+func roomFor(need int) int {
+	if need <= largestClass/2 {
+		return 2 * need
+	}
+	return need + need/2
+}
+
 func classOf(size int) int { return bits.Len(uint(max(size, 1)-1) / smallestBuffer) }

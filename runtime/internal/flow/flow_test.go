@@ -86,6 +86,12 @@ func TestAssemblerLikeASlice(t *testing.T) {
 			}
 			require.Equal(t, ready, a.Ready())
 			require.True(t, bytes.Equal(sent[consumed:ready], a.peekAll()))
+			behind := have
+			behind.list = slices.Clone(have.list)
+			behind.Remove(0, ready)
+			require.Equal(t, behind.Len(), a.Gaps())
+			require.EqualValues(t, behind.Size(), a.ahead.held)
+			require.LessOrEqual(t, len(a.ahead.buf), max(smallestBuffer, min(8*a.ahead.held, 2*size)+largestClass), "in proportion to what is there")
 		}
 		require.NoError(t, a.Write(&b, 0, sent))
 		require.NoError(t, a.Finish(uint64(size)))
@@ -153,7 +159,8 @@ func TestBufferFollowsTheWindow(t *testing.T) {
 	var a Assembler
 	var b Buffers
 	require.NoError(t, a.Write(&b, Floor-1, []byte{1}))
-	require.LessOrEqual(t, len(a.buf), 2*Floor)
+	require.Len(t, a.ahead.buf, smallestBuffer, "a byte is a byte, wherever it is")
+	require.Nil(t, a.buf)
 
 	const long = 4<<20 + Floor
 	a.Expect(long)
@@ -163,6 +170,44 @@ func TestBufferFollowsTheWindow(t *testing.T) {
 	}
 	a.Consume(&b, long)
 	require.Nil(t, a.buf, "an empty stream holds no buffer")
+}
+
+// What is cut into crumbs that come in any order is remembered as what it is, and crumbs that touch are joined before they are too many.
+func TestCrumbsAreJoined(t *testing.T) {
+	var a Assembler
+	var b Buffers
+	const size = 12_000
+	sent := make([]byte, size)
+	for i := range sent {
+		sent[i] = byte(i * 7 / 3)
+	}
+	write := func(at int) { require.NoError(t, a.Write(&b, uint64(at), sent[at:at+1])) }
+	for at := 1; at < size/2; at++ { // two stretches grow in turn
+		write(at)
+		write(size/2 + at)
+		require.Equal(t, 2, a.Gaps())
+		require.LessOrEqual(t, len(a.ahead.pieces), 2*maxGaps+1)
+	}
+	write(0)
+	require.Equal(t, 1, a.Gaps())
+	write(size / 2)
+	require.Equal(t, sent, a.peekAll())
+	require.Zero(t, len(a.ahead.buf))
+	a.Free(&b)
+	require.LessOrEqual(t, cap(a.ahead.pieces), keptPieces)
+}
+
+// A crumb that stays behind, of all that came ahead, does not keep the memory of the rest.
+func TestLastCrumbIsMoved(t *testing.T) {
+	var a Assembler
+	var b Buffers
+	const size = 1 << 20
+	require.NoError(t, a.Write(&b, 1, make([]byte, size)))
+	require.NoError(t, a.Write(&b, size+10, []byte{1}))
+	require.GreaterOrEqual(t, len(a.ahead.buf), size)
+	require.NoError(t, a.Write(&b, 0, []byte{0}))
+	require.EqualValues(t, size+1, a.Ready())
+	require.Len(t, a.ahead.buf, smallestBuffer)
 }
 
 // A steady exchange borrows the same buffer again and again.
