@@ -290,7 +290,7 @@ func TestOrder(t *testing.T) {
 	}})
 	_, err = all(c)
 	require.Equal(t, rpc.Internal, rpc.CodeOf(err))
-	require.Contains(t, logged(), "from within the run")
+	require.Contains(t, logged(), "from within the request stream")
 	// An error ends the requests early.
 	c, _ = serveOdd(&odd{echo: func(context.Context, iter.Seq2[int64, error], func(int64) error) error {
 		return rpc.Errorf(rpc.FailedPrecondition, "not now")

@@ -6,13 +6,13 @@ import (
 	"fmt"
 )
 
-// Binary takes values of a type whose pointer has encoding's Binary methods:
-// UnmarshalBinary, and AppendBinary or MarshalBinary. time.Time, netip.Addr and url.URL are such
-// types, and those that a program makes: channel.Binary[time.Time](). It panics for a type that
-// can only be decoded, a fault of the program that shows at its start.
+// Binary encodes values of a type whose pointer has the Binary methods of package encoding: UnmarshalBinary,
+// and AppendBinary or MarshalBinary. time.Time, netip.Addr and url.URL are such types, and a program may define
+// its own: channel.Binary[time.Time](). Binary panics for a type that can only be decoded, which is a bug that
+// shows when the program starts.
 //
-// All such types have one encoding in the sense of Serializer: that both ends mean the same one is for their
-// authors to see to.
+// To a Serializer all such types have one encoding: it is up to the authors of the two ends to mean the same
+// type.
 func Binary[T any, P interface {
 	*T
 	encoding.BinaryUnmarshaler

@@ -2,13 +2,13 @@ package channel
 
 import "encoding/binary"
 
-// Pair is two values that travel as one.
+// Pair is two values that are sent as one.
 type Pair[A, B any] struct {
 	First  A
 	Second B
 }
 
-// PairOf takes pairs of what the two serializers take.
+// PairOf encodes pairs of what the two serializers encode.
 func PairOf[A, B any](first Serializer[A], second Serializer[B]) Serializer[Pair[A, B]] {
 	return plain[Pair[A, B]]{
 		encoding: joined("pair", first.Encoding(), second.Encoding()),
@@ -33,27 +33,27 @@ func PairOf[A, B any](first Serializer[A], second Serializer[B]) Serializer[Pair
 	}
 }
 
-// Sum is a value of one of two types, and knows of which. Left and Right make
-// one; the zero Sum is the left one of the zero value.
+// Sum is a value of one of two types that knows which. Left and Right make one; the zero Sum is Left of the
+// zero value.
 type Sum[A, B any] struct {
 	right bool
 	a     A
 	b     B
 }
 
-// Left makes a Sum of the first type.
+// Left returns a Sum that holds a value of the first type.
 func Left[A, B any](v A) Sum[A, B] { return Sum[A, B]{a: v} }
 
-// Right makes a Sum of the second type.
+// Right returns a Sum that holds a value of the second type.
 func Right[A, B any](v B) Sum[A, B] { return Sum[A, B]{right: true, b: v} }
 
-// Left returns the value of the first type, and whether it is one.
+// Left returns the value, if it is of the first type, and whether it is.
 func (s Sum[A, B]) Left() (A, bool) { return s.a, !s.right }
 
-// Right returns the value of the second type, and whether it is one.
+// Right returns the value, if it is of the second type, and whether it is.
 func (s Sum[A, B]) Right() (B, bool) { return s.b, s.right }
 
-// SumOf takes what either serializer takes.
+// SumOf encodes what either serializer encodes.
 func SumOf[A, B any](left Serializer[A], right Serializer[B]) Serializer[Sum[A, B]] {
 	return plain[Sum[A, B]]{
 		encoding: joined("sum", left.Encoding(), right.Encoding()),
@@ -80,7 +80,7 @@ func SumOf[A, B any](left Serializer[A], right Serializer[B]) Serializer[Sum[A, 
 	}
 }
 
-// OptionOf takes pointers to what s takes, and nil.
+// OptionOf encodes pointers to what s encodes, and nil.
 func OptionOf[T any](s Serializer[T]) Serializer[*T] {
 	return plain[*T]{
 		encoding: joined("option", s.Encoding()),
@@ -104,8 +104,8 @@ func OptionOf[T any](s Serializer[T]) Serializer[*T] {
 	}
 }
 
-// ListOf takes lists of what s takes. An empty one is received as nil. Values that s encodes
-// in no bytes, such as Unit's, cannot be elements: a few bytes could claim any number of them.
+// ListOf encodes lists of what s encodes. An empty list is received as nil. Values that s encodes in no bytes,
+// such as Unit's, cannot be elements: a few bytes could claim any number of them.
 func ListOf[T any](s Serializer[T]) Serializer[[]T] {
 	return plain[[]T]{
 		encoding: joined("list", s.Encoding()),

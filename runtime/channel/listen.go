@@ -15,8 +15,7 @@ import (
 // backlog is how many channels may wait for Accept. Those beyond are refused.
 const backlog = 128
 
-// Listener waits for those who dial. It carries no values itself. It may be used
-// from any number of goroutines.
+// Listener accepts the channels of peers that dial. It carries no values itself. It is safe for concurrent use.
 type Listener[Out, In any] struct {
 	ln       *transport.Listener
 	srv      *transport.Server
@@ -29,9 +28,9 @@ type Listener[Out, In any] struct {
 	closed  chan struct{}
 }
 
-// Listen binds a socket to addr, "host:port", for channels that send what out
-// takes and receive what in does. Port 0 lets the system choose one. It refuses unless the options
-// say how packets are protected, as transport.Listen does.
+// Listen binds a socket to addr, "host:port", for channels that send with out and receive with in. With port 0
+// the system chooses one. Listen fails unless the options say how packets are protected, as transport.Listen
+// does.
 func Listen[Out, In any](addr string, out Serializer[Out], in Serializer[In], opts ...transport.Option) (*Listener[Out, In], error) {
 	if err := checkEncodings(out.Encoding(), in.Encoding()); err != nil {
 		return nil, err
@@ -53,11 +52,11 @@ func Listen[Out, In any](addr string, out Serializer[Out], in Serializer[In], op
 	return l, nil
 }
 
-// Addr is the address that the socket is bound to, a *net.UDPAddr.
+// Addr returns the address that the socket is bound to, a *net.UDPAddr.
 func (l *Listener[Out, In]) Addr() net.Addr { return l.ln.Addr() }
 
-// Accept waits, until ctx ends, for the next channel of those who have dialed. After Close it returns
-// an error that unwraps to net.ErrClosed.
+// Accept waits, until ctx ends, for the next channel that a peer has dialed. After Close it returns an error
+// that unwraps to net.ErrClosed.
 func (l *Listener[Out, In]) Accept(ctx context.Context) (*Chan[Out, In], error) {
 	for {
 		select {
@@ -74,8 +73,8 @@ func (l *Listener[Out, In]) Accept(ctx context.Context) (*Chan[Out, In], error) 
 	}
 }
 
-// Close ends the listener: who dials, and who was not accepted yet, is refused. The channels that
-// were accepted go on; Close waits for their ends, or aborts them when ctx ends, and returns ctx's error then. After Close
+// Close ends the listener: peers that dial, or have not been accepted yet, are refused. Accepted channels go
+// on. Close waits until they have ended; if ctx ends first, it aborts them and returns ctx's error. After Close
 // nothing of the listener is left.
 func (l *Listener[Out, In]) Close(ctx context.Context) error {
 	l.closing.Do(func() { close(l.closed) })
@@ -113,10 +112,10 @@ func (l *Listener[Out, In]) refuseArrivals() {
 
 func refuse(s session.Stream) { s.Abort(session.Abort{Code: session.AbortRefused}) }
 
-// Dial connects to the listener at addr, "host:port", for a channel that sends what out takes and
-// receives what in does. It returns when the connection is made; ctx does not concern the channel
-// afterwards. That the listener carries other types (*MismatchError), or refuses the channel (errors.Is finds session.ErrRefused), shows in the
-// calls that follow. It refuses to begin unless the options say how packets are protected, as transport.Dial does.
+// Dial connects to the listener at addr, "host:port", for a channel that sends with out and receives with in.
+// It returns once the connection is made; afterwards ctx has no effect on the channel. If the listener carries
+// other types (*MismatchError), or refuses the channel (errors.Is finds session.ErrRefused), later calls say
+// so. Dial fails unless the options say how packets are protected, as transport.Dial does.
 func Dial[Out, In any](ctx context.Context, addr string, out Serializer[Out], in Serializer[In], opts ...transport.Option) (*Chan[Out, In], error) {
 	if err := checkEncodings(out.Encoding(), in.Encoding()); err != nil {
 		return nil, err

@@ -12,8 +12,9 @@ import (
 // pipeDepth is how many values may wait for a reader before the writer has to.
 const pipeDepth = 256
 
-// Pipe returns the two ends of a channel in memory. Nothing is lost and nothing takes time; all else is as
-// on a network, but that values are handed over as they are, without a serializer: what they refer to is shared.
+// Pipe returns the two ends of a channel in memory. Nothing is lost and nothing takes time. Everything else is
+// as on a network, except that values are handed over as they are, without a serializer, so whatever they refer
+// to is shared.
 func Pipe[A, B any]() (*Chan[A, B], *Chan[B, A]) {
 	p := &pipe{changed: make(chan struct{})}
 	up, down := new(half[A]), new(half[B])

@@ -7,39 +7,39 @@ import (
 	"strconv"
 )
 
-// Serializer encodes values of type T, and decodes what another one like it has
-// encoded. It may be used from any number of goroutines at once.
+// Serializer encodes values of type T, and decodes what another Serializer like it has encoded. It must be safe
+// for concurrent use.
 type Serializer[T any] interface {
-	// Encoding names how values are encoded, in at most 512 bytes. Two ends of a channel meet only
-	// if they give the same names.
+	// Encoding names the encoding of the values, in 1 to 512 bytes. Two ends of a channel connect only if they
+	// give the same names.
 	Encoding() string
-	// Append appends the encoding of v to b and returns the longer slice. It keeps
-	// neither. An error means that v cannot be encoded.
+	// Append appends the encoding of v to b and returns the extended slice. It retains neither. An error means
+	// that v cannot be encoded.
 	Append(b []byte, v T) ([]byte, error)
-	// Decode decodes the value that b begins with, and returns what follows it. b
-	// comes from the network: it may hold anything. It is not changed and not kept, and
-	// nothing in it makes Decode allocate more than a small multiple of its length. What is
-	// no encoding of any value is an error.
+	// Decode decodes the value at the beginning of b, and returns the rest of b. b comes from the network, so
+	// it may hold anything. Decode neither modifies nor retains it, and must not allocate more than a small
+	// multiple of its length, whatever it holds. Bytes that do not encode any value are an error.
 	Decode(b []byte) (v T, rest []byte, err error)
 }
 
 // The serializers of plain values.
 var (
-	// Int takes ints, those that have few digits in few bytes.
+	// Int encodes ints, with fewer bytes for smaller magnitudes.
 	Int Serializer[int] = plain[int]{"int", appendInt[int], decodeInt[int]}
-	// Int64 encodes as Int does: an end with either meets one with the other.
+	// Int64 encodes as Int does: an end with one connects to an end with the other.
 	Int64 Serializer[int64] = plain[int64]{"int", appendInt[int64], decodeInt[int64]}
-	// Uint64 takes numbers from 0 on, small ones in few bytes.
+	// Uint64 encodes unsigned numbers, with fewer bytes for smaller ones.
 	Uint64 Serializer[uint64] = plain[uint64]{"uint", appendUint, decodeUint}
-	// Float64 takes every number as it is, in 8 bytes.
+	// Float64 encodes every number exactly, in 8 bytes.
 	Float64 Serializer[float64] = plain[float64]{"float64", appendFloat, decodeFloat}
-	// Bool takes one byte.
+	// Bool encodes a bool in one byte.
 	Bool Serializer[bool] = plain[bool]{"bool", appendBool, decodeBool}
-	// Unit takes the one value of its type, in no bytes: for a direction that says nothing but that something happened.
+	// Unit encodes the one value of its type in no bytes: for a direction that says only that something
+	// happened.
 	Unit Serializer[struct{}] = plain[struct{}]{"unit", appendUnit, decodeUnit}
-	// String takes any string, UTF-8 or not.
+	// String encodes any string, UTF-8 or not.
 	String Serializer[string] = plain[string]{"string", appendBytes[string], decodeString}
-	// Bytes takes byte slices. What is received is the caller's; an empty one is received as nil.
+	// Bytes encodes byte slices. What is received belongs to the caller; an empty slice is received as nil.
 	Bytes Serializer[[]byte] = plain[[]byte]{"bytes", appendBytes[[]byte], decodeBytes}
 )
 

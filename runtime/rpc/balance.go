@@ -10,9 +10,10 @@ import (
 	"github.com/sessgen/sessgen/runtime/session"
 )
 
-// Balanced is a session.Conn over several servers: each call goes to the next one in turn that has a connection. One that
-// cannot be dialed, or whose connection ends, is left out until dialing it succeeds again, as a Redialed does. The
-// resolver is asked again at most every 30 seconds, when there are calls, and when no server is left. It may be used from any number of goroutines.
+// Balanced is a session.Conn over several servers: each call goes to the next connected server in turn. A
+// server that cannot be dialed, or whose connection ends, is skipped until dialing it succeeds again, as with a
+// Redialed. The resolver is asked again when calls are made, at most every 30 seconds, and when no server is
+// left. A Balanced is safe for concurrent use.
 type Balanced struct {
 	resolver Resolver
 	dial     func(ctx context.Context, addr string) (session.Conn, error)
@@ -44,8 +45,9 @@ const (
 	resolvePause = time.Second
 )
 
-// Balance makes a Balanced of the servers that resolver knows; dial connects to one of them. DNS knows IP addresses, and
-// certificates mostly hold names: with TLS it is the ServerName of the configuration that the servers are to prove.
+// Balance returns a Balanced over the servers that resolver returns; dial connects to one of them. DNS returns
+// IP addresses, while certificates mostly hold names: with TLS, set ServerName in the configuration to the name
+// that the servers must prove.
 //
 //	config := &tls.Config{ServerName: "ledger.example"}
 //	conn := rpc.Balance(rpc.DNS("ledger.example:4000"), func(ctx context.Context, addr string) (session.Conn, error) {
@@ -60,7 +62,8 @@ func Balance(resolver Resolver, dial func(ctx context.Context, addr string) (ses
 
 var _ session.Conn = (*Balanced)(nil)
 
-// OpenStream implements session.Conn; generated code calls it. It waits while nobody is connected and somebody is dialed.
+// OpenStream implements session.Conn; generated code calls it. It waits while no server is connected and one is
+// being dialed.
 func (b *Balanced) OpenStream(ctx context.Context, p *session.Protocol, note []byte) (session.Stream, error) {
 	for {
 		server, conn, err := b.get(ctx)
@@ -75,7 +78,8 @@ func (b *Balanced) OpenStream(ctx context.Context, p *session.Protocol, note []b
 	}
 }
 
-// WaitReady waits until there is a connection to one of the servers. If ctx ends before, its error is returned, with why the last attempt failed.
+// WaitReady waits until one of the servers is connected. If ctx ends first, it returns ctx's error together
+// with the reason why the last attempt failed.
 func (b *Balanced) WaitReady(ctx context.Context) error {
 	for {
 		if _, _, err := b.get(ctx); err == nil || errors.Is(err, errRedialClosed) {
@@ -87,7 +91,8 @@ func (b *Balanced) WaitReady(ctx context.Context) error {
 	}
 }
 
-// Close closes every connection once its calls have finished; there are no new ones any more. It returns what went wrong with them.
+// Close closes every connection once its calls have finished; no new calls are accepted. It returns the errors
+// of closing them.
 func (b *Balanced) Close(ctx context.Context) error {
 	b.cancel()
 	defer context.AfterFunc(ctx, b.abort)()

@@ -7,7 +7,7 @@ import (
 	"github.com/sessgen/sessgen/runtime/session"
 )
 
-// Call is one call, as interceptors and handlers see it. It is for one goroutine at a time.
+// Call is one call, as interceptors and handlers see it. It must not be used by several goroutines at once.
 type Call struct {
 	method   *Method
 	metadata Metadata
@@ -16,21 +16,22 @@ type Call struct {
 	given    bool // the caller has been given an item of the reply, or the request cannot be said again
 }
 
-// Method is what is called.
+// Method returns the method that is called.
 func (c *Call) Method() *Method { return c.method }
 
-// Metadata is what the caller tells the handler. A client's interceptors may change it before they go on.
+// Metadata returns what the caller tells the handler beside the request. A client's interceptors may change it
+// before they call next.
 func (c *Call) Metadata() *Metadata { return &c.metadata }
 
 // Client reports whether this is the calling end.
 func (c *Call) Client() bool { return c.client }
 
-// Attempts is how often a client has sent the call so far.
+// Attempts returns how often the client has sent the call so far.
 func (c *Call) Attempts() int { return c.attempts }
 
-// Repeatable reports whether a client's interceptor may go on once more after err without anybody noticing: nothing
-// of a reply has been handed out, the request can be said again, and either no handler has seen the call or
-// doing it twice is like doing it once.
+// Repeatable reports whether a client's interceptor may call next once more after err without anyone noticing:
+// no part of a reply has been handed out, the request can be sent again, and either no handler has seen the
+// call or the method is idempotent.
 func (c *Call) Repeatable(err error) bool {
 	var e *Error
 	if c.given || !errors.As(err, &e) {
@@ -39,13 +40,13 @@ func (c *Call) Repeatable(err error) bool {
 	return e.Code == Unavailable && (e.processed == ProcessedNo || c.method.Idempotent)
 }
 
-// Next goes on with a call: the next interceptor, and behind the last one the call itself.
+// Next continues a call: with the next interceptor or, after the last one, with the call itself.
 type Next func(ctx context.Context) error
 
-// Interceptor stands around calls, at the client or at the server, of one message or of runs of them alike. At the client that
-// is from before anything is sent until the call is over; at the server around the method of the implementation, and what is
-// decoded and encoded for it. What it returns is what the call returns. It may change the context, and
-// a client's may call next several times where Call.Repeatable says so.
+// Interceptor wraps calls, at the client or at the server, whether of single messages or of streams. At a
+// client it runs from before anything is sent until the call is over; at a server, around the method of the
+// implementation and the decoding and encoding done for it. What it returns is what the call returns. It may
+// change the context, and a client's interceptor may call next several times where Call.Repeatable allows it.
 type Interceptor func(ctx context.Context, call *Call, next Next) error
 
 // through runs last inside the interceptors, the first one outermost.
@@ -92,9 +93,9 @@ func unexpected(m *Method, role int) error {
 	return &session.PeerError{Protocol: m.Protocol.Name, Role: m.Protocol.Roles[role], Rule: session.UnexpectedLabel}
 }
 
-// Observer may be implemented by a server's session.Stream, of a test kit, that wants to know what a handler was told.
+// Observer may be implemented by a server's session.Stream, in a test kit, to learn what a handler was told.
 type Observer interface {
-	// RunBroke is called with the error that ends a handler's run of requests before its time, just before the handler gets it.
-	// The goroutine is the handler's.
+	// RunBroke is called with the error that cuts a handler's request stream short, just before the handler
+	// gets it, on the handler's goroutine.
 	RunBroke(err error)
 }

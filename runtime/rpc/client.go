@@ -10,13 +10,13 @@ import (
 	"github.com/sessgen/sessgen/runtime/session"
 )
 
-// Client makes calls on a connection. Generated clients hold one. It may be used from any number of goroutines.
+// Client makes calls on a connection. Generated clients hold one. It is safe for concurrent use.
 type Client struct {
 	conn   session.Conn
 	config clientConfig
 }
 
-// NewClient makes a client on conn, which stays the caller's to close.
+// NewClient returns a client on conn, which remains the caller's to close.
 func NewClient(conn session.Conn, opts ...ClientOption) *Client {
 	c := &Client{conn: conn}
 	for _, o := range opts {
@@ -25,7 +25,7 @@ func NewClient(conn session.Conn, opts ...ClientOption) *Client {
 	return c
 }
 
-// ClientCall is one call at the calling end, for generated code: one goroutine uses it, once.
+// ClientCall is one call at the calling end, for generated code. It is used once, by one goroutine.
 type ClientCall struct {
 	Call
 	out    session.Encoder
@@ -34,7 +34,7 @@ type ClientCall struct {
 	client *Client
 	own    bool      // the deadline is the method's own:
 	until  time.Time // this
-	asking bool      // the program sends the run of requests
+	asking bool      // the program is sending the request stream
 	note   []byte
 }
 
@@ -64,13 +64,14 @@ func (c *ClientCall) release(request []byte) {
 	calls.Put(c)
 }
 
-// Request begins the request, or an item of it.
+// Request begins the request, or an item of a request stream.
 func (c *ClientCall) Request() *session.Encoder {
 	c.out.Start(c.method.request())
 	return &c.out
 }
 
-// Sent is a decoder of the request, or the item, that has been encoded. See session.Outbound.Sent.
+// Sent returns a decoder of the request, or of the item of a request stream, that has been encoded. See
+// session.Outbound.Sent.
 func (c *ClientCall) Sent(ctx context.Context) (*session.Decoder, error) {
 	if err := c.out.Sent(c.method.request(), &c.in); err != nil {
 		return nil, c.wrong(ctx, err)
@@ -78,7 +79,8 @@ func (c *ClientCall) Sent(ctx context.Context) (*session.Decoder, error) {
 	return &c.in, nil
 }
 
-// Refuse is the error of a request, or an item of it, that breaks its contract. It has not been sent.
+// Refuse returns the error for a request, or an item of a request stream, that breaks its contract. It has not
+// been sent.
 func (c *ClientCall) Refuse(ctx context.Context, values ...any) error {
 	p, m := c.method.Protocol, c.method.request()
 	return c.wrong(ctx, &session.ContractError{
@@ -112,18 +114,19 @@ func (c *ClientCall) unseen() Processed {
 	return ProcessedNo
 }
 
-// Violated is the error of a reply, or an item of one, that is malformed or breaks its contract.
+// Violated returns the error for a reply, or an item of a reply stream, that is malformed or breaks its
+// contract.
 func (c *ClientCall) Violated(values ...any) error {
 	return violated(c.method, c.method.reply(), 1, &c.in, values)
 }
 
-// Accept takes in a reply, or an item of one, that has been decoded.
+// Accept takes in a reply, or an item of a reply stream, that has been decoded.
 func (c *ClientCall) Accept() error { return malformed(c.method, c.method.reply(), 1, &c.in) }
 
-// Decode takes a reply in, and tests its contract. It is nil if there is nothing in it.
+// Decode takes in a reply and checks its contract. It is nil if the reply has no content.
 type Decode[R any] func(call *ClientCall, reply *session.Decoder) (R, error)
 
-// Unary makes a call with one request, which has been encoded, and one reply.
+// Unary makes a call with one request, already encoded, and one reply.
 func Unary[R any](ctx context.Context, c *ClientCall, decode Decode[R]) (reply R, err error) {
 	request, err := c.out.Message(c.method.request())
 	if err != nil {
@@ -165,7 +168,7 @@ func unary[R any](ctx context.Context, c *ClientCall, request []byte, decode Dec
 	return reply, c.end(ctx, err)
 }
 
-// Requests makes a call with a run of requests, which body sends, and one reply.
+// Requests makes a call with a stream of requests, which body sends, and one reply.
 func Requests[R any](ctx context.Context, c *ClientCall, body func(context.Context) error, decode Decode[R]) (reply R, err error) {
 	err = c.run(ctx, func(ctx context.Context) error {
 		if err := c.upload(ctx, body); err != nil {
@@ -180,8 +183,8 @@ func Requests[R any](ctx context.Context, c *ClientCall, body func(context.Conte
 	return reply, err
 }
 
-// Replies makes a call with one request, which has been encoded, and a run of replies, each of which decode takes
-// in. It ends early, without an error, when decode says that it wants no more.
+// Replies makes a call with one request, already encoded, and a stream of replies, each of which decode takes
+// in. If decode reports that it wants no more, the call ends early, without an error.
 func (c *ClientCall) Replies(ctx context.Context, decode func(*session.Decoder) (more bool, err error)) error {
 	request, err := c.out.Message(c.method.request())
 	if err != nil {
@@ -195,7 +198,7 @@ func (c *ClientCall) Replies(ctx context.Context, decode func(*session.Decoder) 
 	})
 }
 
-// Exchange makes a call with a run of requests, which body sends, and after it a run of replies.
+// Exchange makes a call with a stream of requests, which body sends, followed by a stream of replies.
 func (c *ClientCall) Exchange(ctx context.Context, body func(context.Context) error, decode func(*session.Decoder) (more bool, err error)) error {
 	return c.run(ctx, func(ctx context.Context) error {
 		if err := c.upload(ctx, body); err != nil {
@@ -205,7 +208,7 @@ func (c *ClientCall) Exchange(ctx context.Context, body func(context.Context) er
 	})
 }
 
-// Send sends an item of the request, which has been encoded.
+// Send sends an item of the request stream, already encoded.
 func (c *ClientCall) Send(ctx context.Context) error {
 	if !c.asking {
 		return &Error{Code: FailedPrecondition, cause: ErrRunOver}
@@ -334,10 +337,10 @@ func (c *ClientCall) panicked() {
 	}
 }
 
-// errEnough ends a run of replies that the caller wants no more of.
+// errEnough ends a reply stream of which the caller wants no more.
 var errEnough = errors.New("rpc: enough")
 
-// upload sends the run of requests that body makes, and its end.
+// upload sends the request stream that body makes, and its end.
 func (c *ClientCall) upload(ctx context.Context, body func(context.Context) error) error {
 	c.given, c.asking = true, true
 	err := body(ctx)
@@ -373,7 +376,7 @@ func receiveReply[R any](ctx context.Context, c *ClientCall, decode Decode[R]) (
 	return reply, c.last(ctx)
 }
 
-// replies receives the run of replies.
+// replies receives the reply stream.
 func (c *ClientCall) replies(ctx context.Context, decode func(*session.Decoder) (bool, error)) error {
 	for {
 		number, err := c.receive(ctx)

@@ -2,38 +2,39 @@ package rpc
 
 import "strconv"
 
-// Code says how a call failed. The codes are the canonical sixteen that gRPC and Connect have, with their numbers.
+// Code says how a call failed. The codes are the sixteen of gRPC and Connect, with their numbers.
 type Code uint32
 
 // The codes.
 const (
-	// OK is no failure: no Error has it.
+	// OK is not a failure: no Error has it.
 	OK Code = 0
 	// Canceled: the caller gave up.
 	Canceled Code = 1
-	// Unknown: the handler failed, and did not say how.
+	// Unknown: the handler failed and did not say how.
 	Unknown Code = 2
-	// InvalidArgument: the request is wrong whatever the state of the system; a false `requires` is this.
+	// InvalidArgument: the request is wrong whatever the state of the system, for example because its
+	// `requires` is false.
 	InvalidArgument Code = 3
-	// DeadlineExceeded: the call's time ran out; it may have been done.
+	// DeadlineExceeded: the call's time ran out; it may nevertheless have been done.
 	DeadlineExceeded Code = 4
-	// NotFound: what was asked for is not there.
+	// NotFound: what was asked for does not exist.
 	NotFound Code = 5
-	// AlreadyExists: what was to be made is there already.
+	// AlreadyExists: what was to be created exists already.
 	AlreadyExists Code = 6
-	// PermissionDenied: the caller is known, and may not.
+	// PermissionDenied: the caller is known but not allowed to do this.
 	PermissionDenied Code = 7
 	// ResourceExhausted: something is used up: a quota, the space for a message, a concurrency limit.
 	ResourceExhausted Code = 8
-	// FailedPrecondition: the system is not in the state that the call needs.
+	// FailedPrecondition: the system is not in the state that the call requires.
 	FailedPrecondition Code = 9
-	// Aborted: a conflict, such as a transaction's; a higher level may try again.
+	// Aborted: there was a conflict, such as between transactions; a higher level may try again.
 	Aborted Code = 10
-	// OutOfRange: past the valid range, such as the end of a file.
+	// OutOfRange: the request goes past the valid range, such as the end of a file.
 	OutOfRange Code = 11
 	// Unimplemented: the server does not serve the method, or not in this version.
 	Unimplemented Code = 12
-	// Internal: a promise is broken: a false `ensures`, a malformed message, a panic.
+	// Internal: something that must hold does not: a false `ensures`, a malformed message, a panic.
 	Internal Code = 13
 	// Unavailable: there is no connection to a server that takes the call. See Error.Processed.
 	Unavailable Code = 14
@@ -49,7 +50,7 @@ var codeNames = [...]string{
 	"data loss", "unauthenticated",
 }
 
-// String is the code in words.
+// String returns the code in words.
 func (c Code) String() string {
 	if int(c) < len(codeNames) {
 		return codeNames[c]

@@ -11,8 +11,8 @@ import (
 	"github.com/sessgen/sessgen/runtime/session"
 )
 
-// Error is how a call failed. Every error of a call is one: errors.As finds it. A handler
-// returns one to say what its caller gets; of any other error the caller learns the Code, never the text.
+// Error is how a call failed. Every error of a call is one: errors.As finds it. A handler returns one to say
+// what its caller gets; of any other error the caller learns the Code, never the text.
 type Error struct {
 	Code Code
 	// Message is for people. The peer sees it.
@@ -24,8 +24,8 @@ type Error struct {
 	processed Processed
 }
 
-// Detail is one typed fact about an error. Its shape on the wire is that of protocol buffers' Any: a type's name, and the
-// encoding of a value of it.
+// Detail is one typed fact about an error. On the wire it has the form of protobuf's Any: the name of a type,
+// and the encoding of a value of that type.
 type Detail struct {
 	TypeURL string
 	Value   []byte
@@ -35,15 +35,15 @@ type Detail struct {
 type Processed uint8
 
 const (
-	// ProcessedMaybe: nobody knows. Only a method that is idempotent is safe to call again.
+	// ProcessedMaybe: nobody knows. Only an idempotent method is safe to call again.
 	ProcessedMaybe Processed = iota
-	// ProcessedNo: no handler has seen the call, so it is safe to do again whatever the method.
+	// ProcessedNo: no handler has seen the call, so any method is safe to call again.
 	ProcessedNo
 	// ProcessedYes: the answer is the handler's own.
 	ProcessedYes
 )
 
-// String is "maybe", "no" or "yes".
+// String returns "maybe", "no" or "yes".
 func (p Processed) String() string {
 	if int(p) < len(processedNames) {
 		return processedNames[p]
@@ -53,8 +53,8 @@ func (p Processed) String() string {
 
 var processedNames = [...]string{ProcessedMaybe: "maybe", ProcessedNo: "no", ProcessedYes: "yes"}
 
-// Errorf makes an Error whose message the caller gets to see. With %w it wraps an error at this
-// end, which does not travel.
+// Errorf returns an Error whose message the caller sees. With %w it wraps an error at this end, which is never
+// sent.
 func Errorf(code Code, format string, args ...any) *Error {
 	err := fmt.Errorf(format, args...)
 	return &Error{Code: code, Message: err.Error(), cause: errors.Unwrap(err)}
@@ -66,7 +66,8 @@ func (e *Error) With(typeURL string, value []byte) *Error {
 	return e
 }
 
-// CodeOf is the code of an error that a call returned: OK for nil, and that of contexts' errors where err is one.
+// CodeOf returns the code of an error that a call returned: OK for nil, and the matching code for an error of a
+// context.
 func CodeOf(err error) Code {
 	var e *Error
 	switch {
@@ -82,7 +83,7 @@ func CodeOf(err error) Code {
 	return Unknown
 }
 
-// Error says the code, the message and what is behind it at this end.
+// Error returns the code, the message and, at this end, the underlying error.
 func (e *Error) Error() string {
 	text := "rpc: " + e.Code.String()
 	if e.Message != "" {
@@ -96,8 +97,8 @@ func (e *Error) Error() string {
 	return text
 }
 
-// Unwrap returns what is behind the error at this end: a *session.ContractError, a *session.PeerError, the
-// connection's or the context's error.
+// Unwrap returns the underlying error at this end: a *session.ContractError, a *session.PeerError, or an error
+// of the connection or the context.
 func (e *Error) Unwrap() error { return e.cause }
 
 // Timeout reports whether the call's time ran out.

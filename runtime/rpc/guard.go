@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Deadline gives no call more than limit, whatever its caller says.
+// Deadline allows no call more time than limit, whatever its caller allows.
 func Deadline(limit time.Duration) Interceptor {
 	return func(ctx context.Context, _ *Call, next Next) error {
 		ctx, cancel := context.WithTimeout(ctx, limit)
@@ -14,8 +14,8 @@ func Deadline(limit time.Duration) Interceptor {
 	}
 }
 
-// Limit lets at most n calls be under way at once, over all methods that it stands around. One more fails with
-// ResourceExhausted, at once.
+// Limit allows at most n calls at once, over all the methods it wraps. A call beyond that fails immediately
+// with ResourceExhausted.
 func Limit(n int) Interceptor {
 	places := make(chan struct{}, n)
 	return func(ctx context.Context, _ *Call, next Next) error {
@@ -29,8 +29,8 @@ func Limit(n int) Interceptor {
 	}
 }
 
-// Recover makes an error of a panic, by toError, before the outer interceptors see it. Without it a handler's panic is
-// logged, and Internal.
+// Recover turns a panic into an error, made by toError, before the outer interceptors see it. Without it, a
+// handler's panic is logged and becomes Internal.
 func Recover(toError func(ctx context.Context, call *Call, panicked any) error) Interceptor {
 	return func(ctx context.Context, call *Call, next Next) (err error) {
 		defer func() {

@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// Log tells logger of each call when it is over: at Warn where the server is to blame, or the connection, at Info for what else
-// failed, and at Debug for the rest. Requests, replies and metadata are not shown. nil means slog.Default.
+// Log logs each call to logger when it is over: at Warn if the server or the connection is to blame, at Info
+// for other failures, and at Debug for the rest. Requests, replies and metadata are not logged. A nil logger
+// means slog.Default.
 func Log(logger *slog.Logger) Interceptor {
 	return func(ctx context.Context, call *Call, next Next) error {
 		l := logger

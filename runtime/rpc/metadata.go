@@ -6,9 +6,10 @@ import (
 	"unicode/utf8"
 )
 
-// Metadata is what a caller tells a handler beside the request: keys, each with any number of values, both any UTF-8.
-// Upper and lower case of a key are the same. The zero value is empty and ready. Key, value and time limit of
-// a call take at most session.NoteMax bytes; a call with more fails with ResourceExhausted. A Metadata is not for several goroutines at once.
+// Metadata is what a caller tells a handler beside the request: keys, each with any number of values, both any
+// UTF-8 text. Keys are case-insensitive. The zero value is empty and ready to use. The keys, values and time
+// limit of a call take at most session.NoteMax bytes; a call with more fails with ResourceExhausted. A Metadata
+// must not be used by several goroutines at once.
 type Metadata struct{ pairs []pair }
 
 type pair struct{ key, value string }
@@ -36,7 +37,7 @@ func (m *Metadata) Del(key string) {
 	m.pairs = kept
 }
 
-// Get is the first value of key, empty if there is none.
+// Get returns the first value of key, or "" if there is none.
 func (m Metadata) Get(key string) string {
 	for v := range m.Values(key) {
 		return v
@@ -44,7 +45,7 @@ func (m Metadata) Get(key string) string {
 	return ""
 }
 
-// Values are the values of key, in the order in which they were added.
+// Values returns the values of key, in the order in which they were added.
 func (m Metadata) Values(key string) iter.Seq[string] {
 	key = strings.ToLower(key)
 	return func(yield func(string) bool) {
@@ -56,7 +57,7 @@ func (m Metadata) Values(key string) iter.Seq[string] {
 	}
 }
 
-// All are all keys and values, in the order in which they were added.
+// All returns all keys and values, in the order in which they were added.
 func (m Metadata) All() iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {
 		for _, p := range m.pairs {
@@ -67,7 +68,7 @@ func (m Metadata) All() iter.Seq2[string, string] {
 	}
 }
 
-// Len is how many values there are.
+// Len returns the number of values.
 func (m Metadata) Len() int { return len(m.pairs) }
 
 // valid reports whether it can be sent.

@@ -6,21 +6,21 @@ import (
 	"github.com/sessgen/sessgen/runtime/session"
 )
 
-// Method is one rpc of a service, as generated code describes it. Nobody changes it.
+// Method is one rpc of a service, as generated code describes it. It must not be modified.
 type Method struct {
-	// Protocol is what a call is on the wire.
+	// Protocol is the protocol of a call.
 	Protocol *session.Protocol
-	// Service is "<package>.<Service>", and Name the rpc's.
+	// Service is "<package>.<Service>", and Name the name of the rpc.
 	Service, Name string
-	// Within is how long a call may take whose context does not say; zero means no limit.
+	// Within is how long a call may take if its context has no deadline; zero means no limit.
 	Within time.Duration
-	// Idempotent says that doing a call twice is like doing it once.
+	// Idempotent means that making a call twice has the same effect as making it once.
 	Idempotent bool
-	// StreamRequest and StreamReply say which side is a run of items.
+	// StreamRequest and StreamReply report whether the request and the reply are streams of items.
 	StreamRequest, StreamReply bool
 }
 
-// String is "<package>.<Service>.<Name>", the protocol's name.
+// String returns "<package>.<Service>.<Name>", the protocol's name.
 func (m *Method) String() string { return m.Protocol.Name }
 
 // The messages of a call are, in this order: the request, or an item of it and the end of the run; the

@@ -1,18 +1,18 @@
 package rpc
 
-// ClientOption says how a client makes its calls.
+// ClientOption configures how a client makes its calls.
 type ClientOption interface{ applyClient(*clientConfig) }
 
-// HandlerOption says how a service is served.
+// HandlerOption configures how a service is served.
 type HandlerOption interface{ applyHandler(*handlerConfig) }
 
-// Option is one for both ends.
+// Option is an option for both ends.
 type Option interface {
 	ClientOption
 	HandlerOption
 }
 
-// CallOption says something of one call.
+// CallOption configures one call.
 type CallOption interface{ applyCall(*Call) }
 
 type clientConfig struct{ interceptors []Interceptor }
@@ -32,7 +32,7 @@ func (o interceptorsOption) applyHandler(c *handlerConfig) {
 	c.interceptors = append(c.interceptors, o...)
 }
 
-// WithInterceptors puts interceptors around every call, the first one outermost, inside those of earlier options.
+// WithInterceptors wraps every call in interceptors, the first one outermost, inside those of earlier options.
 func WithInterceptors(interceptors ...Interceptor) Option { return interceptorsOption(interceptors) }
 
 type metadataOption pair
@@ -46,6 +46,6 @@ type onlyOption []string
 
 func (o onlyOption) applyHandler(c *handlerConfig) { c.only = append(c.only, o...) }
 
-// Only serves no rpcs of the service but those with these names: where two versions of it are served side by side, the older
-// one needs to serve what has changed since, and no rpc can be served twice.
+// Only serves just the named rpcs of the service. Where two versions of a service are served side by side, the
+// older one needs to serve only what has changed since, and no rpc can be served twice.
 func Only(rpcs ...string) HandlerOption { return onlyOption(rpcs) }

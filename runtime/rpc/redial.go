@@ -11,14 +11,16 @@ import (
 	"github.com/sessgen/sessgen/runtime/session"
 )
 
-// Redialed is a session.Conn that dials when it is used and has no connection, or has one that ended or is about to. It
-// may be used from any number of goroutines, and has none of its own but while it dials or a connection winds up.
+// Redialed is a session.Conn that dials when it is used without a connection, or with one that has ended or is
+// about to. It is safe for concurrent use. It runs goroutines only while it dials and while a connection winds
+// down.
 //
 // A call on a connection that ends fails as it would without a Redialed, and the next call gets a new
-// connection: what may be done again, Retry does. Between attempts to dial that failed lies a back-off, drawn at random up to 100 ms,
-// then twice that and so on up to 10 s; calls fail at once meanwhile, as Unavailable and not processed. Who would rather wait calls WaitReady before.
-// A call that comes while an attempt is under way waits for it, as long as its context lets it; an attempt takes up to the handshake timeout of
-// what is dialed. Errors say why the last attempt failed, and wrap that.
+// connection; to repeat the calls that may be repeated, use Retry. Failed attempts to dial are separated by a
+// random back-off of at first up to 100 ms, then twice that and so on, up to 10 s. Meanwhile calls fail at
+// once, as Unavailable and not processed; to wait instead, call WaitReady first. A call made while an attempt
+// is in progress waits for it, as long as its context allows; an attempt takes up to the handshake timeout of
+// what is dialed. Errors say why the last attempt failed, and wrap that error.
 type Redialed struct {
 	dial   func(context.Context) (session.Conn, error)
 	ctx    context.Context // of dialing
@@ -45,7 +47,7 @@ const (
 	redialMax = 10 * time.Second
 )
 
-// Redial makes a Redialed of what dial connects to:
+// Redial returns a Redialed that connects with dial:
 //
 //	conn := rpc.Redial(func(ctx context.Context) (session.Conn, error) {
 //		return transport.Dial(ctx, "ledger.example:4000", transport.WithTLS(config))
@@ -53,7 +55,8 @@ const (
 //	defer conn.Close(ctx)
 //	ledger := bank.NewLedgerClient(conn, rpc.WithInterceptors(rpc.Retry(rpc.RetryPolicy{})))
 //
-// dial's context ends with Close. Connections with a method Close(context.Context) error are closed by it.
+// dial's context ends with Close. A connection that has a method Close(context.Context) error is closed with
+// it.
 func Redial(dial func(context.Context) (session.Conn, error)) *Redialed {
 	r := &Redialed{dial: dial, wait: redialMin}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
@@ -63,7 +66,8 @@ func Redial(dial func(context.Context) (session.Conn, error)) *Redialed {
 
 var _ session.Conn = (*Redialed)(nil)
 
-// OpenStream implements session.Conn; generated code calls it. It waits for an attempt to dial that is under way.
+// OpenStream implements session.Conn; generated code calls it. It waits for an attempt to dial that is in
+// progress.
 func (r *Redialed) OpenStream(ctx context.Context, p *session.Protocol, note []byte) (session.Stream, error) {
 	for again := false; ; again = true {
 		conn, err := r.get(ctx)
@@ -81,7 +85,8 @@ func (r *Redialed) OpenStream(ctx context.Context, p *session.Protocol, note []b
 	}
 }
 
-// WaitReady waits until there is a connection, dialing as often as it takes. If ctx ends before, its error is returned, with why the last attempt failed.
+// WaitReady waits until there is a connection, dialing as often as it takes. If ctx ends first, it returns
+// ctx's error together with the reason why the last attempt failed.
 func (r *Redialed) WaitReady(ctx context.Context) error {
 	for {
 		if _, err := r.get(ctx); err == nil || errors.Is(err, errRedialClosed) {
@@ -99,8 +104,8 @@ func (r *Redialed) WaitReady(ctx context.Context) error {
 	}
 }
 
-// Close closes the connection once its calls have finished, and ends dialing; there is no new one any more. It returns
-// what the connection's Close does.
+// Close closes the connection once its calls have finished, and ends dialing; no new connection is made. It
+// returns what the connection's Close returns.
 func (r *Redialed) Close(ctx context.Context) error {
 	r.cancel()
 	defer context.AfterFunc(ctx, r.abort)()

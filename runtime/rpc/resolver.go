@@ -6,21 +6,21 @@ import (
 	"slices"
 )
 
-// Resolver says at which addresses a service is served. It may be called from any number of goroutines.
+// Resolver says at which addresses a service is served. It must be safe for concurrent use.
 type Resolver interface {
-	// Resolve returns the addresses, as dialing takes them, of which the order does not matter.
+	// Resolve returns the addresses in the form that dialing takes, in any order.
 	Resolve(ctx context.Context) ([]string, error)
 }
 
-// Static is a Resolver that always says the same.
+// Static returns a Resolver that always returns addrs.
 func Static(addrs ...string) Resolver { return static(slices.Clone(addrs)) }
 
 type static []string
 
 func (s static) Resolve(context.Context) ([]string, error) { return s, nil }
 
-// DNS is a Resolver that asks for the IP addresses of the host in addr, "host:port". Who dials them is given no name to check a certificate
-// against: with TLS, set the ServerName of the configuration. See Balance.
+// DNS returns a Resolver that looks up the IP addresses of the host in addr, "host:port". The addresses carry
+// no name to check a certificate against: with TLS, set ServerName in the configuration. See Balance.
 func DNS(addr string) Resolver { return dns(addr) }
 
 type dns string

@@ -10,20 +10,22 @@ import (
 	"github.com/sessgen/sessgen/runtime/session"
 )
 
-// RetryPolicy says how calls are made again. Fields that are not positive have the values that are given with them.
+// RetryPolicy says how calls are repeated. A field that is not positive has its default, given with each field.
 type RetryPolicy struct {
-	// Attempts is how often a call is made at most, the first time counted. 4.
+	// Attempts is how often a call is made at most, including the first time. Default: 4.
 	Attempts int
-	// Backoff is the longest wait before the second attempt; it doubles with each further one, up to BackoffMax. What
-	// is waited is drawn at random between nothing and that. 50 ms, 2 s.
+	// Backoff is the longest wait before the second attempt; it doubles with each further attempt, up to
+	// BackoffMax. The actual wait is drawn at random between zero and that. Defaults: 50 ms, 2 s.
 	Backoff, BackoffMax time.Duration
-	// Budget is how many calls may be made again for each one that succeeds, so that a server in trouble does not get more
-	// to do than it had. 0.1, and ten at the beginning.
+	// Budget is how many repeats each successful call pays for, so that a server in trouble is not given more
+	// work than it had. Default: 0.1, with ten repeats at the start.
 	Budget float64
 }
 
-// Retry makes calls again that no handler has seen, and idempotent ones that may have been done, when the connection or
-// the server was not there: see Call.Repeatable. What a server refuses that goes away is made again at once, and is not counted in the budget. It stands in a client's interceptors.
+// Retry repeats calls that failed because the connection or the server was unavailable, provided that no
+// handler has seen them or that they are idempotent: see Call.Repeatable. A call refused by a server that is
+// shutting down is repeated at once and does not count against the budget. Retry is for a client's
+// interceptors.
 func Retry(policy RetryPolicy) Interceptor {
 	if policy.Attempts <= 0 {
 		policy.Attempts = 4

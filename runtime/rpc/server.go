@@ -12,9 +12,9 @@ import (
 	"github.com/sessgen/sessgen/runtime/session"
 )
 
-// Handle makes srv serve m by serve, once for each call, in a goroutine of the carrier's. Generated code calls it.
-// serve takes the request in and leaves the reply encoded; what it returns is what the caller gets of
-// an error.
+// Handle makes srv serve m by calling serve, once for each call, in a goroutine of the carrier. Generated code
+// calls it. serve takes in the request and leaves the reply encoded; if it returns an error, that is what the
+// caller is told about, as Error describes.
 func Handle(srv session.Registrar, m *Method, serve func(ctx context.Context, call *ServerCall) error, opts []HandlerOption) {
 	var config handlerConfig
 	for _, o := range opts {
@@ -40,7 +40,7 @@ type ServerCall struct {
 	stream   session.Stream
 	in       session.Decoder
 	out      session.Encoder
-	reading  bool   // the handler stands in the run of requests
+	reading  bool   // the handler is reading the request stream
 	readAll  bool   // the run has come to its end
 	returned bool   // the handler has returned
 	over     bool   // the caller has been told how the call ended
@@ -48,7 +48,7 @@ type ServerCall struct {
 	message  []byte // what answers the call, once the handler has returned no error
 }
 
-// CallOf is the call that a handler's context belongs to; nil if it is no handler's.
+// CallOf returns the call that a handler's context belongs to, or nil if ctx is not from a handler.
 func CallOf(ctx context.Context) *Call {
 	call, _ := ctx.Value(callKey{}).(*Call)
 	return call
@@ -183,7 +183,7 @@ func (c *ServerCall) handle(ctx context.Context, serve func(context.Context, *Se
 	return c.explain(ctx, err)
 }
 
-// end sends the reply, the end of the run of them, or the error; a peer that broke the protocol is told which rule.
+// end sends the reply, the end of the reply stream, or the error; a peer that broke the protocol is told which rule.
 func (c *ServerCall) end(ctx context.Context, err error) {
 	if c.stream.Context().Err() != nil {
 		c.over = true
@@ -228,7 +228,7 @@ func (c *ServerCall) broken(err error) bool {
 	return true
 }
 
-// answer is the reply, which the handler has left encoded, or the end of the run of them.
+// answer is the reply, which the handler has left encoded, or the end of the reply stream.
 func (c *ServerCall) answer() ([]byte, error) {
 	m := c.method.reply()
 	if c.method.StreamReply {
@@ -295,10 +295,11 @@ func (c *ServerCall) receive(ctx context.Context) (number uint64, err error) {
 	return number, nil
 }
 
-// Request is a decoder of the one request.
+// Request returns a decoder of the request.
 func (c *ServerCall) Request() *session.Decoder { return &c.in }
 
-// Requests receives the run of requests, each of which item takes in; false ends it early. It goes on where it was left.
+// Requests receives the request stream, each item of which item takes in; if item returns false, Requests
+// returns early. A further call continues where the last one stopped.
 func (c *ServerCall) Requests(ctx context.Context, item func(*session.Decoder) (more bool, err error)) error {
 	err := c.requests(ctx, item)
 	if o, ok := c.stream.(Observer); ok && err != nil {
@@ -332,17 +333,18 @@ func (c *ServerCall) requests(ctx context.Context, item func(*session.Decoder) (
 	return c.fault
 }
 
-// skip receives what the handler did not want of the run of requests: the answer comes behind the last of them.
+// skip receives the rest of a request stream that the handler did not want: the answer comes after the last request.
 func (c *ServerCall) skip(ctx context.Context) error {
 	return c.requests(ctx, func(*session.Decoder) (bool, error) { return true, nil })
 }
 
-// Violated is the error of a request, or an item of one, that is malformed or breaks its contract.
+// Violated returns the error for a request, or an item of a request stream, that is malformed or breaks its
+// contract.
 func (c *ServerCall) Violated(values ...any) error {
 	return violated(c.method, c.method.request(), 0, &c.in, values)
 }
 
-// Accept takes in a request, or an item of one, that has been decoded.
+// Accept takes in a request, or an item of a request stream, that has been decoded.
 func (c *ServerCall) Accept() error {
 	if err := malformed(c.method, c.method.request(), 0, &c.in); err != nil || c.method.StreamRequest {
 		return err
@@ -350,13 +352,14 @@ func (c *ServerCall) Accept() error {
 	return c.last()
 }
 
-// Reply begins the reply, or an item of it.
+// Reply begins the reply, or an item of a reply stream.
 func (c *ServerCall) Reply() *session.Encoder {
 	c.out.Start(c.method.reply())
 	return &c.out
 }
 
-// Sent is a decoder of the reply, or the item, that has been encoded. See session.Outbound.Sent.
+// Sent returns a decoder of the reply, or of the item of a reply stream, that has been encoded. See
+// session.Outbound.Sent.
 func (c *ServerCall) Sent() (*session.Decoder, error) {
 	if err := c.out.Sent(c.method.reply(), &c.in); err != nil {
 		return nil, c.internal(err)
@@ -364,7 +367,8 @@ func (c *ServerCall) Sent() (*session.Decoder, error) {
 	return &c.in, nil
 }
 
-// Broken is the error of a reply, or an item of one, that breaks its contract: the handler's fault. It is logged.
+// Broken returns the error for a reply, or an item of a reply stream, that breaks its contract: the handler is
+// at fault. It is logged.
 func (c *ServerCall) Broken(values ...any) error {
 	p, m := c.method.Protocol, c.method.reply()
 	return c.internal(&session.ContractError{
@@ -372,8 +376,8 @@ func (c *ServerCall) Broken(values ...any) error {
 	})
 }
 
-// Send sends an item of the reply, which has been encoded. A run of replies comes behind the run of requests: what the
-// handler has left of that is skipped.
+// Send sends an item of the reply stream, already encoded. Replies come after the request stream: whatever the
+// handler has not read of that is skipped.
 func (c *ServerCall) Send(ctx context.Context) error {
 	if c.returned {
 		return &Error{Code: FailedPrecondition, cause: ErrRunOver}
@@ -396,9 +400,9 @@ func (c *ServerCall) Send(ctx context.Context) error {
 	return nil
 }
 
-// ErrInterleaved says that a handler sent a reply from within the run of requests: the replies come behind the last of
-// them. Send's error wraps it; the caller gets Internal.
-var ErrInterleaved = errors.New("a reply was sent from within the run of requests: it comes behind the last of them")
+// ErrInterleaved means that a handler sent a reply from within the request stream: replies come after the last
+// request. The error of send wraps it; the caller gets Internal.
+var ErrInterleaved = errors.New("a reply was sent from within the request stream: replies come after the last request")
 
 // unanswered is the answer where an interceptor says that all is well and the handler has not: nothing, if that is one.
 func (c *ServerCall) unanswered() ([]byte, error) {
@@ -409,11 +413,12 @@ func (c *ServerCall) unanswered() ([]byte, error) {
 	return c.answer()
 }
 
-// ErrRunOver says that a run of messages has come to its end, and that somebody has kept the function that sends an item of it.
-var ErrRunOver = errors.New("this run has come to its end")
+// ErrRunOver means that a stream of messages has ended, and that the function that sends its items was called
+// afterwards.
+var ErrRunOver = errors.New("this stream has ended")
 
 // errUnanswered is the fault of an interceptor that says nil where its handler has not.
-var errUnanswered = errors.New("an interceptor returned no error, and the handler has not answered")
+var errUnanswered = errors.New("an interceptor returned no error, but the handler has not answered")
 
 // internal is the error of a reply that is wrong, for the handler's program to see. Its caller gets no more than the message.
 func (c *ServerCall) internal(err error) error {

@@ -33,9 +33,9 @@ func (n *Net) actorOf(ctx context.Context) *actor {
 	return &n.root
 }
 
-// Go runs f in a goroutine that the run waits for, and fails the test if f
-// returns an error. f's context is made from ctx. What f does with it has a place
-// of its own in the order of calls, behind what was started with ctx before.
+// Go runs f in a goroutine that the run waits for, and fails the test if f returns an error. f's context is
+// derived from ctx. What f does with it has a place of its own in the order of calls, after whatever was
+// started with ctx before.
 func (n *Net) Go(ctx context.Context, f func(ctx context.Context) error) {
 	ctx, cancel := context.WithCancelCause(context.WithValue(ctx, actorKey{}, n.actorOf(ctx).child()))
 	stop := context.AfterFunc(n.ctx, func() { cancel(errOver) })

@@ -8,8 +8,8 @@ import (
 	"github.com/sessgen/sessgen/runtime/session"
 )
 
-// Conn is the dialing end of a connection. It implements session.Conn, and may be
-// used by any number of goroutines of the test's function.
+// Conn is the dialing end of a connection. It implements session.Conn, and may be used by any number of
+// goroutines of the test's function.
 type Conn struct {
 	net  *Net
 	peer *peer
@@ -17,13 +17,13 @@ type Conn struct {
 
 var _ session.Conn = (*Conn)(nil)
 
-// Dial connects a host of its own to the server; the first such host is called
-// client-1. It returns when the handshake is done.
+// Dial connects a host of its own to the server; the first such host is called client-1. It returns once the
+// handshake is complete.
 func (n *Net) Dial(ctx context.Context, server string) (*Conn, error) {
 	return n.DialFrom(ctx, "", server)
 }
 
-// DialFrom is Dial from the host with the given name, which may dial often.
+// DialFrom is Dial from the host with the given name, which may dial more than once.
 func (n *Net) DialFrom(ctx context.Context, host, server string) (*Conn, error) {
 	c := &call{verb: verbDial, actor: n.actorOf(ctx), from: host, text: server}
 	if err := n.do(ctx, c); err != nil {
@@ -41,15 +41,15 @@ func (c *Conn) OpenStream(ctx context.Context, p *session.Protocol, note []byte)
 	return open.opened, nil
 }
 
-// Close ends the connection once its sessions have finished, and returns nil if
-// each of them did and everything has arrived. If ctx ends first, what is still under
-// way is aborted. At the end of a test every connection is closed that is still open.
+// Close ends the connection once its sessions have finished, and returns nil if each of them did and everything
+// has arrived. If ctx ends first, whatever is still in progress is aborted. Connections that are still open at
+// the end of a test are closed.
 func (c *Conn) Close(ctx context.Context) error {
 	return c.net.do(ctx, &call{verb: verbConnClose, peer: c.peer})
 }
 
-// Abort ends the connection and all its sessions at once, at both ends. The peer
-// learns text only if err is a session.Reason.
+// Abort ends the connection and all its sessions at once, at both ends. The peer receives text only if err is a
+// session.Reason.
 func (c *Conn) Abort(err error) {
 	_ = c.net.do(context.Background(), &call{verb: verbConnAbort, peer: c.peer, err: err})
 }

@@ -15,18 +15,18 @@ import (
 
 // Transition is one step of a protocol: a message at one place, or a side of an `if`.
 type Transition struct {
-	// Protocol is "<package>.<Protocol>", State the place that is left.
+	// Protocol is "<package>.<Protocol>", and State the place that is left.
 	Protocol, State string
-	// Label is the message's; Sender is the role that sends it. Both are empty for a side of an if.
+	// Label is the message's label, and Sender the role that sends it. Both are empty for a side of an `if`.
 	Label, Sender string
-	// If is the condition of an if, and Side which side of it is meant.
+	// If is the condition of an `if`, and Side the side that was taken.
 	If   string
 	Side bool
-	// Pos is where the schema says it, "file:line:column".
+	// Pos is the position in the schema, "file:line:column".
 	Pos string
 }
 
-// String is "bank.sess:26:17: AfterWithdraw: Teller sends Refuse", which editors can follow.
+// String returns, for example, "bank.sess:26:17: AfterWithdraw: Teller sends Refuse", which editors can follow.
 func (t Transition) String() string {
 	what := t.Sender + " sends " + t.Label
 	if t.If != "" {
@@ -38,8 +38,8 @@ func (t Transition) String() string {
 	return t.Pos + ": " + t.State + ": " + what
 }
 
-// Coverage is which transitions of some protocols were taken, on every Net and
-// every Pipe of the process, at either end, since Watch made it. Its methods may be called by any goroutine.
+// Coverage records which transitions of some protocols were taken, on every Net and every Pipe of the process,
+// at either end, since Watch returned it. Its methods are safe for concurrent use.
 type Coverage struct {
 	mu    sync.Mutex
 	tally []*tally
@@ -59,7 +59,7 @@ var watching struct {
 	list []*Coverage
 }
 
-// Watch begins to count the transitions of the protocols, until Stop.
+// Watch begins to record the transitions of the protocols, until Stop.
 func Watch(protocols ...*session.Protocol) *Coverage {
 	c := &Coverage{}
 	for _, p := range protocols {
@@ -71,15 +71,15 @@ func Watch(protocols ...*session.Protocol) *Coverage {
 	return c
 }
 
-// Stop ends the counting. It is idempotent.
+// Stop ends the recording. It is idempotent.
 func (c *Coverage) Stop() {
 	watching.Lock()
 	defer watching.Unlock()
 	watching.list = slices.DeleteFunc(slices.Clone(watching.list), func(o *Coverage) bool { return o == c })
 }
 
-// Cover fails t, when t has ended, if any transition of the protocols was not taken
-// while it ran. A run of one seed alone only logs it.
+// Cover fails t, when t ends, if any transition of the protocols was not taken while t ran. A run of a single
+// seed only logs this.
 func Cover(t testing.TB, protocols ...*session.Protocol) {
 	c := Watch(protocols...)
 	t.Cleanup(func() {
@@ -94,8 +94,8 @@ func Cover(t testing.TB, protocols ...*session.Protocol) {
 	})
 }
 
-// CoverMain is for TestMain: it runs the tests, and makes a success a failure if they
-// have not taken every transition of the protocols; it says which on standard error.
+// CoverMain is for TestMain: it runs the tests, and turns success into failure if they have not taken every
+// transition of the protocols, listing the missing ones on standard error.
 //
 //	func TestMain(m *testing.M) { os.Exit(simnet.CoverMain(m, &bank.BankProtocol)) }
 //
@@ -129,7 +129,7 @@ func partial() bool {
 	return false
 }
 
-// Missing are the transitions that were not taken, in the order of the protocols and their states.
+// Missing returns the transitions that were not taken, in the order of the protocols and their states.
 func (c *Coverage) Missing() (missing []Transition) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -139,7 +139,7 @@ func (c *Coverage) Missing() (missing []Transition) {
 	return missing
 }
 
-// String says which transitions were not taken, a line each. It is empty if all were.
+// String lists the transitions that were not taken, one a line. It is empty if all were.
 func (c *Coverage) String() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()

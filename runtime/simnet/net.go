@@ -13,8 +13,8 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/mono"
 )
 
-// Net is a simulated network with servers and clients on it. Its methods may be
-// called by any goroutine of the test's function, until that returns.
+// Net is a simulated network with servers and clients on it. Its methods may be called by any goroutine of the
+// test's function, until that function returns.
 type Net struct {
 	t       *testing.T
 	options Options
@@ -86,10 +86,10 @@ func newNet(t *testing.T, options Options, outside int64) *Net {
 	return n
 }
 
-// Now is how long the run has lasted, in virtual time.
+// Now returns how long the run has lasted, in virtual time.
 func (n *Net) Now() time.Duration { return time.Since(n.origin) }
 
-// Seed is the seed of the run.
+// Seed returns the seed of the run.
 func (n *Net) Seed() uint64 { return n.options.Seed }
 
 // loop runs the simulation: one event at a time, and after each the programs until all wait.

@@ -11,13 +11,13 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/sim"
 )
 
-// Datagram is one datagram on its way, as [Net.Intercept] sees it.
+// Datagram is one datagram in transit, as Net.Intercept sees it.
 type Datagram struct {
 	// From and To are the names of hosts.
 	From, To string
 	// Number counts the datagrams of this direction, from 0.
 	Number int
-	// Data is the datagram. It is valid, and may be changed in place, during the call.
+	// Data is the content. It is valid during the call, and may be changed in place.
 	Data []byte
 }
 
@@ -191,15 +191,15 @@ func address(index int) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom4(ip), 4433)
 }
 
-// Partition cuts the network in two: nothing passes between the named hosts and
-// all others, either way, until [Net.Heal]. Partitions add up. Datagrams that are on their way still arrive.
+// Partition cuts the network in two: nothing passes between the named hosts and all others, either way, until
+// Net.Heal. Partitions add up. Datagrams already in transit still arrive.
 func (n *Net) Partition(names ...string) {
 	n.script("partition "+strings.Join(names, " "), func() {
 		n.wire.cuts = append(n.wire.cuts, slices.Clone(names))
 	})
 }
 
-// Block lets nothing pass from one host to the other, until [Net.Heal].
+// Block drops everything sent from one host to the other, until Net.Heal.
 func (n *Net) Block(from, to string) {
 	n.script("block "+from+" "+to, func() {
 		n.wire.blocked = append(n.wire.blocked, [2]string{from, to})
@@ -211,15 +211,15 @@ func (n *Net) Heal() {
 	n.script("heal", func() { n.wire.cuts, n.wire.blocked = nil, nil })
 }
 
-// Intercept has look called with every datagram that is sent from now on, before
-// any fault; it is lost unless look returns true. nil ends it. look must not call the Net or a
-// session: what it wants to send, it hands to a goroutine that calls Inject.
+// Intercept calls look with every datagram sent from now on, before any fault applies; the datagram is lost
+// unless look returns true. nil ends the interception. look must not call the Net or a session: to send
+// something, it must hand it to a goroutine that calls Inject.
 func (n *Net) Intercept(look func(Datagram) bool) {
 	n.script("intercept", func() { n.wire.intercept = look })
 }
 
-// Inject makes a datagram arrive at one host that seems to come from the other, at
-// once and whatever the network's faults. A name that no host has becomes one with nobody there.
+// Inject delivers a datagram to one host that appears to come from the other, at once and regardless of the
+// network's faults. A name that no host has becomes a host with nobody there.
 func (n *Net) Inject(from, to string, data []byte) {
 	n.script("inject "+from+" "+to, func() {
 		n.wire.fly(n.now, n.hostNamed(from), n.hostNamed(to), append(n.wire.buffer(), data...))

@@ -7,39 +7,37 @@ import (
 	"time"
 )
 
-// Options say how bad the network is, and what the ends of its connections are
-// made with. The zero value is a good network. Probabilities are drawn for each
-// datagram and each direction independently.
+// Options say how bad the network is, and how the ends of its connections are configured. The zero value is a
+// good network. Probabilities apply to each datagram and each direction independently.
 type Options struct {
-	// Seed determines every draw.
+	// Seed determines every random choice.
 	Seed uint64
 
-	// Latency is how long each datagram takes one way at least; 5 ms if zero.
+	// Latency is the minimum time that each datagram takes one way; 5 ms if zero.
 	Latency time.Duration
 	// Drop is the probability that a datagram is lost.
 	Drop float64
-	// Delay is the probability that a datagram takes longer than Latency, by a time
-	// drawn uniformly up to DelayMax (100 ms if zero), so that others overtake it.
+	// Delay is the probability that a datagram takes longer than Latency, by a time drawn uniformly up to
+	// DelayMax (100 ms if zero), so that others overtake it.
 	Delay    float64
 	DelayMax time.Duration
-	// Duplicate is the probability that a datagram arrives twice. Each copy has a delay of its own.
+	// Duplicate is the probability that a datagram arrives twice. Each copy has its own delay.
 	Duplicate float64
-	// Corrupt is the probability that bits of a datagram are flipped, one to eight of them.
+	// Corrupt is the probability that one to eight bits of a datagram are flipped.
 	Corrupt float64
 	// MTU is the size in bytes of the largest datagram that passes; 1,472 if zero.
 	MTU int
-	// Heal ends the network's faults after so long: those above, partitions, blocks,
-	// and Intercept. What takes place from then on must succeed. Zero means never.
+	// Heal is the time after which the network's faults end: those above, partitions, blocks, and Intercept.
+	// Whatever takes place from then on must succeed. Zero means never.
 	Heal time.Duration
 
-	// IdleTimeout, DeathTimeout and HandshakeTimeout are those of the transport, at
-	// both ends; its defaults if zero. At a loss of 30 % and more, a minute each
-	// leaves enough attempts.
+	// IdleTimeout, DeathTimeout and HandshakeTimeout are the transport's, at both ends; its defaults apply if
+	// zero. At a loss of 30 % and more, a minute each allows enough attempts.
 	IdleTimeout, DeathTimeout, HandshakeTimeout time.Duration
 }
 
-// Swarm draws options from the seed: some faults are absent, others mild or severe. The
-// network heals after a while, and time-outs are long enough for every session to complete.
+// Swarm draws options from the seed: some faults are absent, others mild or severe. The network heals after a
+// while, and timeouts are long enough for every session to complete.
 func Swarm(seed uint64) Options {
 	random := rand.New(rand.NewPCG(seed, 0x5a11))
 	chance := func(most float64) float64 {
@@ -68,7 +66,7 @@ func Swarm(seed uint64) Options {
 	}
 }
 
-// String returns the options as a Go literal, without those that are zero.
+// String returns the options as a Go literal, omitting zero fields.
 func (o Options) String() string {
 	var b strings.Builder
 	field := func(name string, value any, zero bool) {

@@ -9,9 +9,9 @@ import (
 	"github.com/sessgen/sessgen/runtime/session"
 )
 
-// Roles makes a run for Test and TestSeeds in which two bodies play a protocol
-// once: a client dials a server, runs the first role there and closes its
-// connection. run and register are generated functions. The test fails if either role does.
+// Roles returns a run for Test and TestSeeds in which two bodies play a protocol once: a client dials a server,
+// runs the first role there and closes its connection. run and register are generated functions. The test fails
+// if either role does.
 //
 //	simnet.TestSeeds(t, 100, simnet.Swarm, simnet.Roles(bank.RunBankClient, customer, bank.RegisterBankTeller, teller))
 func Roles[First, Second any](
@@ -33,8 +33,8 @@ func Roles[First, Second any](
 	}
 }
 
-// Pipe is session.Pipe for tests: its sessions count for Coverage, and when t has failed, what
-// the served ones ended with is logged. Call it inside of [testing/synctest.Test] for virtual time.
+// Pipe is session.Pipe for tests: its sessions count toward Coverage, and when t has failed, the errors that
+// ended the served sessions are logged. For virtual time, call it inside testing/synctest.Test.
 func Pipe(t testing.TB) (session.Conn, session.Registrar) {
 	conn, srv := session.Pipe()
 	p := &watched{conn: conn, srv: srv}

@@ -18,11 +18,10 @@ var (
 	traceFlag = flag.Bool("sim.trace", false, "log every event of a simulation")
 )
 
-// Test runs f on a network of its own, in virtual time, until f has returned and
-// all sessions and connections have ended. It fails the test as soon as an
-// invariant is broken, and at a standstill. f uses the t that it is given, as in
-// [testing/synctest.Test]. Connections that f leaves open are closed; sessions
-// that it leaves unfinished are aborted.
+// Test runs f on a network of its own, in virtual time, until f has returned and all sessions and connections
+// have ended. It fails the test as soon as an invariant is broken, and at a standstill. f must use the t that
+// it is given, as in testing/synctest.Test. Connections that f leaves open are closed; sessions that it leaves
+// unfinished are aborted.
 func Test(t *testing.T, options Options, f func(t *testing.T, n *Net)) Trace {
 	t.Helper()
 	if *seedFlag != 0 {
@@ -31,8 +30,8 @@ func Test(t *testing.T, options Options, f func(t *testing.T, n *Net)) Trace {
 	return run(t, t.Name(), options, f)
 }
 
-// TestSeeds runs Test with the options for each seed from 1 to count, on as many
-// processors as there are, until one fails. Swarm makes options of a seed.
+// TestSeeds runs Test with the options for each seed from 1 to count, in parallel on all processors, until one
+// fails. Swarm is a suitable value for options.
 func TestSeeds(t *testing.T, count int, options func(seed uint64) Options, f func(t *testing.T, n *Net)) {
 	t.Helper()
 	if *seedFlag != 0 {

@@ -18,7 +18,7 @@ type site struct {
 	reply  []byte
 }
 
-// Server is a host that serves protocols to those who dial it. It implements session.Registrar.
+// Server is a host that serves protocols to peers that dial it. It implements session.Registrar.
 type Server struct {
 	net    *Net
 	name   string
@@ -33,7 +33,7 @@ type service struct {
 
 var _ session.Registrar = (*Server)(nil)
 
-// Server returns the server with this name. The first call puts it on the network.
+// Server returns the server with this name, adding it to the network on the first call.
 func (n *Net) Server(name string) *Server {
 	var srv *Server
 	n.script("server "+name, func() {

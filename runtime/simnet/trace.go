@@ -8,16 +8,16 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/mono"
 )
 
-// Trace is what became of a run.
+// Trace is the summary of a run.
 type Trace struct {
-	// Hash is of every datagram's size, way, time of setting out and times of arrival,
-	// in order, not of its bytes. Two runs of one seed have the same.
+	// Hash covers every datagram's size, direction, and times of departure and arrival, in order, but not its
+	// bytes. Two runs of one seed have the same Hash.
 	Hash uint64
 	// Elapsed is how long the run took in virtual time.
 	Elapsed time.Duration
 	// Sent, Lost and Arrived count datagrams. A duplicate arrives twice.
 	Sent, Lost, Arrived int
-	// Sessions counts those that were opened, Messages those that were received.
+	// Sessions counts the sessions that were opened, Messages the messages that were received.
 	Sessions, Messages int
 }
 

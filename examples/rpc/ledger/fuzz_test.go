@@ -204,7 +204,7 @@ func TestPlanted(t *testing.T) {
 	for bug, words := range map[string]string{
 		"counts from zero": `Move replied with what its contract forbids: .*id != 0`,
 		"trusting":         `History panicked: runtime error: index out of range \[-1\]`,
-		"hasty":            `Import returned no error, though its run of requests broke off: has it taken a part for the whole\?`,
+		"hasty":            `Import returned no error although its request stream broke off: did it take a part for the whole\?`,
 		"deaf":             `Get (owed an answer for a day|has not returned a day after its caller had gone)`,
 		"forgetful":        `goroutines that wait were left behind`,
 		"eager":            `Audit replied too early`,

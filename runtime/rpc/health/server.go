@@ -9,7 +9,7 @@ import (
 
 //go:generate go tool sessgen
 
-// Server keeps what Health tells. It may be used from any number of goroutines.
+// Server holds what the Health service reports. It is safe for concurrent use.
 //
 //	state := health.NewServer()
 //	health.RegisterHealth(srv, state)
@@ -22,12 +22,12 @@ type Server struct {
 
 var _ HealthServer = (*Server)(nil)
 
-// NewServer returns a Server that says of the server as a whole that it serves, and knows of no service.
+// NewServer returns a Server that reports the server as a whole as serving, and knows of no service.
 func NewServer() *Server {
 	return &Server{status: map[string]Status{"": StatusServing}, changed: make(chan struct{})}
 }
 
-// Set says how things are with a service, or with the server as a whole if the name is empty.
+// Set sets the status of a service, or of the server as a whole if the name is empty.
 func (s *Server) Set(service string, status Status) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

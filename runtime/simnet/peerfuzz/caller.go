@@ -72,7 +72,7 @@ func (s *answererSide) Handle(p *session.Protocol, serve func(context.Context, s
 
 // What follows is for generated code: how a peer calls, and how it answers. Several goroutines may answer at once.
 
-// Options draws what a call says beside its request.
+// Options draws the options of a call.
 func (p *Peer) Options() (opts []rpc.CallOption) {
 	p.deviant.mu.Lock()
 	defer p.deviant.mu.Unlock()
@@ -85,7 +85,8 @@ func (p *Peer) Options() (opts []rpc.CallOption) {
 	return opts
 }
 
-// Fit has draw draw values until it says that they fit. It gives up after a number of tries: then they do not.
+// Fit calls draw to draw values until it reports that they fit. After a number of tries it gives up and returns
+// false.
 func (p *Peer) Fit(draw func() bool) bool {
 	p.deviant.mu.Lock()
 	defer p.deviant.mu.Unlock()
@@ -101,21 +102,22 @@ func (p *Peer) fit(draw func() bool) bool {
 	return false
 }
 
-// Heard is Know for values that came.
+// Heard is Know for values that were received.
 func (p *Peer) Heard(values ...any) {
 	p.deviant.mu.Lock()
 	defer p.deviant.mu.Unlock()
 	p.Know(values...)
 }
 
-// Enough says whether a run is left early.
+// Enough draws whether to leave a stream early.
 func (p *Peer) Enough() bool {
 	p.deviant.mu.Lock()
 	defer p.deviant.mu.Unlock()
 	return !p.source.exhausted() && p.source.byte()%16 == 0
 }
 
-// Answer draws the answer to a call, at once or after a while; or the error that it ends with. draw is nil where there is nothing to draw.
+// Answer draws the answer to a call, given at once or after a while, or the error that the call ends with. draw
+// is nil if there is nothing to draw.
 func (p *Peer) Answer(ctx context.Context, draw func() bool) error {
 	if err := p.moody(ctx); err != nil {
 		return err
@@ -129,7 +131,7 @@ func (p *Peer) Answer(ctx context.Context, draw func() bool) error {
 // itemsMax is how many items a run has at most.
 const itemsMax = 32
 
-// Items draws a run of items, each of which send sends; or the error that it ends with.
+// Items draws a stream of items, each of which send sends, or the error that the stream ends with.
 func (p *Peer) Items(ctx context.Context, draw func() bool, send func() error) error {
 	for range itemsMax {
 		if err := p.moody(ctx); err != nil {

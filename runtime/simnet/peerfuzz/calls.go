@@ -97,9 +97,9 @@ func callTarget(f *testing.F, protocols []*session.Protocol, role int, set bool,
 	})
 }
 
-// Server is the fuzz target of what serves a service. It makes calls to what subject makes, anew for each input; call
-// makes one. protocols are those of the service's methods; the other arguments are generated functions. A target without a
-// subject is skipped.
+// Server is the fuzz target of a service's implementation. It calls what subject returns, anew for each input;
+// call makes one call. protocols are those of the service's methods; the other arguments are generated
+// functions. A target without a subject is skipped.
 func Server[S, C any](
 	f *testing.F, subject func(testing.TB) S, register register[S], client client[C],
 	call func(context.Context, *Peer, *C) error, protocols ...*session.Protocol,
@@ -118,7 +118,8 @@ func Server[S, C any](
 	})
 }
 
-// Client is the fuzz target of a program that calls a service. What serves makes answers its calls. See Server.
+// Client is the fuzz target of a program that calls a service. Its calls are answered by what serves returns.
+// See Server.
 func Client[S, C any](
 	f *testing.F, subject func(context.Context, *C) error, client client[C], register register[S],
 	serves func(*Peer) S, protocols ...*session.Protocol,

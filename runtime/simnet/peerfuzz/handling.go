@@ -69,7 +69,7 @@ func (h *handling) fault(m *rpc.Method) string {
 	case errors.As(h.err, &large):
 		return fmt.Sprintf("replied with more than fits: %v", large)
 	case h.err == nil && h.broke != nil:
-		return fmt.Sprintf("returned no error, though its run of requests broke off: has it taken a part for the whole? %v", h.broke)
+		return fmt.Sprintf("returned no error although its request stream broke off: did it take a part for the whole? %v", h.broke)
 	}
 	return ""
 }

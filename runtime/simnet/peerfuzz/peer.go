@@ -7,8 +7,8 @@ import (
 	"github.com/sessgen/sessgen/runtime/session"
 )
 
-// Peer is one run of the role that plays against the body under test. Generated
-// code uses it, in the one goroutine that plays.
+// Peer is one run of the role that plays against the body under test. Generated code uses it, from the one
+// goroutine that plays.
 type Peer struct {
 	protocol *session.Protocol
 	source   *source
@@ -28,10 +28,9 @@ const (
 // errGivenUp is how a play ends that could not, or would not, go on.
 var errGivenUp = errors.New("peerfuzz: the peer gives up")
 
-// Pick chooses one of the messages that may be sent: by the input, or, when that is
-// used up, the one from which the end is nearest. Where that one's values were refused
-// again and again, it is any. One that leaves a loop for good is chosen seldom, or
-// conversations would all be short.
+// Pick chooses one of the messages that may be sent: by the input or, when that is used up, the one from which
+// the end is nearest. If that one's values were refused again and again, it picks any. It seldom picks one that
+// leaves a loop for good, or all conversations would be short.
 func (p *Peer) Pick(messages ...int) int {
 	if p.tries%16 == 0 { // else its values were refused, and others may not be
 		p.picked = p.pick(messages)
@@ -55,8 +54,8 @@ func (p *Peer) pick(messages []int) int {
 	return messages[first]
 }
 
-// Sent is what follows the Send of a message at a state: the next state, the
-// same one if the values did not fit and others may, or an error.
+// Sent returns what follows the Send of a message at a state: the next state, the same one if the values did
+// not fit and others may, or an error.
 func (p *Peer) Sent(at, next any, failed error) (any, error) {
 	var contract *session.ContractError
 	var encode *session.EncodeError

@@ -12,12 +12,11 @@ import (
 	"github.com/sessgen/sessgen/runtime/session"
 )
 
-// Body is what runs a role: S is its first state, E its last.
+// Body runs a role: S is its first state, E its last.
 type Body[S, E any] = func(context.Context, S) (E, error)
 
-// Second is the fuzz target of a protocol's second role. body is under test; play
-// plays the first role against it. The other arguments are generated functions. A
-// target without a body is skipped.
+// Second is the fuzz target of a protocol's second role. subject is under test; play plays the first role
+// against it. The other arguments are generated functions. A target without a subject is skipped.
 func Second[S1, E1, S2, E2 any](
 	f *testing.F, p *session.Protocol, subject Body[S2, E2], register func(session.Registrar, Body[S2, E2]),
 	run func(context.Context, session.Conn, Body[S1, E1]) error, play func(context.Context, *Peer, S1) (E1, error),
@@ -30,8 +29,8 @@ func Second[S1, E1, S2, E2 any](
 	})
 }
 
-// First is the fuzz target of a protocol's first role. body is under test; play
-// plays the second role against it.
+// First is the fuzz target of a protocol's first role. subject is under test; play plays the second role
+// against it. See Second.
 func First[S1, E1, S2, E2 any](
 	f *testing.F, p *session.Protocol, subject Body[S1, E1], run func(context.Context, session.Conn, Body[S1, E1]) error,
 	register func(session.Registrar, Body[S2, E2]), play func(context.Context, *Peer, S2) (E2, error),

@@ -47,10 +47,10 @@ func (p *Peer) Time() time.Time { return p.source.time() }
 // Duration draws a duration.
 func (p *Peer) Duration() time.Duration { return p.source.duration() }
 
-// Below draws a number less than n: the member of an enumeration.
+// Below draws a number less than n, such as the member of an enumeration.
 func (p *Peer) Below(n int) int { return p.source.below(n) }
 
-// Member is Below for unions. Deep inside of a value it is 0: the first member is one that ends.
+// Member is Below for unions. Deep inside a value it returns 0: the first member is one that ends.
 func (p *Peer) Member(n int) int {
 	if p.deep() {
 		return 0
@@ -58,10 +58,11 @@ func (p *Peer) Member(n int) int {
 	return p.source.below(n)
 }
 
-// Enter and Leave stand around the drawing of a struct's fields, so that values which hold others of their type end.
+// Enter and Leave enclose the drawing of a struct's fields, so that values that hold others of their type come
+// to an end.
 func (p *Peer) Enter() { p.source.depth++ }
 
-// Leave is described with Enter.
+// Leave is described under Enter.
 func (p *Peer) Leave() { p.source.depth-- }
 
 func (p *Peer) deep() bool { return p.source.depth > 3 }
@@ -99,9 +100,9 @@ func Optional[T any](p *Peer, value func() T) *T {
 	return &v
 }
 
-// Know keeps values of this run to draw them, or what is near, again: predicates
-// are about variables and constants. Numbers, texts and their lengths are kept; of
-// structs and lists, what they hold.
+// Know remembers values of this run, so that they, or values near them, may be drawn again: predicates are
+// about variables and constants. It remembers numbers, texts and their lengths, and, of structs and lists, what
+// they hold.
 func (p *Peer) Know(values ...any) {
 	for _, v := range values {
 		p.know(reflect.ValueOf(v), 3)
