@@ -1,5 +1,5 @@
-// Package gen makes Go of checked schemas: a type for each place of each role of
-// each protocol, whose methods are the steps that the protocol allows there.
+// Package gen generates Go from checked schemas: one type for each place of each role of each protocol, whose
+// methods are the steps that the protocol allows there.
 package gen
 
 import (
@@ -11,7 +11,7 @@ import (
 	"github.com/sessgen/sessgen/schema/diag"
 )
 
-// Check finds the names that the Go of the schema could not have, and adds them to the schema's diagnostics.
+// Check finds names that the generated Go could not have, and adds them to the schema's diagnostics.
 func Check(p *schema.Package) {
 	if p.HasErrors() {
 		return
@@ -27,12 +27,12 @@ func Check(p *schema.Package) {
 	}
 }
 
-// Generate makes the Go files of the schema, by name; bank.sess becomes bank.sess.go. Where the
-// schema has errors, or gets some of Check, it makes none. An error is a defect of the generator.
+// Generate returns the Go files of the schema, keyed by name; bank.sess becomes bank.sess.go. If the schema has
+// errors, including those that Check finds, the result is empty. An error is a bug in the generator.
 func Generate(p *schema.Package) (map[string][]byte, error) { return generate(p, false) }
 
-// GenerateFuzz is Generate, and makes also fuzz targets for the bodies of roles, and for what serves and calls
-// services: bank.sess_fuzz_test.go, where bank.sess declares a protocol, a service or a payload type.
+// GenerateFuzz is Generate, but also returns fuzz targets for the bodies of roles and for code that serves or
+// calls services, in bank.sess_fuzz_test.go, if bank.sess declares a protocol, a service or a payload type.
 func GenerateFuzz(p *schema.Package) (map[string][]byte, error) { return generate(p, true) }
 
 func generate(p *schema.Package, fuzz bool) (map[string][]byte, error) {
@@ -43,10 +43,10 @@ func generate(p *schema.Package, fuzz bool) (map[string][]byte, error) {
 	return emit.Files(p, fuzz)
 }
 
-// FuzzFile is the name of the file with the fuzz targets of a schema file.
+// FuzzFile returns the name of the file that holds the fuzz targets of a schema file.
 func FuzzFile(source string) string { return source + emit.FuzzSuffix }
 
-// Header is the line that generated files begin with; source is the schema file's name.
+// Header returns the line that generated files begin with; source is the name of the schema file.
 func Header(source string) string { return emit.Header(source) }
 
 // meet finds package-level names that meet.

@@ -1,6 +1,6 @@
-// Package schema reads protocol files: it parses and checks the .sess files of one folder, and makes
-// the automata of their protocols. Its folders hold the language, from the tree up:
-// ast, parser, diag, check, automaton.
+// Package schema reads protocol files: it parses and checks the .sess files of one folder, and builds the
+// automata of their protocols. Its subfolders hold the language, from the syntax tree up: ast, parser, diag,
+// check, automaton.
 package schema
 
 import (
@@ -25,12 +25,12 @@ import (
 	"github.com/sessgen/sessgen/schema/reason"
 )
 
-// Package is one schema: files of one folder that were read together.
+// Package is one schema: the files of one folder, read together.
 type Package struct {
 	*check.Schema
-	// Automata are those of Protocols, and Calls those of the rpcs of Services, in their order.
+	// Automata are those of Protocols, and Calls those of the rpcs of Services, in the same order.
 	Automata, Calls []*automaton.Automaton
-	// Dir is the folder, and Trees are the files as they were written, by name.
+	// Dir is the folder, and Trees are the syntax trees of its files, by name.
 	Dir   string
 	Trees []*ast.File
 
@@ -39,9 +39,9 @@ type Package struct {
 	sources map[string][]byte
 }
 
-// Load reads the named files of the folder as one schema. An error means that a file cannot be
-// read; what is wrong with the schema, the package's diagnostics tell, and then
-// it is not complete. Packages that the schema imports are looked up from the folder.
+// Load reads the named files of dir as one schema. An error means that a file cannot be read. Faults of the
+// schema itself are in the package's diagnostics, in which case the package is incomplete. Packages that the
+// schema imports are looked up from dir.
 func Load(dir string, files []string) (*Package, error) {
 	sources := map[string][]byte{}
 	for _, name := range files {
@@ -84,7 +84,8 @@ func read(path string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, parser.MaxFile+1))
 }
 
-// Parse is Load for files whose texts are at hand, by name: those of the schema, and the Go files beside them.
+// Parse is Load for files whose texts are given in sources, by name: those of the schema, and the Go files
+// beside them.
 func Parse(dir string, files []string, sources map[string][]byte) *Package {
 	p := &Package{Dir: dir, fset: token.NewFileSet(), sources: sources}
 	for _, name := range files {
@@ -122,16 +123,16 @@ func handWritten(fset *token.FileSet, sources map[string][]byte) []*goast.File {
 	return files
 }
 
-// Reporter adds to the package's diagnostics.
+// Reporter returns a reporter that adds to the package's diagnostics.
 func (p *Package) Reporter() diag.Reporter { return diag.Reporter{Fset: p.fset, List: &p.diags} }
 
 // HasErrors reports whether the package cannot be used.
 func (p *Package) HasErrors() bool { return p.diags.HasErrors() }
 
-// Diagnostics are what is wrong, in the order of the places.
+// Diagnostics returns what is wrong, in the order of positions.
 func (p *Package) Diagnostics() []diag.Diagnostic { return p.diags.Sorted() }
 
-// Printer prints the package's diagnostics, with the names of files below the folder as the user gave it.
+// Printer returns a printer for the package's diagnostics, which names files below the folder as the user did.
 func (p *Package) Printer(format diag.Format) diag.Printer {
 	return diag.Printer{
 		Format: format, Fset: p.fset, Sources: p.sources,

@@ -1,5 +1,5 @@
-// Package protofile writes a schema's payloads as a .proto file: whoever has a protobuf compiler
-// can read and write the same bytes.
+// Package protofile writes a schema's payloads as a .proto file, so that anyone with a protobuf compiler can
+// read and write the same bytes.
 package protofile
 
 import (
@@ -12,9 +12,9 @@ import (
 	"github.com/sessgen/sessgen/schema/check"
 )
 
-// Text is the file. It has a message for each struct and union, an enum for each enum, and for each
-// protocol a message that holds those of its labels. A service is a service, whose messages stand
-// together in one. The schema has no errors.
+// Text returns the file. It has a message for each struct and union, an enum for each enum, and for each
+// protocol a message that contains those of its labels. A service becomes a service, with its messages together
+// in one. The schema must have no errors.
 func Text(p *schema.Package) []byte {
 	f := &file{
 		p:       p,

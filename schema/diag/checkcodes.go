@@ -1,6 +1,6 @@
 package diag
 
-// The rules that the checker holds.
+// The rules that the checker enforces.
 const (
 	PackageName    Code = "package"            // files of one folder are one package, and not main
 	Repeated       Code = "repeated"           // a name, role, member or field that is there already

@@ -2,8 +2,8 @@ package diag
 
 import "strings"
 
-// Closest returns the candidate that name is most likely a misspelling of, or ""
-// if none is near: within a third of its length, and 1 for two letters. Case hardly counts.
+// Closest returns the candidate that name is most likely a misspelling of, or "" if none is close: within a
+// third of its length, or 1 for two letters. Case hardly counts.
 func Closest(name string, candidates []string) string {
 	best, bestDistance := "", min(max(min(1, len(name)-1), len(name)/3)+1, longest)
 	for _, c := range candidates {

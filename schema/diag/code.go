@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// Code is the stable name of a rule: it never changes its meaning.
+// Code is the stable name of a rule: its meaning never changes.
 type Code string
 
 // Rule is what a code stands for.
 type Rule struct {
 	Code Code
-	// Text is the rule, in a few sentences of one line each or several.
+	// Text is the rule, in a few sentences, on one line or several.
 	Text string
-	// Example is the smallest schema that breaks it, and no other; empty where it would not be small.
+	// Example is the smallest schema that breaks this rule and no other; empty if it would not be small.
 	Example []byte
 }
 
@@ -24,7 +24,7 @@ type Rule struct {
 //go:embed rules/*.sess
 var rules embed.FS
 
-// Rules are all rules, by code.
+// Rules returns all rules, sorted by code.
 func Rules() []Rule {
 	entries, err := rules.ReadDir("rules")
 	if err != nil {
@@ -38,7 +38,7 @@ func Rules() []Rule {
 	return all
 }
 
-// Explain finds the rule that a code stands for.
+// Explain returns the rule that a code stands for.
 func Explain(code Code) (Rule, bool) {
 	file, err := rules.ReadFile("rules/" + string(code) + ".sess")
 	if err != nil {

@@ -1,14 +1,13 @@
-// Package diag holds what sessgen says about a schema: diagnostics with a stable
-// code, a tight place, and the words of the language's user; how they are collected in one
-// run, and how they are printed.
+// Package diag holds what sessgen says about a schema: diagnostics with a stable code, a precise position, and
+// the vocabulary of the language's users. It collects the diagnostics of one run and prints them.
 package diag
 
 import "go/token"
 
-// Severity is how bad it is.
+// Severity is how serious a diagnostic is.
 type Severity uint8
 
-// The severities. Only errors keep a schema from being used.
+// The severities. Only errors prevent a schema from being used.
 const (
 	Error Severity = iota
 	Warning
@@ -23,17 +22,16 @@ func (s Severity) String() string {
 
 // Diagnostic is one thing wrong with a schema.
 type Diagnostic struct {
-	// Code names the rule that was broken; Explain tells about it.
+	// Code names the rule that was broken; Explain describes it.
 	Code     Code
 	Severity Severity
-	// Pos and End delimit what is wrong, for the caret. Without an End it is one character.
+	// Pos and End delimit what is wrong, for the caret. Without End it is one character.
 	Pos, End token.Pos
 	// Message is one sentence, lower case, without a full stop.
 	Message string
 	// Related are other places that matter.
 	Related []Related
-	// Suggestion is what to do, if there is something to suggest. It is printed behind
-	// the message and a semicolon.
+	// Suggestion is what to do instead, if anything. It is printed after the message and a semicolon.
 	Suggestion string
 }
 
@@ -49,7 +47,7 @@ func (d *Diagnostic) Relate(pos token.Pos, message string) *Diagnostic {
 	return d
 }
 
-// Text is the message with the suggestion.
+// Text returns the message with the suggestion.
 func (d *Diagnostic) Text() string {
 	if d.Suggestion == "" {
 		return d.Message

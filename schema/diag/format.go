@@ -9,19 +9,19 @@ import (
 	"strings"
 )
 
-// Format is a way to print diagnostics.
+// Format is a format for printing diagnostics.
 type Format uint8
 
 const (
-	// Text is for people: `file:line:col: message [code]`, the source line and a caret under the place.
+	// Text is for people: `file:line:col: message [code]`, the source line, and a caret under the place.
 	Text Format = iota
-	// JSON is an object a line.
+	// JSON is one object per line.
 	JSON
-	// GitHub is the workflow command that makes an annotation.
+	// GitHub is the workflow command that creates an annotation.
 	GitHub
 )
 
-// ParseFormat knows "text", "json" and "github".
+// ParseFormat accepts "text", "json" and "github".
 func ParseFormat(name string) (Format, error) {
 	switch name {
 	case "text":
@@ -37,15 +37,15 @@ func ParseFormat(name string) (Format, error) {
 // Printer prints diagnostics.
 type Printer struct {
 	Format Format
-	// Fset knows the files of the diagnostics.
+	// Fset holds the files of the diagnostics.
 	Fset *token.FileSet
-	// Sources are the texts of files by the name that they have in Fset. It need not have all.
+	// Sources are the texts of files, by their names in Fset. It may be incomplete.
 	Sources map[string][]byte
-	// Path, if set, gives the name under which a file is shown, in place of that in Fset.
+	// Path, if set, returns the name under which a file is shown, instead of that in Fset.
 	Path func(name string) string
 }
 
-// Print prints diagnostics in their order.
+// Print prints diagnostics in the given order.
 func (p Printer) Print(w io.Writer, list []Diagnostic) error {
 	var out bytes.Buffer
 	for _, d := range list {

@@ -7,11 +7,11 @@ import (
 	"slices"
 )
 
-// Most is how many errors, and how many warnings, a List keeps.
+// Most is the maximum number of errors, and of warnings, that a List keeps.
 const Most = 200
 
-// List collects the diagnostics of one run. The zero value is ready. It is not for
-// several goroutines.
+// List collects the diagnostics of one run. The zero value is ready to use. It must not be used by several
+// goroutines at once.
 type List struct {
 	all     []*Diagnostic
 	at      map[token.Pos]int // index in all
@@ -19,9 +19,9 @@ type List struct {
 	omitted int
 }
 
-// Add adds d, and returns it so that related places and a suggestion can be added to it. Of
-// several findings at one place only the first error stays: what is said after it at the same place is
-// mostly its consequence. What is left out is returned too, and is nobody's.
+// Add adds d and returns it, so that related places and a suggestion can be added. Of several findings at one
+// position only one is kept, the first error or else the first warning: the others are mostly its consequences.
+// A diagnostic that is not kept is returned too, and may be ignored.
 func (l *List) Add(d Diagnostic) *Diagnostic {
 	if i, taken := l.at[d.Pos]; taken {
 		if l.all[i].Severity == Warning && d.Severity == Error {
@@ -44,14 +44,14 @@ func (l *List) Add(d Diagnostic) *Diagnostic {
 	return &d
 }
 
-// HasErrors reports whether an error is among the diagnostics.
+// HasErrors reports whether any of the diagnostics is an error.
 func (l *List) HasErrors() bool { return l.count[Error] > 0 }
 
-// Len is the number of diagnostics.
+// Len returns the number of diagnostics.
 func (l *List) Len() int { return len(l.all) }
 
-// Sorted returns the diagnostics in the order of their places. If some were left
-// out because there are too many, the last one says how many.
+// Sorted returns the diagnostics in the order of their positions. If there were too many to keep, the last one
+// says how many were left out.
 func (l *List) Sorted() []Diagnostic {
 	var all []Diagnostic
 	for _, d := range l.all {

@@ -1,6 +1,6 @@
 package diag
 
-// What is allowed, and yet wrong more often than not: a schema with warnings can be used.
+// What is allowed, but usually a mistake: a schema with warnings can be used.
 const (
 	NeverHolds        Code = "never-holds"        // a predicate that no value fulfils
 	AlwaysHolds       Code = "always-holds"       // a predicate that every value fulfils

@@ -1,5 +1,5 @@
-// Package format lays out .sess files: one way of writing each, which is what
-// gofmt is to Go. What a file means, and every comment, stays.
+// Package format formats .sess files into one canonical style, as gofmt does for Go. It changes neither the
+// meaning of a file nor its comments.
 package format
 
 import (
@@ -14,7 +14,7 @@ import (
 	"github.com/sessgen/sessgen/schema/parser"
 )
 
-// SyntaxError is returned for a text that is no schema: it cannot be laid out.
+// SyntaxError is returned for a text that is not a schema and therefore cannot be formatted.
 type SyntaxError struct {
 	Fset        *token.FileSet
 	Diagnostics []diag.Diagnostic
@@ -28,11 +28,11 @@ func (e *SyntaxError) Error() string {
 // errChanged is a defect of this package, found before it does harm.
 var errChanged = errors.New("format: the layout would change the schema; please report this file")
 
-// Source lays out the text of the file called name, and returns it. An error is a *SyntaxError.
+// Source formats the text of the file called name. An error is a *SyntaxError.
 //
-// The lines are the author's: a line break or blank line stays, but for a line that is too long or
-// holds too much. Between tokens stands what the language's own examples have there; expressions are
-// spaced as gofmt does.
+// Line breaks are the author's: a line break or blank line stays, except that a line which is too long or holds
+// too much is broken. Tokens are spaced as in the language's own examples, and expressions as gofmt spaces
+// them.
 func Source(name string, source []byte) ([]byte, error) {
 	source = bytes.ReplaceAll(source, []byte("\r\n"), []byte("\n"))
 	fset, tree, err := parse(name, source)

@@ -1,5 +1,4 @@
-// Package graph shows automata to people: as text, as Graphviz's dot, as Mermaid, and
-// drawn as SVG.
+// Package graph shows automata to people: as text, as Graphviz dot, as Mermaid, and as SVG.
 package graph
 
 import (
@@ -10,7 +9,7 @@ import (
 	"github.com/sessgen/sessgen/schema/automaton"
 )
 
-// Graph is a protocol's automaton as it is shown.
+// Graph is a protocol's automaton in the form it is shown.
 type Graph struct {
 	Title   string
 	Nodes   []Node
@@ -21,14 +20,14 @@ type Graph struct {
 // Node is a state.
 type Node struct {
 	Name string
-	// Vars are the variables that live in it, as "name type".
+	// Vars are the variables live in it, as "name type".
 	Vars []string
-	// Cond is the condition of a state that decides without a message, else empty.
+	// Cond is the condition of a state that decides without a message; otherwise empty.
 	Cond  string
 	Final bool
 }
 
-// Edge is a way from one state to the next: a message, or one side of a condition.
+// Edge leads from one state to the next: a message, or one side of a condition.
 type Edge struct {
 	From, To int // indices in Nodes
 	// Label is "Client -> Teller: Deposit(amount int64)", "!Deposit(amount int64)" where one role sends
@@ -38,7 +37,7 @@ type Edge struct {
 	Notes []string
 }
 
-// Of is the automaton as both roles share it.
+// Of returns the automaton as both roles share it.
 func Of(a *automaton.Automaton) *Graph {
 	arrows := map[automaton.LocalKind]string{
 		automaton.Sending:   fmt.Sprintf("%s -> %s: ", a.Protocol.Roles[0], a.Protocol.Roles[1]),
@@ -47,7 +46,7 @@ func Of(a *automaton.Automaton) *Graph {
 	return of(a.Local(0), a.Name, arrows)
 }
 
-// OfRole is the automaton as one role sees it, 0 or 1.
+// OfRole returns the automaton as one role sees it, 0 or 1.
 func OfRole(a *automaton.Automaton, role int) *Graph {
 	l := a.Local(role)
 	return of(l, l.Protocol+", as "+l.Role, map[automaton.LocalKind]string{automaton.Sending: "!", automaton.Receiving: "?"})

@@ -9,11 +9,11 @@ import (
 	"strings"
 )
 
-// ErrTooLarge is returned for a graph that no picture has room for.
+// ErrTooLarge is returned for a graph that is too large to draw.
 var ErrTooLarge = errors.New("graph: too large for a picture")
 
-// SVG draws the graph. Nothing outside is needed to show it: no font, script or style
-// sheet. It returns ErrTooLarge if the drawing would have more than a hundred thousand parts.
+// SVG draws the graph. The drawing is self-contained: it needs no font, script or style sheet. SVG returns
+// ErrTooLarge if the drawing would have more than a hundred thousand parts.
 func (g *Graph) SVG() (string, error) {
 	d := layered(g)
 	if d == nil {

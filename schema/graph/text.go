@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Text lists the states, each with the ways out of it.
+// Text lists the states, each with the edges that leave it.
 func (g *Graph) Text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n", g.Title)
@@ -31,7 +31,7 @@ func (g *Graph) Text() string {
 	return b.String()
 }
 
-// Dot is the graph for Graphviz.
+// Dot returns the graph in Graphviz's dot language.
 func (g *Graph) Dot() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "digraph %s {\n\tnode [shape=box, style=rounded, fontname=monospace]\n\tedge [fontname=monospace, fontsize=10]\n", quote(g.Title))
@@ -64,7 +64,7 @@ func quote(s string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(s) + `"`
 }
 
-// Mermaid is the graph as a state diagram of Mermaid.
+// Mermaid returns the graph as a Mermaid state diagram.
 func (g *Graph) Mermaid() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "---\ntitle: %s\n---\nstateDiagram-v2\n", g.Title)

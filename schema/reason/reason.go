@@ -1,7 +1,6 @@
-// Package reason finds what is wrong with a protocol although each of its parts is
-// right: predicates that never or always hold, branches that no run takes, places in which nobody can
-// go on. It computes with intervals of integers and lengths, and says only what it is
-// sure of: what it cannot decide it leaves, or says so.
+// Package reason finds faults of a protocol whose parts are all correct: predicates that never or always hold,
+// branches that no run takes, places where nobody can go on. It computes with intervals of integers and
+// lengths, and reports only what it is sure of: what it cannot decide it leaves alone, or says so.
 package reason
 
 import (
@@ -17,7 +16,7 @@ import (
 	"github.com/sessgen/sessgen/schema/diag"
 )
 
-// Check reports warnings about the protocols of a schema that checked without an error.
+// Check reports warnings about the protocols of a schema that has no errors.
 func Check(automata []*automaton.Automaton, report diag.Reporter) {
 	r := &reasoner{Reporter: report, seen: map[token.Position]bool{}, ways: map[token.Position]*way{}}
 	for _, a := range automata {
