@@ -120,7 +120,7 @@ func TestMisuseThatCompiles(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, end.Close(ctx))
 	})
-	t.Run("no member of an enum", func(t *testing.T) {
+	t.Run("not a member of its enum", func(t *testing.T) {
 		refuse := func(ctx context.Context, start bank.BankTellerStart) (end bank.BankTellerEnd, err error) {
 			_, account, err := start.RecvOpen(ctx)
 			for err == nil {
@@ -186,7 +186,7 @@ func TestMisuseThatCompiles(t *testing.T) {
 		require.ErrorAs(t, err, new(*session.AbortError))
 		require.ErrorIs(t, err, net.ErrClosed)
 	})
-	t.Run("state kept when the body has returned", func(t *testing.T) {
+	t.Run("kept after the body has returned", func(t *testing.T) {
 		var kept bank.BankClientAccount
 		err := peer.Customer(ctx, func(ctx context.Context, start bank.BankClientStart) (bank.BankClientEnd, error) {
 			var err error
@@ -210,7 +210,7 @@ func TestMisuseThatCompiles(t *testing.T) {
 		})
 		require.EqualError(t, err, "and yet")
 	})
-	t.Run("message larger than the peer takes", func(t *testing.T) {
+	t.Run("message larger than the peer accepts", func(t *testing.T) {
 		conn, srv := session.Pipe()
 		echo.RegisterEchoServer(srv, peer.Count)
 		ready, err := echo.OpenEchoClient(ctx, conn)
@@ -253,7 +253,7 @@ func TestMisuseThatCompiles(t *testing.T) {
 		require.NoError(t, err)
 		return ready
 	}
-	t.Run("too much put off", func(t *testing.T) {
+	t.Run("too many receives deferred", func(t *testing.T) {
 		ready := put(t)
 		for range 64 {
 			said, err := ready.SendSay(ctx, "x")
@@ -302,7 +302,7 @@ func TestMisuseThatCompiles(t *testing.T) {
 		require.NoError(t, err)
 		require.ErrorAs(t, end.Close(ctx), new(*session.PeerError))
 	})
-	t.Run("contract about what is put off", func(t *testing.T) {
+	t.Run("contract about a deferred value", func(t *testing.T) {
 		conn, srv := session.Pipe()
 		steps.RegisterInOrderServer(srv, func(ctx context.Context, start steps.InOrderServerStart) (end steps.InOrderServerEnd, err error) {
 			first, m1, err := start.DeferM1()
@@ -354,7 +354,7 @@ func TestMisuseThatCompiles(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, end.Close(ctx))
 	})
-	t.Run("what a state holds is changed", func(t *testing.T) {
+	t.Run("a value that a state holds", func(t *testing.T) {
 		conn, srv := session.Pipe()
 		kiosk.RegisterKioskClerk(srv, roles.Clerk)
 		require.NoError(t, kiosk.RunKioskCustomer(ctx, conn, func(ctx context.Context, start kiosk.KioskCustomerStart) (end kiosk.KioskCustomerEnd, err error) {

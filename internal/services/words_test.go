@@ -255,7 +255,7 @@ func TestFaultsOfHandlersAreLogged(t *testing.T) {
 	}
 	err = <-told
 	require.ErrorIs(t, err, rpc.ErrInterleaved)
-	require.ErrorContains(t, err, "behind the last of them")
+	require.ErrorContains(t, err, "after the last request")
 	require.NoError(t, conn.Close(t.Context()))
 	require.NoError(t, srv.Shutdown(t.Context()))
 	require.NoError(t, <-served)
