@@ -95,7 +95,7 @@ func TestImportDirections(t *testing.T) {
 
 // TestPureCore keeps sockets, clocks, goroutines' tools and randomness out of the core.
 func TestPureCore(t *testing.T) {
-	core := []string{"conn", "recovery", "congestion", "flow", "packet", "endpoint", "mono"}
+	core := []string{"conn", "recovery", "congestion", "flow", "packet", "endpoint", "mono", "dense"}
 	outside := []string{"net", "os", "sync", "context", "crypto/rand", "math/rand", "math/rand/v2", "crypto/tls", "log/slog", "syscall"}
 	found := 0
 	for _, p := range list(t) {

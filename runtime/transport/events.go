@@ -59,7 +59,7 @@ func (l *link) settle() {
 		case conn.EventClosed:
 			l.end(e.Err)
 		default:
-			if s := l.streams[e.Stream]; s != nil {
+			if s := l.streams.Get(uint64(e.Stream)); s != nil {
 				s.event(e)
 			}
 		}
@@ -109,7 +109,7 @@ func (l *link) accept(id conn.StreamID, header []byte) {
 // end is what EventClosed asks for. l.mu is held.
 func (l *link) end(cause error) {
 	l.over, l.err = true, errorOf(cause, l.peer, l.aborted)
-	for _, s := range l.streams {
+	for _, s := range l.streams.All() {
 		s.end(l.ended())
 	}
 	signalAll(l.waiters)

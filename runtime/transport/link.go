@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/sessgen/sessgen/runtime/internal/conn"
+	"github.com/sessgen/sessgen/runtime/internal/dense"
 	"github.com/sessgen/sessgen/runtime/internal/endpoint"
 	"github.com/sessgen/sessgen/runtime/internal/mono"
 	"github.com/sessgen/sessgen/runtime/internal/packet"
@@ -35,9 +36,9 @@ type link struct {
 	secure  bool           // it is not plaintext
 	shaking *shaking       // nil once the handshake is over
 	state   *tls.ConnectionState
-	streams map[conn.StreamID]*stream
-	waiters []*waiter // for the connection to come up, or to be gone
-	openers []*waiter // for the peer to allow one more stream, in order
+	streams *dense.Map[stream] // nil where there are none
+	waiters []*waiter          // for the connection to come up, or to be gone
+	openers []*waiter          // for the peer to allow one more stream, in order
 
 	// What streams speak: at the dialing end, with the header that is made, and at the listening end.
 	dialed   registry.Dialed[*session.Protocol]
@@ -181,7 +182,7 @@ func (l *link) expire(at mono.Time) {
 // rest gives up what is kept for what comes next. l.mu is held.
 func (l *link) rest() {
 	l.header = nil
-	if len(l.streams) == 0 {
+	if l.streams.Len() == 0 {
 		l.streams = nil
 	}
 	if len(l.waiters) == 0 {

@@ -100,7 +100,7 @@ func (g *group) addStats(sum *ServerStats) {
 		l.mu.Lock()
 		if !l.removed { // else it is in past since we looked, or soon
 			sum.Connections++
-			sum.Sessions += len(l.streams)
+			sum.Sessions += l.streams.Len()
 		}
 		sum.add(l.machine.Stats())
 		l.unlock()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sessgen/sessgen/runtime/internal/conn"
+	"github.com/sessgen/sessgen/runtime/internal/dense"
 	"github.com/sessgen/sessgen/runtime/internal/mono"
 	"github.com/sessgen/sessgen/runtime/internal/registry"
 	"github.com/sessgen/sessgen/runtime/session"
@@ -58,9 +59,9 @@ func newStream(l *link, id conn.StreamID) *stream {
 	}
 	s.link, s.id = l, id
 	if l.streams == nil {
-		l.streams = make(map[conn.StreamID]*stream)
+		l.streams = new(dense.Map[stream])
 	}
-	l.streams[id] = s
+	l.streams.Put(uint64(id), s)
 	return s
 }
 
@@ -91,7 +92,7 @@ func (s *stream) end(why error) {
 		return
 	}
 	s.over = why
-	delete(s.link.streams, s.id)
+	s.link.streams.Delete(uint64(s.id))
 	if s.ctx != nil {
 		s.ctx.end(s.cause())
 	}
@@ -210,7 +211,7 @@ func (s *stream) Recv(ctx context.Context) (message []byte, arrived time.Time, e
 			s.link.unlock()
 			return message, arrived, err
 		}
-		if len(s.link.streams) < crowd && s.link.machine.Talkative() && !s.link.shard.pump.isAttended() {
+		if s.link.streams.Len() < crowd && s.link.machine.Talkative() && !s.link.shard.pump.isAttended() {
 			s.link.transmit()
 		} else {
 			s.link.unlockSame() // the pump packs what many have said

@@ -45,11 +45,11 @@ func (f *fates) FrameAcked(level handshake.Level, ref recovery.Ref) {
 	case refAck:
 		c.received[level].Settle(ref.Offset)
 	case refStream:
-		if s := c.streams[StreamID(ref.Stream)]; s != nil && s.aborted == nil {
+		if s := c.find(StreamID(ref.Stream)); s != nil && s.aborted == nil {
 			c.streamAcked(s, ref)
 		}
 	case refAbort:
-		if s := c.streams[StreamID(ref.Stream)]; s != nil {
+		if s := c.find(StreamID(ref.Stream)); s != nil {
 			c.dropStream(s)
 		}
 	case refNewToken:
@@ -61,7 +61,7 @@ func (f *fates) FrameAcked(level handshake.Level, ref recovery.Ref) {
 	case refRetireID:
 		c.retireFate(uint32(ref.Offset), true)
 	case refFinRead:
-		if s := c.streams[StreamID(ref.Stream)]; s != nil && s.aborted == nil {
+		if s := c.find(StreamID(ref.Stream)); s != nil && s.aborted == nil {
 			s.recv.readAcked = true
 			c.finishIfDone(s)
 		}
@@ -91,13 +91,13 @@ func (f *fates) FrameLost(level handshake.Level, ref recovery.Ref) {
 	case refCrypto:
 		c.crypto[level].out.lose(ref.Offset, int(ref.Length))
 	case refStream:
-		if s := c.streams[StreamID(ref.Stream)]; s != nil && s.aborted == nil {
+		if s := c.find(StreamID(ref.Stream)); s != nil && s.aborted == nil {
 			s.send.lose(ref.Offset, int(ref.Length))
 			s.send.finLost = s.send.finLost || ref.Fin && !s.send.finAcked
 			c.talk(s)
 		}
 	case refMaxStreamData:
-		if s := c.streams[StreamID(ref.Stream)]; s != nil && s.aborted == nil {
+		if s := c.find(StreamID(ref.Stream)); s != nil && s.aborted == nil {
 			s.recv.limitDue = true
 			c.lists[byControl].push(s)
 		}
@@ -110,7 +110,7 @@ func (f *fates) FrameLost(level handshake.Level, ref recovery.Ref) {
 	case refNewToken:
 		c.offerDue = c.offer != nil
 	case refAbort:
-		if s := c.streams[StreamID(ref.Stream)]; s != nil {
+		if s := c.find(StreamID(ref.Stream)); s != nil {
 			s.abortDue = true
 			c.lists[byControl].push(s)
 		}
@@ -125,7 +125,7 @@ func (f *fates) FrameLost(level handshake.Level, ref recovery.Ref) {
 	case refGoAway:
 		c.goAwayDue = true
 	case refFinRead:
-		if s := c.streams[StreamID(ref.Stream)]; s != nil && s.aborted == nil && !s.recv.readAcked {
+		if s := c.find(StreamID(ref.Stream)); s != nil && s.aborted == nil && !s.recv.readAcked {
 			s.recv.readDue = true
 			c.lists[byControl].push(s)
 		}

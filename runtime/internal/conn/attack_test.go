@@ -37,7 +37,7 @@ func TestAttack17ReassemblyMemory(t *testing.T) {
 			w.server.core.HandleDatagram(w.now, clientAddr, w.client.forge(number, append(packet.AppendStreamHead(nil, uint64(id), offset, 1, false), 'x')))
 			number++
 		}
-		s := w.server.core.streams[id]
+		s := w.server.core.find(id)
 		require.NotNil(t, s, "the connection stands")
 		require.LessOrEqual(t, s.recv.Gaps(), 1024)
 		grew = min(grew, heap()-before)
@@ -76,7 +76,7 @@ func TestAttack17ManyStreams(t *testing.T) {
 		for offset := uint64(len(body)); offset < last; offset += uint64(len(body)) {
 			send(id, offset, body[:min(uint64(len(body)), last-offset)])
 		}
-		require.Equal(t, uint64(last+1), server.streams[StreamID(id)].recv.Ready())
+		require.Equal(t, uint64(last+1), server.find(StreamID(id)).recv.Ready())
 	}
 	require.Nil(t, w.server.closed)
 	require.NoError(t, server.CheckInvariants())
@@ -95,7 +95,7 @@ func TestAttack20SlowReader(t *testing.T) {
 	}
 	require.ErrorIs(t, err, ErrBlocked)
 	require.LessOrEqual(t, w.client.core.Stats().Buffered, streamBudget+17<<10)
-	require.LessOrEqual(t, w.server.core.streams[id].recv.Ready(), uint64(16<<10+1010), "the floor, and the message that is under way")
+	require.LessOrEqual(t, w.server.core.find(id).recv.Ready(), uint64(16<<10+1010), "the floor, and the message that is under way")
 }
 
 // Attack 21: who is up and says nothing is gone when the idle timeout is over, to the tick; and nobody can ask for

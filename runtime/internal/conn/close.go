@@ -32,7 +32,7 @@ func (c *Conn) Close(now mono.Time) {
 	c.closing = true
 	if !c.client {
 		c.refuseFrom = c.nextStream
-		c.goAwayDue = c.phase == connected && len(c.streams) > 0 // else CLOSE follows at once
+		c.goAwayDue = c.phase == connected && c.streams.Len() > 0 // else CLOSE follows at once
 	}
 	c.settle(now)
 }
@@ -83,7 +83,7 @@ func (c *Conn) settle(now mono.Time) {
 		c.finish(nil, nothing)
 	case c.verdict != nil:
 		c.finish(c.verdict, c.lastWords())
-	case c.peerClosed && len(c.streams) == 0:
+	case c.peerClosed && c.streams.Len() == 0:
 		// Also where both ends closed at once: either's CLOSE says that all is done.
 		c.finish(nil, sayClosed)
 	case c.closing && c.phase < connected && c.client:
@@ -92,7 +92,7 @@ func (c *Conn) settle(now mono.Time) {
 		c.finish(refusal("the server is going away"), sayError)
 	case c.answered:
 		c.finish(nil, nothing)
-	case c.closing && len(c.streams) == 0 && c.closeBegan == mono.Never:
+	case c.closing && c.streams.Len() == 0 && c.closeBegan == mono.Never:
 		c.closeDue, c.closeBegan = true, now
 	}
 	c.readmitAll()

@@ -201,7 +201,6 @@ func (c *Conn) setTable() {
 	}
 	surplus := c.config.surplus()
 	c.table = &table{
-		streams: map[StreamID]*stream{},
 		pool:    *flow.NewPool(uint64(c.config.Pool - surplus)),
 		surplus: uint64(surplus),
 	}

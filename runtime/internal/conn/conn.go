@@ -20,6 +20,7 @@ package conn
 import (
 	"net/netip"
 
+	"github.com/sessgen/sessgen/runtime/internal/dense"
 	"github.com/sessgen/sessgen/runtime/internal/flow"
 	"github.com/sessgen/sessgen/runtime/internal/handshake"
 	"github.com/sessgen/sessgen/runtime/internal/mono"
@@ -125,7 +126,7 @@ type Conn struct {
 
 // table is a connection's streams: see stream.go.
 type table struct {
-	streams  map[StreamID]*stream
+	streams  dense.Map[stream]
 	lists    [orders]list
 	pool     flow.Pool
 	surplus  uint64 // bytes that windows may still grow by
@@ -258,7 +259,7 @@ func (c *Conn) find(id StreamID) *stream {
 	if c.table == nil {
 		return nil
 	}
-	return c.streams[id]
+	return c.streams.Get(uint64(id))
 }
 
 // lookup finds a stream for a command of the application.

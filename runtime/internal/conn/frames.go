@@ -41,13 +41,13 @@ func (c *Conn) handleFrames(now mono.Time, level handshake.Level, payload []byte
 
 // willAnswer reports whether this end has still to speak on a stream: the acknowledgement of the peer's FIN travels with that.
 func (c *Conn) willAnswer(id StreamID) bool {
-	s := c.streams[id]
+	s := c.find(id)
 	return s != nil && s.aborted == nil && !s.send.fin
 }
 
 // isPatient reports whether the peer does not wait for its FIN to be acknowledged: see Patient.
 func (c *Conn) isPatient(id StreamID) bool {
-	s := c.streams[id]
+	s := c.find(id)
 	return s != nil && s.aborted == nil && s.patient
 }
 
@@ -160,7 +160,7 @@ func (c *Conn) receiveAck(now mono.Time, level handshake.Level, f *packet.Frame)
 // "Before a stream is created, all streams of the same type with lower-numbered stream IDs MUST be created."
 func (c *Conn) peerStream(id StreamID) (*stream, error) {
 	if id < c.nextStream {
-		return c.streams[id], nil
+		return c.find(id), nil
 	}
 	if c.client {
 		return nil, violation(packet.StreamStateError, "a stream that was not opened")
@@ -178,7 +178,7 @@ func (c *Conn) peerStream(id StreamID) (*stream, error) {
 			c.abort(s, AbortRefused, "")
 		}
 	}
-	return c.streams[id], nil
+	return c.find(id), nil
 }
 
 // heardConnectionAbort ends the connection because the peer has.

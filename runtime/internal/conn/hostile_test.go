@@ -132,7 +132,7 @@ func TestHeaderOverTheLimit(t *testing.T) {
 	w.server.arrive(clientAddr, w.client.forge(500, binary.AppendUvarint(packet.AppendStreamHead(nil, 0, 0, 2, false), packet.MaxHeader+1)))
 	require.Empty(t, w.server.events)
 	require.Nil(t, w.server.closed)
-	require.ErrorContains(t, w.server.core.streams[0].aborted, "limit")
+	require.ErrorContains(t, w.server.core.find(0).aborted, "limit")
 }
 
 // What a datagram is made of, and how its bits are turned, ends nothing.
@@ -279,7 +279,7 @@ func TestLateLimitTakesNothingBack(t *testing.T) {
 	w := connectedWorld(t)
 	id := w.open(true)
 	w.run(time.Second)
-	before := w.client.core.streams[id].send.limit
+	before := w.client.core.find(id).send.limit
 	w.client.arrive(serverAddr, w.server.forge(500, packet.AppendStreamValue(nil, packet.MaxStreamData, uint64(id), 100)))
-	require.Equal(t, before, w.client.core.streams[id].send.limit)
+	require.Equal(t, before, w.client.core.find(id).send.limit)
 }

@@ -232,7 +232,7 @@ func (c *Conn) reserve(s *stream) {
 // granted gives their credit to the streams whose messages have been reserved.
 func (c *Conn) granted() {
 	for claim := c.pool.Granted(); claim != nil; claim = c.pool.Granted() {
-		s := c.streams[StreamID(claim.Owner)]
+		s := c.find(StreamID(claim.Owner))
 		s.recv.window.Reserve(claim.Size())
 		s.recv.Expect(s.recv.window.Limit())
 		c.lists[byControl].push(s)

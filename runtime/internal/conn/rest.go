@@ -69,7 +69,7 @@ func (c *Conn) rest(now mono.Time) {
 		received: received, marks: c.marks[handshake.Application], loss: loss,
 	}
 	c.awake = nil
-	if c.spare = nil; len(c.streams) == 0 {
+	if c.spare = nil; c.streams.Len() == 0 {
 		c.table = nil
 	}
 }

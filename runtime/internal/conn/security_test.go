@@ -49,7 +49,7 @@ func (s *side) image() string {
 	c := s.core
 	stats := c.Stats()
 	stats.BytesReceived, stats.PacketsDropped, stats.PacketsForged = 0, 0, 0
-	return fmt.Sprint(stats, c.phase, c.NextTimeout(), c.ids, c.phases.phase, len(c.streams), len(c.parked), len(s.events), s.sent)
+	return fmt.Sprint(stats, c.phase, c.NextTimeout(), c.ids, c.phases.phase, c.streams.Len(), len(c.parked), len(s.events), s.sent)
 }
 
 // Row 1: packets that are random, or bit-flipped, or replayed with an edit, change no state and are not answered; the

@@ -152,7 +152,7 @@ func (c *Conn) newStream(id StreamID) *stream {
 	s.recv.window = flow.NewWindow()
 	s.recv.claim.Owner = uint64(id)
 	s.recv.header = !c.client
-	c.streams[id] = s
+	c.streams.Put(uint64(id), s)
 	c.lists[byAge].push(s)
 	return s
 }
@@ -163,7 +163,7 @@ func (c *Conn) dropStream(s *stream) {
 	for i := range c.lists {
 		c.lists[i].remove(s)
 	}
-	delete(c.streams, s.id)
+	c.streams.Delete(uint64(s.id))
 	if !c.client && !s.served {
 		c.peerStreams.End()
 	}
@@ -180,7 +180,7 @@ func (c *Conn) dropStream(s *stream) {
 // aborts them at once starts no more programs than it may have streams.
 func (c *Conn) Release(now mono.Time, id StreamID) {
 	c.rouse(now)
-	if s := c.streams[id]; s != nil {
+	if s := c.find(id); s != nil {
 		s.served = false
 		return
 	}

@@ -65,8 +65,8 @@ func (c *Conn) CheckInvariants() error {
 		}
 	}
 	switch {
-	case streams != len(c.streams) || streams != c.lists[byAge].n:
-		return fmt.Errorf("%d streams in a row, %d in the table", streams, len(c.streams))
+	case streams != c.streams.Len() || streams != c.lists[byAge].n:
+		return fmt.Errorf("%d streams in a row, %d in the table", streams, c.streams.Len())
 	case buffered != c.buffered:
 		return fmt.Errorf("%d bytes are kept to be sent, and %d are counted", buffered, c.buffered)
 	case held != c.held:
@@ -86,7 +86,7 @@ func (c *Conn) CheckInvariants() error {
 func (c *Conn) checkStream(s *stream) error {
 	out, in := &s.send, &s.recv
 	switch {
-	case c.streams[s.id] != s:
+	case c.find(s.id) != s:
 		return fmt.Errorf("not in the table")
 	case s.aborted != nil && c.peerClosed && !c.over():
 		return fmt.Errorf("aborted, and waits for a peer that has finished")

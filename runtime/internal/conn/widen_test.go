@@ -44,7 +44,7 @@ func TestWindowGrowsBehindALoss(t *testing.T) {
 				w.client.send(id, strings.Repeat("x", 1000), false)
 			}
 			w.run(29 * time.Millisecond) // what was lost has not been sent again
-			require.Equal(t, c.want, w.server.core.streams[id].recv.window.Size())
+			require.Equal(t, c.want, w.server.core.find(id).recv.window.Size())
 			require.NoError(t, w.server.core.CheckInvariants())
 		})
 	}
