@@ -33,8 +33,8 @@ type Config struct {
 	// IdleTimeout ends a connection on which nothing comes; the smaller one of both
 	// ends counts, and at least 3 PTO. 60 s.
 	IdleTimeout time.Duration
-	// KeepAlive sends a PING when nothing was sent for so long; negative means never. 20 s at the dialing end, never at the listening one.
-	// While there is something to send and no credit for it, one is sent every quarter of the death timeout, too.
+	// KeepAlive sends a PING when nothing was sent or received for this long; negative means never. 20 s at the
+	// dialing end, never at the listening one.
 	KeepAlive time.Duration
 	// DeathTimeout ends a connection whose peer answers nothing of what was sent for so long. max(6 PTO, 5 s), at most the idle timeout.
 	DeathTimeout time.Duration
