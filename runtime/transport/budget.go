@@ -6,8 +6,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-
-	"github.com/sessgen/sessgen/runtime/internal/mono"
 )
 
 // budget is how many bytes all connections of the process may keep for one purpose. Connections
@@ -129,12 +127,6 @@ func (s share) Take(bytes uint64) bool {
 	receives.wait(s.link, int64(bytes))
 	return false
 }
-
-// Rouse implements conn.Shared.
-func (s share) Rouse(at mono.Time) bool { return s.link.shard.rousings.take(at) }
-
-// Roused implements conn.Shared.
-func (s share) Roused() { s.link.shard.rousings.giveBack() }
 
 // Give implements flow.Bank.
 func (s share) Give(bytes uint64) { receives.charge(-int64(bytes)) }

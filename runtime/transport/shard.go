@@ -14,7 +14,7 @@ import (
 // writes what no application's goroutine writes itself, and lets timers fire.
 //
 // Locks: who holds a link's may take any one of the others (the role's, the
-// table's, the pump's, the timers', the inbox's, the spare batches', the workers', the handlers', the rousings'); who holds one of those takes
+// table's, the pump's, the timers', the inbox's, the spare batches', the workers', the handlers'); who holds one of those takes
 // none, but that who holds the role's or the handlers' may take the pump's. None is held over a system call.
 type shard struct {
 	*group
@@ -25,9 +25,7 @@ type shard struct {
 	timers  timers
 	spare   batches
 	streams sync.Pool // records for the next sessions
-	// rousings bounds what forged datagrams may bring about.
-	rousings rousings
-	sources  *sources // of the dialing end
+	sources *sources  // of the dialing end
 	// handlers serve the sessions of the listening end's connections.
 	handlers handlers
 }

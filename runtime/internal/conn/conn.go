@@ -201,7 +201,6 @@ type awake struct {
 	unansweredAt mono.Time // when something was sent for which nothing has come since
 	proofAt      mono.Time // when the dialing end shows that it has the keys, if it has nothing to say
 	roused       mono.Time // when a rest ended, or could not begin
-	unproven     bool      // a datagram ended it, and nothing has been authentic since
 
 	// The end: see close.go.
 	closeBegan mono.Time   // when everything was finished and CLOSE was due

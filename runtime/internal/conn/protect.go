@@ -39,26 +39,9 @@ func (c *Conn) parsePacket(b []byte) (packet.Header, []byte, error) {
 // open takes a packet's protection off. The payload is valid until the next packet. Nothing has changed
 // but a counter where it fails.
 func (c *Conn) open(now mono.Time, level handshake.Level, h *packet.Header) (number uint64, payload []byte, err error) {
-	opener := c.keys[level].opener
-	clean := true
-	if h.Masked {
-		sample, ok := h.Sample()
-		if !ok {
-			return 0, nil, errNoSample
-		}
-		clean = h.Unmask(cipherOf(opener).Mask(sample), c.unmasked[:])
-	}
-	number = c.number(level, h)
-	if level == handshake.Application {
-		if opener = c.openerOf(now, h.KeyPhase, number); opener == nil {
-			return 0, nil, errNoPhase
-		}
-	}
-	payload, ok := opener.Open(c.opened[:0], h.Raw, h.Sealed, number)
-	c.opened = payload[:0]
-	if !ok {
-		c.countForged(level)
-		return 0, nil, errForged
+	number, payload, clean, err := c.unseal(now, level, h)
+	if err != nil {
+		return 0, nil, err
 	}
 	if !clean {
 		// RFC 9000 §17.2: "An endpoint MUST treat receipt of a packet that has a non-zero value for these
@@ -69,6 +52,35 @@ func (c *Conn) open(now mono.Time, level handshake.Level, h *packet.Header) (num
 		c.openedIn(now, h.KeyPhase, number)
 	}
 	return number, payload, nil
+}
+
+// unseal is open without what follows from a packet that opens. clean: the header's unused bits are zero.
+func (c *Conn) unseal(now mono.Time, level handshake.Level, h *packet.Header) (number uint64, payload []byte, clean bool, err error) {
+	opener := c.keys[level].opener
+	clean = true
+	if h.Masked {
+		sample, ok := h.Sample()
+		if !ok {
+			return 0, nil, false, errNoSample
+		}
+		clean = h.Unmask(cipherOf(opener).Mask(sample), c.unmasked[:])
+	}
+	number = c.number(level, h)
+	if level == handshake.Application {
+		if opener = c.openerOf(now, h.KeyPhase, number); opener == nil {
+			return 0, nil, false, errNoPhase
+		}
+	}
+	if cap(c.opened) < len(h.Sealed) { // else each forged packet would have room made for it
+		c.opened = make([]byte, 0, len(h.Sealed))
+	}
+	payload, ok := opener.Open(c.opened[:0], h.Raw, h.Sealed, number)
+	c.opened = payload[:0]
+	if !ok {
+		c.countForged(level)
+		return 0, nil, false, errForged
+	}
+	return number, payload, clean, nil
 }
 
 // cipherOf is the Cipher that the keys of a level must be whose headers are hidden.

@@ -65,23 +65,19 @@ func (c *Conn) HandleMarked(now mono.Time, from netip.AddrPort, datagram []byte,
 		}
 		rest = next
 	}
-	if !taken {
-		c.checkReset(datagram)
+	if !taken && c.isReset(datagram) {
+		c.suspect(&CloseError{Cause: Reset, Remote: true})
 	}
 	c.settle(now)
 }
 
-// checkReset looks whether a datagram that nothing could be made of is the peer's word that it
+// isReset reports whether a datagram that nothing could be made of is the peer's word that it
 // has forgotten the connection. RFC 9000 §10.3.1: "An endpoint MUST NOT check for any stateless reset
 // tokens associated with connection IDs it has not used", and compares "in constant time".
-func (c *Conn) checkReset(datagram []byte) {
+func (c *Conn) isReset(datagram []byte) bool {
 	token, ok := packet.ResetToken(datagram)
-	if !ok || !c.client || c.resetToken == ([packet.TokenLen]byte{}) {
-		return
-	}
-	if subtle.ConstantTimeCompare(token[:], c.resetToken[:]) == 1 {
-		c.suspect(&CloseError{Cause: Reset, Remote: true})
-	}
+	return ok && c.client && c.resetToken != [packet.TokenLen]byte{} &&
+		subtle.ConstantTimeCompare(token[:], c.resetToken[:]) == 1
 }
 
 // ResetToken is what the peer's endpoint ends a stateless reset of this connection with; ok is
@@ -184,7 +180,9 @@ func (c *Conn) levelOf(h *packet.Header) (level handshake.Level, ok bool) {
 // number is the packet's number, of which the lowest bytes have travelled.
 func (c *Conn) number(level handshake.Level, h *packet.Header) uint64 {
 	largest := int64(-1)
-	if n, ok := c.received[level].Largest(); ok {
+	if c.rested != nil {
+		largest = int64(c.rested.received.Largest())
+	} else if n, ok := c.received[level].Largest(); ok {
 		largest = int64(n)
 	}
 	return packet.ExpandNumber(h.Number, h.NumberLen, largest)
@@ -193,9 +191,6 @@ func (c *Conn) number(level handshake.Level, h *packet.Header) uint64 {
 // authenticated notes that a packet of the level came from the peer.
 func (c *Conn) authenticated(now mono.Time, level handshake.Level) {
 	c.heard(now)
-	if c.unproven {
-		c.proveRouse()
-	}
 	if c.client && !c.authentic {
 		c.authentic, c.tried = true, nil
 		c.initDue, c.initAt = false, mono.Never

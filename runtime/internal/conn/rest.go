@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"sync"
 	"time"
 
 	"github.com/sessgen/sessgen/runtime/internal/handshake"
@@ -17,6 +18,7 @@ type rested struct {
 	due      mono.Time // when HandleTimeout has something to do
 	sealer   handshake.Sealer
 	opener   handshake.Opener
+	next     handshake.Cipher // as turn.next
 	received recovery.RestedReceived
 	marks    recovery.Counts
 	loss     recovery.Rested
@@ -59,13 +61,9 @@ func (c *Conn) rest(now mono.Time) {
 		return
 	}
 	k := &c.keys[handshake.Application]
-	for _, of := range []any{k.sealer, k.opener} {
-		if cipher, ok := of.(interface{ Rest() }); ok {
-			cipher.Rest()
-		}
-	}
+	layDown(k.sealer, k.opener, c.turn.next)
 	c.rested = &rested{
-		due: due, sealer: k.sealer, opener: k.opener,
+		due: due, sealer: k.sealer, opener: k.opener, next: c.turn.next,
 		received: received, marks: c.marks[handshake.Application], loss: loss,
 	}
 	c.awake = nil
@@ -96,39 +94,70 @@ func (c *Conn) rouse(now mono.Time) {
 	}
 }
 
-// rouseFor ends a rest for a datagram, and reports whether it is to be looked at. Whether it is authentic shows only with
-// ciphers, and who has seen the connection's ids can forge as many as he likes: what may have its ciphers made for nothing is bounded for all
-// connections together, and one that was roused stays so for restTime.
+// rouseFor ends a rest for a datagram if it is the peer's, and reports whether it is to be looked at. Who has seen the connection's ids can forge
+// as many as he likes: none of them makes the connection keep anything, nor costs another connection its turn.
 func (c *Conn) rouseFor(now mono.Time, datagram []byte) bool {
-	if c.hasShort(datagram) && (c.shared == nil || c.shared.Rouse(now)) {
+	why, news := c.try(now, datagram)
+	if news || c.isReset(datagram) {
 		c.wake(now)
-		c.unproven = true
 		return true
 	}
 	c.tally.bytesReceived += uint64(len(datagram))
-	c.drop(now, len(datagram), DropUnavailable)
+	c.drop(now, len(datagram), why)
 	return false
 }
 
-// hasShort reports whether a packet of the Application level is in the datagram: for others the keys are gone.
-func (c *Conn) hasShort(datagram []byte) bool {
+// try looks at a datagram without ending a rest. news: it is the peer's, and did not come before, or else the connection has to end for it.
+func (c *Conn) try(now mono.Time, datagram []byte) (why DropReason, news bool) {
+	h, ok := c.findShort(datagram)
+	if !ok || !c.ids.hears(h.Dst) {
+		return DropUnreadable, false
+	}
+	r, lent := c.rested, lentAwake.Get().(*awake)
+	c.awake = lent
+	lent.keys[handshake.Application].opener, lent.turn.next = r.opener, r.next
+	number, _, _, err := c.unseal(now, handshake.Application, &h)
+	r.next = lent.turn.next
+	news = err == nil && number > r.received.Largest() || lent.verdict != nil // too many were forged: see countForged
+	c.awake = nil
+	*lent = awake{opened: lent.opened}
+	lentAwake.Put(lent)
+	switch {
+	case news:
+		return 0, true
+	case err == nil:
+		why = DropDuplicate
+	default:
+		why = DropForged
+	}
+	layDown(r.opener, r.next)
+	return why, false
+}
+
+// lentAwake are the awake parts that connections at rest look at datagrams with: see try.
+var lentAwake = sync.Pool{New: func() any { return new(awake) }}
+
+// findShort finds the packet of the Application level in the datagram: for others the keys are gone.
+func (c *Conn) findShort(datagram []byte) (h packet.Header, ok bool) {
 	for len(datagram) > 0 {
 		h, rest, err := c.parsePacket(datagram)
 		if err != nil {
-			return false
+			return h, false
 		}
 		if h.Type == packet.Short {
-			return true
+			return h, true
 		}
 		datagram = rest
 	}
-	return false
+	return h, false
 }
 
-// proveRouse notes that what ended a rest was authentic.
-func (c *Conn) proveRouse() {
-	if c.unproven = false; c.shared != nil {
-		c.shared.Roused()
+// layDown lets ciphers keep what they cannot make anew.
+func layDown(ciphers ...any) {
+	for _, of := range ciphers {
+		if cipher, ok := of.(interface{ Rest() }); ok {
+			cipher.Rest()
+		}
 	}
 }
 
@@ -139,6 +168,7 @@ func (c *Conn) wake(now mono.Time) {
 	c.roused = now
 	c.complete, c.proven, c.confirmed, c.authentic, c.driverOver = true, true, true, c.client, true
 	c.keys = [handshake.Levels]keys{{gone: true}, {gone: true}, {sealer: r.sealer, opener: r.opener}}
+	c.turn.next = r.next
 	c.received[handshake.Application] = r.received.Wake()
 	c.marks[handshake.Application] = r.marks
 	c.loss = r.loss.Wake(c.mtu.size)

@@ -1,7 +1,10 @@
 package conn
 
 import (
+	"bytes"
 	"fmt"
+	"math/rand/v2"
+	"net/netip"
 	"reflect"
 	"testing"
 	"time"
@@ -45,7 +48,7 @@ var forgotten = map[string]string{
 	"buffers": "memory", "chunks": "memory", "opened": "memory", "events": "memory of an empty queue", "headers": "memory",
 	"from": "of the datagram at hand", "size": "the same", "mark": "the same", "unmasked": "the same", "ect": "the same", "scratch": "the same",
 	"pacedUntil": "nothing is to be sent", "repeating": "nothing is in flight",
-	"answered": "there was no CLOSE", "roused": "of the rest", "unproven": "the same",
+	"answered": "there was no CLOSE", "roused": "of the rest",
 	"turn":           "packets of the phase before are too late, and the next one is made when it is asked for",
 	"askedThreshold": "the peer is asked again when it matters again",
 	"loss":           "see package recovery", "received": "the same", "crypto": "the driver is gone",
@@ -120,7 +123,7 @@ func TestEveryMethodAtRest(t *testing.T) {
 					case reflect.TypeFor[Tracer]():
 						arg.Set(reflect.ValueOf(silence{}))
 					case reflect.TypeFor[Shared]():
-						arg.Set(reflect.ValueOf(&host{}))
+						arg.Set(reflect.ValueOf(host{}))
 					}
 					in = append(in, arg)
 				}
@@ -131,59 +134,105 @@ func TestEveryMethodAtRest(t *testing.T) {
 	}
 }
 
-// host counts what a connection at rest asks for.
-type host struct{ asked, proven, left int }
+// host is a Shared that is never used up.
+type host struct{}
 
-func (h *host) Full() bool       { return false }
-func (h *host) Take(uint64) bool { return true }
-func (h *host) Give(uint64)      {}
-func (h *host) Roused()          { h.proven++ }
-func (h *host) Rouse(mono.Time) bool {
-	h.asked++
-	h.left--
-	return h.left >= 0
-}
+func (host) Full() bool       { return false }
+func (host) Take(uint64) bool { return true }
+func (host) Give(uint64)      {}
 
-// Who has seen the ids of a connection at rest has its ciphers made once a second, however much he forges, and not at all
-// where too many were made for nothing.
+// Who has seen the ids of a connection at rest neither wakes it nor makes it larger, whatever he forges or sends again, and the
+// peer's next packet finds it as it was, in its key phase or in the next.
 func TestForgedAtRest(t *testing.T) {
 	bothModes(t, func(t *testing.T, w *world, id StreamID) {
-		h := &host{left: 3}
-		server := w.server.core
-		server.Share(h)
-		forged := w.client.forge(1000, packet.AppendPing(nil))
-		forged[len(forged)-1] ^= 1
-		for second := range 3 {
-			w.run(2 * restTime)
-			require.True(t, server.Resting())
-			for range 1000 {
-				w.server.arrive(clientAddr, forged)
-			}
-			require.False(t, server.Resting())
-			require.Equal(t, second+1, h.asked)
-			require.Zero(t, h.proven)
-		}
+		server, r := w.server.core, rand.New(rand.NewPCG(3, 4))
+		var again [][]byte
+		w.watch = func(_ netip.AddrPort, data []byte) { again = append(again, bytes.Clone(data)) }
+		w.chat(id)
+		w.watch = nil
 		w.run(2 * restTime)
-		dropped := server.Stats().PacketsDropped
-		for range 1000 {
-			w.server.arrive(clientAddr, forged)
-		}
-		require.True(t, server.Resting(), "three were all")
-		require.Equal(t, dropped+1000, server.Stats().PacketsDropped)
-		require.Zero(t, testing.AllocsPerRun(100, func() { server.HandleDatagram(w.now, clientAddr, forged) }))
 		idle := server.NextTimeout()
-		require.Equal(t, server.activeAt.Add(server.image().idleTimeout()), idle, "what is forged keeps nobody alive")
+		forged := w.client.forge(1000, packet.AppendPing(nil))
+		before := *server.rested
+		for n := range 1000 {
+			for i := 9; i < len(forged); i++ {
+				forged[i] = byte(r.Uint32())
+			}
+			forged[0] = 0x40 | byte(r.Uint32())&0x3f
+			w.server.arrive(clientAddr, forged[:len(forged)-n%10])
+		}
+		for _, datagram := range again {
+			w.server.arrive(clientAddr, datagram)
+		}
+		require.True(t, server.Resting())
+		after := *server.rested
+		require.Equal(t, !w.version().Plain(), after.next != nil, "made once")
+		after.next = nil
+		require.Equal(t, before, after)
+		require.Equal(t, idle, server.NextTimeout(), "what is forged keeps nobody alive")
+		require.GreaterOrEqual(t, server.Stats().PacketsDropped, uint64(1000))
+		require.NotZero(t, server.Stats().PacketsForged)
+		ciphers := testing.AllocsPerRun(1, func() { layDown(server.rested.opener); server.rested.opener.Open(nil, nil, make([]byte, 20), 0) })
+		require.LessOrEqual(t, testing.AllocsPerRun(100, func() { server.HandleDatagram(w.now, clientAddr, forged) }), 2*ciphers+2, "the ciphers, and nothing that stays")
 
-		h.left = 1
-		w.client.send(id, "a message", false)
-		w.run(restTime / 2)
-		require.False(t, server.Resting())
-		require.Equal(t, 1, h.proven)
+		w.chat(id)
+		w.run(2 * restTime)
+		require.Equal(t, !w.version().Plain(), w.client.core.UpdateKeys())
+		require.True(t, server.Resting())
+		lost := w.client.core.Stats().PacketsLost
+		w.chat(id)
+		require.Equal(t, lost, w.client.core.Stats().PacketsLost)
+		require.Equal(t, w.client.core.phases.phase, server.phases.phase)
+		w.run(2 * restTime)
+		require.Nil(t, w.client.closed)
+		require.True(t, server.Resting())
 	})
+}
+
+// RFC 9001 §6.6: what is forged counts at rest too, and the connection ends at the limit.
+func TestForgedAtRestToTheLimit(t *testing.T) {
+	w := secureWorld(t)
+	w.run(2 * restTime)
+	w.server.core.rouse(w.now)
+	w.server.tighten(1<<20, 100)
+	w.run(2 * restTime)
+	require.True(t, w.server.core.Resting())
+	forged := w.client.forge(1000, packet.AppendPing(nil))
+	forged[len(forged)-1] ^= 1
+	for range 100 {
+		w.server.arrive(clientAddr, forged)
+	}
+	require.True(t, w.server.core.Resting())
+	w.server.arrive(clientAddr, forged)
+	require.NotNil(t, w.server.closed)
+	require.ErrorContains(t, w.server.closed.Err, "too many packets that do not open")
 }
 
 // A record at rest, in bytes, with what the path's model and two ciphers' secrets take: of 2,560 that a connection has.
 func TestRecordAtRest(t *testing.T) {
 	require.LessOrEqual(t, unsafe.Sizeof(Conn{}), uintptr(568)) // with the allocator's word 576
-	require.LessOrEqual(t, unsafe.Sizeof(rested{}), uintptr(288))
+	require.LessOrEqual(t, unsafe.Sizeof(rested{}), uintptr(320))
+}
+
+// What a forged packet costs a connection that is awake, and one at rest, which makes its ciphers for it.
+func BenchmarkForged(b *testing.B) {
+	for _, at := range []string{"awake", "rest"} {
+		b.Run(at, func(b *testing.B) {
+			w := secureWorld(b)
+			w.chat(w.open(true))
+			server, r := w.server.core, rand.New(rand.NewPCG(3, 4))
+			forged := w.client.forge(1000, make([]byte, 1000))
+			forged[len(forged)-1] ^= 1
+			if w.run(2 * restTime); at == "awake" {
+				server.rouse(w.now)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				forged[0] = 0x40 | byte(r.Uint32())&0x3f
+				forged[20] ^= byte(r.Uint32())
+				server.HandleDatagram(w.now, clientAddr, forged)
+			}
+			require.Equal(b, at == "rest", server.Resting())
+		})
+	}
 }

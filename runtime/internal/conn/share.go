@@ -10,10 +10,6 @@ type Shared interface {
 	// Full reports whether no more than the streams' floors is to be kept for sending. Send then
 	// returns ErrBlocked.
 	Full() bool
-	// Rouse reports whether a connection at rest may make its ciphers for a datagram that may be forged. Roused
-	// says that it was not.
-	Rouse(now mono.Time) bool
-	Roused()
 	// Bank is what room for long messages that arrive is taken from.
 	flow.Bank
 }

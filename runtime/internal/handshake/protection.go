@@ -29,17 +29,19 @@ type Cipher interface {
 
 // Protection is the packet protection of RFC 9001 §5 under one secret of TLS. It is a Cipher.
 type Protection struct {
-	suite    *suite
-	secret   [secretMax]byte
-	hiding   [keyMax]byte // the key of header protection, which lasts for all key phases
-	*ciphers              // nil while at rest
+	suite  *suite
+	secret [secretMax]byte
+	// hiding is the key of header protection, which lasts for all key phases; key and iv are the AEAD's. To keep them makes
+	// waking a fifth of what it is from the secret, and what a forged packet costs a connection at rest.
+	hiding, key [keyMax]byte
+	iv          [ivLen]byte
+	*ciphers    // nil while at rest
 }
 
 // ciphers are what is made of a Protection's keys.
 type ciphers struct {
 	aead  cipher.AEAD
 	hide  masker
-	iv    [ivLen]byte
 	nonce [ivLen]byte
 }
 
@@ -66,19 +68,23 @@ func NewProtection(suite uint16, secret []byte) (p *Protection, ok bool) {
 	p = &Protection{suite: s}
 	copy(p.secret[:], secret)
 	copy(p.hiding[:], s.expand(secret, "quic hp", s.keyLen))
-	p.wake()
+	p.derive()
 	return p, true
 }
 
-// wake makes key, IV and the ciphers from the secret. RFC 9001 §5.1: "The keys used for packet
+// derive makes key and IV from the secret, and the ciphers. RFC 9001 §5.1: "The keys used for packet
 // protection are computed from the TLS secrets using the KDF provided by TLS", with the labels "quic key", "quic iv" and "quic hp".
-func (p *Protection) wake() {
+func (p *Protection) derive() {
 	s, secret := p.suite, p.secret[:p.suite.secretLen]
-	p.ciphers = &ciphers{
-		aead: s.newAEAD(s.expand(secret, "quic key", s.keyLen)),
-		hide: s.newMasker(p.hiding[:s.keyLen]),
-		iv:   [ivLen]byte(s.expand(secret, "quic iv", ivLen)),
-	}
+	copy(p.key[:], s.expand(secret, "quic key", s.keyLen))
+	copy(p.iv[:], s.expand(secret, "quic iv", ivLen))
+	p.wake()
+}
+
+// wake makes the ciphers from the keys.
+func (p *Protection) wake() {
+	n := p.suite.keyLen
+	p.ciphers = &ciphers{aead: p.suite.newAEAD(p.key[:n]), hide: p.suite.newMasker(p.hiding[:n])}
 }
 
 // Rest implements Cipher.
@@ -88,7 +94,7 @@ func (p *Protection) Rest() { p.ciphers = nil }
 func (p *Protection) Next() Cipher {
 	n := &Protection{suite: p.suite, hiding: p.hiding}
 	copy(n.secret[:], p.suite.expand(p.secret[:p.suite.secretLen], "quic ku", p.suite.secretLen))
-	n.wake()
+	n.derive()
 	return n
 }
 

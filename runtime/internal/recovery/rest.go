@@ -87,6 +87,9 @@ func (r *Received) Rest() (rested RestedReceived, ok bool) {
 	}, true
 }
 
+// Largest is the largest packet number that has arrived. None up to it is taken in any more.
+func (r *RestedReceived) Largest() uint64 { return r.top.Largest }
+
 // Wake returns a Received that goes on where the other one came to rest.
 func (r *RestedReceived) Wake() Received {
 	return Received{
