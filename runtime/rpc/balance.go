@@ -65,14 +65,19 @@ var _ session.Conn = (*Balanced)(nil)
 // OpenStream implements session.Conn; generated code calls it. It waits while no server is connected and one is
 // being dialed.
 func (b *Balanced) OpenStream(ctx context.Context, p *session.Protocol, note []byte) (session.Stream, error) {
+	s, _, err := b.openSend(ctx, p, note, nil)
+	return s, err
+}
+
+func (b *Balanced) openSend(ctx context.Context, p *session.Protocol, note, request []byte) (s session.Stream, sent bool, err error) {
 	for {
 		server, conn, err := b.get(ctx)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
-		s, err := conn.OpenStream(ctx, p, note)
+		s, sent, err := openSend(ctx, conn, p, note, request)
 		if err == nil || ctx.Err() != nil || !errors.Is(err, net.ErrClosed) {
-			return s, err
+			return s, sent, err
 		}
 		server.drop(conn, err) // there are others, or it is dialed again
 	}

@@ -59,12 +59,6 @@ func through(ctx context.Context, call *Call, interceptors []Interceptor, last N
 	})
 }
 
-// ended reports whether the stream's carrier knows that the message that came last is the peer's last one.
-func ended(s session.Stream) bool {
-	e, ok := s.(interface{ Ended() bool })
-	return ok && e.Ended()
-}
-
 // violated is what a receiver makes of a payload that is malformed or, if it is not, breaks its contract.
 func violated(m *Method, message *session.Message, role int, d *session.Decoder, values []any) *session.PeerError {
 	e := &session.PeerError{

@@ -31,6 +31,8 @@ type ClientCall struct {
 	out    session.Encoder
 	in     session.Decoder
 	stream session.Stream // nil unless an attempt is under way
+	helper dialed         // the same, if it is one
+	sent   bool           // the one request has been sent
 	client *Client
 	own    bool      // the deadline is the method's own:
 	until  time.Time // this
@@ -154,11 +156,11 @@ func unaryThrough[R any](ctx context.Context, c *ClientCall, request []byte, dec
 
 // unary makes the call once.
 func unary[R any](ctx context.Context, c *ClientCall, request []byte, decode Decode[R]) (reply R, err error) {
-	if err := c.open(ctx); err != nil {
+	if err := c.open(ctx, request); err != nil {
 		return reply, err
 	}
 	defer c.panicked()
-	if err := c.stream.Send(ctx, request, true); err != nil {
+	if err := c.send(ctx, request); err != nil {
 		return reply, c.end(ctx, err)
 	}
 	got, err := receiveReply(ctx, c, decode)
@@ -170,7 +172,7 @@ func unary[R any](ctx context.Context, c *ClientCall, request []byte, decode Dec
 
 // Requests makes a call with a stream of requests, which body sends, and one reply.
 func Requests[R any](ctx context.Context, c *ClientCall, body func(context.Context) error, decode Decode[R]) (reply R, err error) {
-	err = c.run(ctx, func(ctx context.Context) error {
+	err = c.run(ctx, nil, func(ctx context.Context) error {
 		if err := c.upload(ctx, body); err != nil {
 			return err
 		}
@@ -190,8 +192,8 @@ func (c *ClientCall) Replies(ctx context.Context, decode func(*session.Decoder) 
 	if err != nil {
 		return c.wrong(ctx, err)
 	}
-	return c.run(ctx, func(ctx context.Context) error {
-		if err := c.stream.Send(ctx, request, true); err != nil {
+	return c.run(ctx, request, func(ctx context.Context) error {
+		if err := c.send(ctx, request); err != nil {
 			return err
 		}
 		return c.replies(ctx, decode)
@@ -200,7 +202,7 @@ func (c *ClientCall) Replies(ctx context.Context, decode func(*session.Decoder) 
 
 // Exchange makes a call with a stream of requests, which body sends, followed by a stream of replies.
 func (c *ClientCall) Exchange(ctx context.Context, body func(context.Context) error, decode func(*session.Decoder) (more bool, err error)) error {
-	return c.run(ctx, func(ctx context.Context) error {
+	return c.run(ctx, nil, func(ctx context.Context) error {
 		if err := c.upload(ctx, body); err != nil {
 			return err
 		}
@@ -235,14 +237,14 @@ func (c *ClientCall) within(ctx context.Context) (context.Context, context.Cance
 	return context.WithDeadline(ctx, c.until)
 }
 
-// run makes the call in the interceptors, each time on a stream of its own.
-func (c *ClientCall) run(ctx context.Context, attempt Next) error {
+// run makes the call in the interceptors, each time on a stream of its own. request is as that of open.
+func (c *ClientCall) run(ctx context.Context, request []byte, attempt Next) error {
 	ctx, cancel := c.within(ctx)
 	if cancel != nil {
 		defer cancel()
 	}
 	return c.through(ctx, func(ctx context.Context) error {
-		if err := c.open(ctx); err != nil {
+		if err := c.open(ctx, request); err != nil {
 			return err
 		}
 		defer c.panicked()
@@ -259,8 +261,19 @@ func (c *ClientCall) through(ctx context.Context, last Next) error {
 	return c.errorOf(ctx, err)
 }
 
-// open begins an attempt. Its error is an *Error, and nothing of the call has left this end.
-func (c *ClientCall) open(ctx context.Context) error {
+// dialed is what a carrier's streams may do beyond session.Stream, at the calling end.
+type dialed interface {
+	// Patient says that nobody at the peer waits until its last word has been acknowledged.
+	Patient()
+	// Ended reports whether the message that came last is known to be the peer's last one.
+	Ended() bool
+	// Dispose says that nobody uses the stream any more.
+	Dispose()
+}
+
+// open begins an attempt. A request that is all there is to say is sent along where the carrier can. The error is an
+// *Error, and nothing of the call has left this end.
+func (c *ClientCall) open(ctx context.Context, request []byte) error {
 	c.attempts++
 	if err := ctx.Err(); err != nil {
 		e := c.timeOver(ctx, err)
@@ -276,7 +289,7 @@ func (c *ClientCall) open(ctx context.Context) error {
 		e.processed = ProcessedNo
 		return e
 	}
-	stream, err := c.client.conn.OpenStream(ctx, c.method.Protocol, c.note)
+	stream, sent, err := openSend(ctx, c.client.conn, c.method.Protocol, c.note, request)
 	if err != nil {
 		e := *c.errorOf(ctx, err)
 		if e.Code == Unknown {
@@ -285,11 +298,38 @@ func (c *ClientCall) open(ctx context.Context) error {
 		e.processed = ProcessedNo
 		return &e
 	}
-	if p, ok := stream.(interface{ Patient() }); ok {
-		p.Patient()
+	c.stream, c.sent = stream, sent
+	if c.helper, _ = stream.(dialed); c.helper != nil && !sent {
+		c.helper.Patient()
 	}
-	c.stream = stream
 	return nil
+}
+
+// openSend opens a stream and sends the one request, if it is not nil and the carrier does both in one step: sent says whether
+// it has.
+func openSend(ctx context.Context, conn session.Conn, p *session.Protocol, note, request []byte) (s session.Stream, sent bool, err error) {
+	if request != nil {
+		switch conn := conn.(type) {
+		case interface {
+			OpenSend(ctx context.Context, p *session.Protocol, note, message []byte) (session.Stream, bool, error)
+		}:
+			return conn.OpenSend(ctx, p, note, request)
+		case interface {
+			openSend(ctx context.Context, p *session.Protocol, note, request []byte) (session.Stream, bool, error)
+		}:
+			return conn.openSend(ctx, p, note, request)
+		}
+	}
+	s, err = conn.OpenStream(ctx, p, note)
+	return s, false, err
+}
+
+// send sends the one request, unless open has.
+func (c *ClientCall) send(ctx context.Context, request []byte) error {
+	if c.sent {
+		return nil
+	}
+	return c.stream.Send(ctx, request, true)
 }
 
 // limit is how much time the call has, zero if the handler's end knows.
@@ -304,10 +344,10 @@ func (c *ClientCall) limit(ctx context.Context) time.Duration {
 // end ends an attempt: because of err, or in good order.
 func (c *ClientCall) end(ctx context.Context, err error) error {
 	if err == nil {
-		if s, ok := c.stream.(interface{ Dispose() }); ok {
-			s.Dispose()
+		if c.helper != nil {
+			c.helper.Dispose()
 		}
-		c.stream = nil
+		c.stream, c.helper = nil, nil
 		return nil
 	}
 	abort := session.AbortFor(err)
@@ -326,7 +366,7 @@ func (c *ClientCall) end(ctx context.Context, err error) error {
 	} else {
 		err = c.errorOf(ctx, err)
 	}
-	c.stream = nil
+	c.stream, c.helper = nil, nil
 	return err
 }
 
@@ -417,7 +457,7 @@ func (c *ClientCall) receive(ctx context.Context) (number uint64, err error) {
 
 // last makes sure that nothing more comes. The stream's end travels with the last message.
 func (c *ClientCall) last(ctx context.Context) error {
-	if ended(c.stream) {
+	if c.helper != nil && c.helper.Ended() {
 		return nil
 	}
 	switch _, _, err := c.stream.Recv(ctx); err {

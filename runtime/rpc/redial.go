@@ -69,18 +69,23 @@ var _ session.Conn = (*Redialed)(nil)
 // OpenStream implements session.Conn; generated code calls it. It waits for an attempt to dial that is in
 // progress.
 func (r *Redialed) OpenStream(ctx context.Context, p *session.Protocol, note []byte) (session.Stream, error) {
+	s, _, err := r.openSend(ctx, p, note, nil)
+	return s, err
+}
+
+func (r *Redialed) openSend(ctx context.Context, p *session.Protocol, note, request []byte) (s session.Stream, sent bool, err error) {
 	for again := false; ; again = true {
 		conn, err := r.get(ctx)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
-		s, err := conn.OpenStream(ctx, p, note)
+		s, sent, err := openSend(ctx, conn, p, note, request)
 		if err == nil || ctx.Err() != nil || !errors.Is(err, net.ErrClosed) {
-			return s, err
+			return s, sent, err
 		}
 		r.drop(conn, err)
 		if again {
-			return nil, err
+			return nil, false, err
 		}
 	}
 }

@@ -27,6 +27,7 @@ func Handle(srv session.Registrar, m *Method, serve func(ctx context.Context, ca
 		call := serverCalls.Get().(*ServerCall)
 		call.served = &served{Call: Call{method: m}}
 		call.stream = stream
+		call.helper, _ = stream.(accepted)
 		call.serve(ctx, &config, serve)
 		if len(config.interceptors) == 0 {
 			call.release()
@@ -38,6 +39,7 @@ func Handle(srv session.Registrar, m *Method, serve func(ctx context.Context, ca
 type ServerCall struct {
 	*served
 	stream   session.Stream
+	helper   accepted // the same, if it is one
 	in       session.Decoder
 	out      session.Encoder
 	reading  bool   // the handler is reading the request stream
@@ -46,6 +48,15 @@ type ServerCall struct {
 	over     bool   // the caller has been told how the call ended
 	fault    error  // what the caller broke in the run, or why it cannot be read
 	message  []byte // what answers the call, once the handler has returned no error
+}
+
+// accepted is what a carrier's streams may do beyond session.Stream, at the serving end.
+type accepted interface {
+	// Reply is a Send of the last message by one who returns at once.
+	Reply(ctx context.Context, message []byte) error
+	// Ended and Dispose are those of dialed.
+	Ended() bool
+	Dispose()
 }
 
 // CallOf returns the call that a handler's context belongs to, or nil if ctx is not from a handler.
@@ -84,8 +95,8 @@ func (c *ServerCall) release() {
 	if c.method.StreamRequest || c.method.StreamReply || len(c.message) > keepMax {
 		return
 	}
-	if s, ok := c.stream.(interface{ Dispose() }); ok {
-		s.Dispose()
+	if c.helper != nil {
+		c.helper.Dispose()
 	}
 	*c = ServerCall{out: c.out}
 	serverCalls.Put(c)
@@ -149,7 +160,7 @@ func (c *ServerCall) request(ctx context.Context) error {
 
 // last makes sure that nothing has come behind the caller's last message, which has been decoded.
 func (c *ServerCall) last() error {
-	if ended(c.stream) {
+	if c.helper != nil && c.helper.Ended() {
 		return nil
 	}
 	if _, _, ok, _ := c.stream.TryRecv(); ok {
@@ -210,10 +221,8 @@ func (c *ServerCall) end(ctx context.Context, err error) {
 
 // reply sends the last message. Behind it nothing is left to do: a carrier that knows may send it with others.
 func (c *ServerCall) reply(ctx context.Context, message []byte) error {
-	if s, ok := c.stream.(interface {
-		Reply(ctx context.Context, message []byte) error
-	}); ok {
-		return s.Reply(ctx, message)
+	if c.helper != nil {
+		return c.helper.Reply(ctx, message)
 	}
 	return c.stream.Send(ctx, message, true)
 }

@@ -5,6 +5,7 @@ import (
 	"net"
 
 	"github.com/sessgen/sessgen/runtime/internal/conn"
+	"github.com/sessgen/sessgen/runtime/internal/mono"
 	"github.com/sessgen/sessgen/runtime/session"
 )
 
@@ -24,6 +25,50 @@ func (c *Conn) OpenStream(ctx context.Context, p *session.Protocol, note []byte)
 	return s, nil
 }
 
+// OpenSend is OpenStream and, where it need not wait, the Send of message, the only one, for package rpc: sent says whether
+// it was. Nobody at the peer waits until its answer has been acknowledged: see stream.Patient.
+func (c *Conn) OpenSend(ctx context.Context, p *session.Protocol, note, message []byte) (opened session.Stream, sent bool, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, false, err
+	}
+	l := c.link
+	l.mu.Lock()
+	if len(l.openers) > 0 {
+		l.unlockSame()
+		opened, err = c.OpenStream(ctx, p, note)
+		return opened, false, err
+	}
+	idle, at := l.machine.Idle(), now()
+	s, err := l.tryOpen(at, p, note)
+	switch err {
+	case nil:
+	case conn.ErrBlocked:
+		l.unlockSame()
+		opened, err = c.OpenStream(ctx, p, note)
+		return opened, false, err
+	default:
+		l.unlockSame()
+		return nil, false, err
+	}
+	l.machine.Patient(s.id)
+	sent = l.machine.Send(at, s.id, message, true) == nil
+	if sent {
+		s.asked, s.expecting = true, !l.machine.Readable(at, s.id)
+	}
+	l.ask(idle)
+	return s, sent, nil
+}
+
+// ask is push for one who waits for the answer next, and so writes at once what a Recv would write.
+func (l *link) ask(idle bool) {
+	if (idle || l.streams.Len() < crowd) && !l.shard.pump.isAttended() {
+		l.transmit()
+		return
+	}
+	l.wantWrite()
+	l.unlockSame()
+}
+
 // open opens a stream. Who has to wait is served in turn.
 func (l *link) open(ctx context.Context, p *session.Protocol, note []byte) (*stream, error) {
 	if err := ctx.Err(); err != nil {
@@ -31,11 +76,11 @@ func (l *link) open(ctx context.Context, p *session.Protocol, note []byte) (*str
 	}
 	l.mu.Lock()
 	idle := l.machine.Idle()
-	s, err := l.tryOpen(p, note)
+	s, err := l.tryOpen(now(), p, note)
 	if err == conn.ErrBlocked || len(l.openers) > 0 {
 		waited := l.await(ctx, &l.openers, func(w *waiter) bool {
 			if l.openers[0] == w || l.over {
-				s, err = l.tryOpen(p, note)
+				s, err = l.tryOpen(now(), p, note)
 			}
 			return err != conn.ErrBlocked
 		})
@@ -52,7 +97,7 @@ func (l *link) open(ctx context.Context, p *session.Protocol, note []byte) (*str
 }
 
 // tryOpen opens a stream now, or returns conn.ErrBlocked. l.mu is held.
-func (l *link) tryOpen(p *session.Protocol, note []byte) (*stream, error) {
+func (l *link) tryOpen(at mono.Time, p *session.Protocol, note []byte) (*stream, error) {
 	if l.over {
 		return nil, l.ended()
 	}
@@ -64,7 +109,7 @@ func (l *link) tryOpen(p *session.Protocol, note []byte) (*stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	id, err := l.machine.OpenStream(now(), l.header, !p.DialerSendsFirst())
+	id, err := l.machine.OpenStream(at, l.header, !p.DialerSendsFirst())
 	switch err {
 	case conn.ErrClosing:
 		return nil, closedError{}
@@ -74,7 +119,7 @@ func (l *link) tryOpen(p *session.Protocol, note []byte) (*stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := newStream(l, id)
+	s := newStream(l, id, dialedUsers)
 	s.spoken = spoken
 	return s, nil
 }

@@ -70,6 +70,9 @@ func (l *link) settle() {
 func (s *stream) event(e conn.Event) {
 	switch e.Kind {
 	case conn.EventReadable:
+		if s.expecting {
+			s.fetch()
+		}
 		s.recv.signal()
 		if s.both {
 			s.send.signal()
@@ -98,8 +101,8 @@ func (l *link) accept(id conn.StreamID, header []byte) {
 		l.wantWrite()
 		return
 	}
-	s := newStream(l, id)
-	s.ctx, s.served = &sessionContext{values: l.values}, true
+	s := newStream(l, id, servedUsers)
+	s.ctx = &sessionContext{values: l.values}
 	if len(note) > 0 {
 		s.note = bytes.Clone(note)
 	}

@@ -153,10 +153,20 @@ func (l *link) unlock() {
 	}
 }
 
-// unlockSame is unlock after what has brought up no event, nothing to keep and no earlier timer.
+// unlockSame is unlock after what has brought up no event and no earlier timer, or is followed by somebody who writes, and
+// then lets go with unlock. What is kept to be sent counts from then on.
 func (l *link) unlockSame() {
 	l.mu.Unlock()
 	if !l.inbox.empty() && l.mu.TryLock() {
+		l.unlock()
+	}
+}
+
+// unlockRead is unlock after an application has read, which brings up no earlier timer.
+func (l *link) unlockRead() {
+	if l.machine.Told() {
+		l.unlockSame()
+	} else {
 		l.unlock()
 	}
 }

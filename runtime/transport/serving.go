@@ -116,14 +116,15 @@ func (sv *serving) run(serve handler, s *stream) {
 
 // release tells the machine that nothing runs for the session any more.
 func (s *stream) release() {
-	l := s.link
-	l.mu.Lock()
-	l.machine.Release(now(), s.id)
-	// Nothing is written here: what the session said last is on its way, or is the pump's to pack with that of others.
-	if l.machine.Pressing() {
-		l.wantWrite()
+	if !s.released {
+		l := s.link
+		l.mu.Lock()
+		l.machine.Release(now(), s.id)
+		// Nothing is written here: what the session said last is on its way, or is the pump's to pack with that of others.
+		if l.machine.Pressing() {
+			l.wantWrite()
+		}
+		l.unlockSame()
 	}
-	s.served = false
-	s.recycle()
-	l.unlockSame()
+	s.leave()
 }

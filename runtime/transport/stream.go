@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/sessgen/sessgen/runtime/internal/conn"
@@ -24,7 +25,10 @@ type stream struct {
 	spoken *registry.Dialable // at the dialing end: its protocol
 	note   []byte             // at the listening end
 
-	replied mono.Time // when Reply was called; of the goroutine that serves the session
+	// replied is when Reply was called; released: the machine knows that the session's program has come to its
+	// end. Both are of the goroutine that serves the session.
+	replied  mono.Time
+	released bool
 
 	// room is where short messages are received.
 	room [roomSize]byte
@@ -32,12 +36,21 @@ type stream struct {
 	recv    waiter // also waits in Close, when nothing more is received
 	send    waiter
 	patient bool // see Patient; of the goroutine that sends
-	ended   bool // see Ended; of the goroutine that receives
+	ended   bool // see Ended; of who took the last message
+	asked   bool // see Conn.OpenSend; of the goroutine that receives
+	// users is how many still use the record: the connection, the program that disposes of it, and the goroutine that
+	// serves it. Whoever is the last one gives it back.
+	users atomic.Int32
+
+	// answered: what Recv returns next is in answer already, where the reader put it.
+	answered atomic.Bool
+	answer   []byte
+	arrived  time.Time
+
 	// What follows is guarded by link.mu.
-	over error // why the machine knows the stream no more
-	both bool  // the sender waits for something to receive, too
-	// served: it is being served, at the listening end. disposed: see Dispose.
-	served, disposed bool
+	over      error // why the machine knows the stream no more
+	both      bool  // the sender waits for something to receive, too
+	expecting bool  // the reader is to take the next message
 }
 
 var _ session.Stream = (*stream)(nil)
@@ -49,8 +62,8 @@ const roomSize = 128
 // errFinished is why a stream is over that both ends have finished.
 var errFinished = errors.New("transport: session finished")
 
-// newStream adds a stream to l, whose lock is held.
-func newStream(l *link, id conn.StreamID) *stream {
+// newStream adds a stream to l, whose lock is held, for so many users.
+func newStream(l *link, id conn.StreamID, users int32) *stream {
 	s, _ := l.shard.streams.Get().(*stream)
 	if s == nil {
 		s = new(stream)
@@ -58,6 +71,7 @@ func newStream(l *link, id conn.StreamID) *stream {
 		s.send.init(l.shard)
 	}
 	s.link, s.id = l, id
+	s.users.Store(users)
 	if l.streams == nil {
 		l.streams = new(dense.Map[stream])
 	}
@@ -67,22 +81,24 @@ func newStream(l *link, id conn.StreamID) *stream {
 
 // Dispose says, for package rpc, that nobody uses the stream any more: when it is over, its record
 // serves another session.
-func (s *stream) Dispose() {
-	l := s.link
-	l.mu.Lock()
-	s.disposed = true
-	s.recycle()
-	l.unlockSame()
-}
+func (s *stream) Dispose() { s.leave() }
 
-// recycle keeps the record of a stream that neither a program nor the connection knows any more. link.mu is held.
-func (s *stream) recycle() {
-	if !s.disposed || s.over == nil || s.served || !s.recv.recycle() || !s.send.recycle() {
+// The users of a stream's record.
+const (
+	dialedUsers = 2 // the connection and the program
+	servedUsers = 3 // and the goroutine that serves
+)
+
+// leave says that one of the users of s needs it no more. The last one keeps the record for another session.
+func (s *stream) leave() {
+	if s.users.Add(-1) > 0 || !s.recv.recycle() || !s.send.recycle() {
 		return
 	}
 	l := s.link
-	s.link, s.ctx, s.spoken, s.note, s.replied = nil, nil, nil, nil, 0
-	s.patient, s.ended, s.disposed, s.both, s.over = false, false, false, false, nil
+	s.link, s.ctx, s.spoken, s.note, s.replied, s.released = nil, nil, nil, nil, 0, false
+	s.patient, s.ended, s.asked, s.answer, s.arrived = false, false, false, nil, time.Time{}
+	s.both, s.expecting, s.over = false, false, nil
+	s.answered.Store(false)
 	l.shard.streams.Put(s)
 }
 
@@ -97,7 +113,7 @@ func (s *stream) end(why error) {
 		s.ctx.end(s.cause())
 	}
 	retire(&s.recv, &s.send)
-	s.recycle()
+	s.leave()
 }
 
 // cause is what a call returns that needs a stream which is over.
@@ -117,7 +133,6 @@ func (s *stream) Send(ctx context.Context, message []byte, last bool) error {
 // Reply is a Send of the last message, for package rpc: its handler returns at once. So the message may go with the
 // answers of those that are served next.
 func (s *stream) Reply(ctx context.Context, message []byte) error {
-	s.replied = now()
 	_, err := s.sendOr(ctx, message, true, false, true)
 	return err
 }
@@ -140,10 +155,12 @@ func (s *stream) sendOr(ctx context.Context, message []byte, last, both, reply b
 			s.patient = false
 			l.machine.Patient(s.id)
 		}
-		idle := l.machine.Idle()
-		switch err := l.machine.Send(now(), s.id, message, last); {
+		idle, at := l.machine.Idle(), now()
+		switch err := l.machine.Send(at, s.id, message, last); {
 		case err == nil:
 			if reply {
+				s.replied, s.released = at, true
+				l.machine.Release(at, s.id)
 				l.pushReply(idle)
 			} else {
 				l.push(idle)
@@ -153,7 +170,7 @@ func (s *stream) sendOr(ctx context.Context, message []byte, last, both, reply b
 			l.unlock()
 			return false, sendError(err)
 		}
-		if s.both = both; both && l.machine.Readable(now(), s.id) {
+		if s.both = both; both && l.machine.Readable(at, s.id) {
 			l.unlock()
 			return false, nil
 		}
@@ -173,7 +190,7 @@ func (l *link) push(idle bool) {
 		return
 	}
 	l.wantWrite()
-	l.unlock()
+	l.unlockSame()
 }
 
 // pushReply is push for the last word of a session's program, which returns at once.
@@ -188,7 +205,7 @@ func (l *link) pushReply(idle bool) {
 	default:
 		h.keep(l)
 	}
-	l.unlock()
+	l.unlockSame()
 }
 
 func sendError(err error) error {
@@ -204,11 +221,20 @@ const crowd = 8
 
 // Recv implements session.Stream.
 func (s *stream) Recv(ctx context.Context) (message []byte, arrived time.Time, err error) {
+	if s.asked {
+		s.asked = false
+		if err := s.recv.wait(ctx); err != nil && !s.isOver() {
+			return nil, time.Time{}, err
+		}
+	}
 	for {
+		if s.answered.Load() {
+			return s.takeAnswer()
+		}
 		s.link.mu.Lock()
 		message, arrived, err = s.next()
 		if err != conn.ErrBlocked {
-			s.link.unlock()
+			s.link.unlockRead()
 			return message, arrived, err
 		}
 		if s.link.streams.Len() < crowd && s.link.machine.Talkative() && !s.link.shard.pump.isAttended() {
@@ -237,12 +263,31 @@ func (s *stream) TryRecv() (message []byte, arrived time.Time, ok bool, err erro
 		s.link.unlockSame()
 		return nil, time.Time{}, false, nil
 	}
-	s.link.unlock()
+	s.link.unlockRead()
 	return message, arrived, err == nil, err
+}
+
+// takeAnswer returns what the reader has taken. The caller is the goroutine that receives.
+func (s *stream) takeAnswer() (message []byte, arrived time.Time, err error) {
+	s.answered.Store(false)
+	return s.answer, s.arrived, nil
+}
+
+// fetch takes the message that has come, so that the program need not have the lock again for it. link.mu is held.
+func (s *stream) fetch() {
+	s.expecting = false
+	message, arrived, err := s.next()
+	if err == nil {
+		s.answer, s.arrived = message, arrived
+		s.answered.Store(true)
+	}
 }
 
 // next takes the next message, or returns conn.ErrBlocked if there is none yet. link.mu is held.
 func (s *stream) next() (message []byte, arrived time.Time, err error) {
+	if s.answered.Load() {
+		return s.takeAnswer()
+	}
 	switch s.over {
 	case nil:
 	case errFinished:
@@ -349,6 +394,9 @@ func (s *stream) Note() []byte { return s.note }
 
 // Context implements session.Stream.
 func (s *stream) Context() context.Context {
+	if !s.link.dials {
+		return s.ctx
+	}
 	s.link.mu.Lock()
 	defer s.link.unlockSame()
 	if s.ctx == nil {

@@ -241,6 +241,9 @@ func (c *Conn) PollEvent() (e Event, ok bool) {
 	return c.nextCrypto()
 }
 
+// Told reports whether PollEvent has nothing to tell.
+func (c *Conn) Told() bool { return c.rested != nil || c.driverOver && c.events.n == 0 }
+
 // Idle reports whether nothing is in flight and nothing queued, so that a Send may write inline.
 func (c *Conn) Idle() bool {
 	if c.rested != nil {
