@@ -7,10 +7,9 @@ import (
 	"github.com/sessgen/sessgen/runtime/session"
 )
 
-// await puts a waiter into list and waits until done is true; or until ctx ends,
-// which is an error. done is asked under the link's lock, at once and after each
-// signal to the waiter. Meanwhile, what the machine has to send is written. l.mu
-// is held at the beginning and at the end, not in between.
+// await puts a waiter into list and waits until done returns true, or until ctx ends, which is an error. It
+// calls done under the link's lock, at once and after each signal to the waiter. While waiting it writes what
+// the machine has to send. l.mu is held on entry and on return, but not in between.
 func (l *link) await(ctx context.Context, list *[]*waiter, done func(*waiter) bool) (err error) {
 	w := newWaiter(l.shard)
 	defer w.retire()
@@ -34,7 +33,7 @@ func signalAll(list []*waiter) {
 	}
 }
 
-// close ends the connection when its sessions have finished.
+// close ends the connection once its sessions have finished.
 func (l *link) close() {
 	l.mu.Lock()
 	if !l.over {
@@ -43,7 +42,7 @@ func (l *link) close() {
 	l.transmit()
 }
 
-// abort ends the connection and its sessions, because of err. The peer gets to know of it by a.
+// abort ends the connection and its sessions because of err. The peer learns a.
 func (l *link) abort(err error, a session.Abort) {
 	l.mu.Lock()
 	if !l.over {

@@ -6,7 +6,7 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/udp"
 )
 
-// batches keeps the memory for datagrams between uses, so that an idle connection needs none.
+// batches keeps memory for datagrams between uses, so that an idle connection needs none.
 type batches struct {
 	largest int // the size of the largest datagram
 	mu      sync.Mutex

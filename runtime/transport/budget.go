@@ -8,8 +8,8 @@ import (
 	"sync/atomic"
 )
 
-// budget is how many bytes all connections of the process may keep for one purpose. Connections
-// that do not find room are told when there is some again, first come, first served.
+// budget bounds the bytes that all connections of the process together may hold for one purpose. Connections
+// that find no room are told when there is some again, first come, first served.
 type budget struct {
 	limit func() int64
 	used  atomic.Int64
@@ -19,7 +19,7 @@ type budget struct {
 	waiting []need // of each link at most one
 }
 
-// need is a link that waits for room for so many bytes.
+// need is a link that waits for room for a number of bytes.
 type need struct {
 	link  *link
 	bytes int64
@@ -38,13 +38,14 @@ func budgetBytes() int64 {
 	return 256 << 20
 }
 
-// fits reports whether there is room for so many bytes. More than the whole budget fits when nothing else is kept.
+// fits reports whether there is room for that many bytes. More than the whole budget fits when nothing else is
+// held.
 func (b *budget) fits(bytes int64) bool {
 	used := b.used.Load()
 	return used == 0 || used+bytes <= b.limit()
 }
 
-// charge adds bytes, or takes them off, and tells who waits.
+// charge adds bytes, or subtracts them, and tells those who wait.
 func (b *budget) charge(bytes int64) {
 	b.used.Add(bytes)
 	if bytes < 0 {
@@ -65,7 +66,7 @@ func (b *budget) take(bytes int64) bool {
 	}
 }
 
-// wait has l told when there is room. l.mu is held.
+// wait registers l to be told when there is room. l.mu is held.
 func (b *budget) wait(l *link, bytes int64) {
 	b.mu.Lock()
 	if !slices.ContainsFunc(b.waiting, func(n need) bool { return n.link == l }) {
@@ -76,8 +77,8 @@ func (b *budget) wait(l *link, bytes int64) {
 	b.next() // there may be some since we looked
 }
 
-// next tells the first one of those who wait, if there is room for it. That one calls next when it
-// has taken what it needs, or is removed.
+// next tells the first of those who wait, if there is room for it. That one calls next itself after it has
+// taken what it needs, or is removed.
 func (b *budget) next() {
 	if !b.waits.Load() {
 		return
@@ -96,7 +97,7 @@ func (b *budget) next() {
 	}
 }
 
-// forget lets a link that is removed wait no more.
+// forget removes a link from those who wait.
 func (b *budget) forget(l *link) {
 	if b.waits.Load() {
 		b.mu.Lock()
@@ -107,7 +108,7 @@ func (b *budget) forget(l *link) {
 	b.next() // it may have been told, and not come to it
 }
 
-// share is what a link's machine knows of the budgets. It is used under the link's lock.
+// share is the view that a link's machine has of the budgets. It is used under the link's lock.
 type share struct{ link *link }
 
 // Full implements conn.Shared.
@@ -131,7 +132,7 @@ func (s share) Take(bytes uint64) bool {
 // Give implements flow.Bank.
 func (s share) Give(bytes uint64) { receives.charge(-int64(bytes)) }
 
-// settleBudgets keeps the books of what l's machine keeps for sending. l.mu is held.
+// settleBudgets accounts for what l's machine holds for sending. l.mu is held.
 func (l *link) settleBudgets() {
 	if kept := l.machine.Buffered(); kept != l.charged {
 		by := int64(kept - l.charged)
@@ -140,7 +141,7 @@ func (l *link) settleBudgets() {
 	}
 }
 
-// retryBudgets lets l's machine go on if there is room that it waited for. l.mu is held.
+// retryBudgets lets l's machine go on if there is now room that it waited for. l.mu is held.
 func (l *link) retryBudgets() {
 	if !l.retry.CompareAndSwap(true, false) {
 		return

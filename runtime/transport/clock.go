@@ -12,5 +12,5 @@ var origin = time.Now()
 // now reads the clock.
 func now() mono.Time { return mono.Time(time.Since(origin)) }
 
-// instant is the point in time at which the clock showed t.
+// instant returns the point in time at which the clock showed t.
 func instant(t mono.Time) time.Time { return origin.Add(time.Duration(t)) }

@@ -25,8 +25,9 @@ func (c *Conn) OpenStream(ctx context.Context, p *session.Protocol, note []byte)
 	return s, nil
 }
 
-// OpenSend is OpenStream and, where it need not wait, the Send of message, the only one, for package rpc: sent says whether
-// it was. Nobody at the peer waits until its answer has been acknowledged: see stream.Patient.
+// OpenSend is OpenStream followed, if neither has to wait, by the Send of message, the only one of the stream;
+// it is for package rpc. sent reports whether the message was sent. Nobody at the peer waits until its answer
+// has been acknowledged: see stream.Patient.
 func (c *Conn) OpenSend(ctx context.Context, p *session.Protocol, note, message []byte) (opened session.Stream, sent bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, false, err
@@ -59,7 +60,7 @@ func (c *Conn) OpenSend(ctx context.Context, p *session.Protocol, note, message 
 	return s, sent, nil
 }
 
-// ask is push for one who waits for the answer next, and so writes at once what a Recv would write.
+// ask is push for a caller that waits for the answer next, and so writes at once what a Recv would write.
 func (l *link) ask(idle bool) {
 	if (idle || l.streams.Len() < crowd) && !l.shard.pump.isAttended() {
 		l.transmit()
@@ -69,7 +70,7 @@ func (l *link) ask(idle bool) {
 	l.unlockSame()
 }
 
-// open opens a stream. Who has to wait is served in turn.
+// open opens a stream. Callers that have to wait are served in turn.
 func (l *link) open(ctx context.Context, p *session.Protocol, note []byte) (*stream, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// sessionContext is the context of a session. Most sessions end before anybody asks theirs for more than whether
-// it has ended; what else a context of package context has is made when it is asked for.
+// sessionContext is the context of a session. Most sessions end before anybody asks more of their context than
+// whether it has ended; the rest of a context of package context is made when it is asked for.
 type sessionContext struct {
 	values context.Context // does not end
 
@@ -32,7 +32,7 @@ func (c *sessionContext) end(cause error) {
 	}
 }
 
-// made is the same as one of package context, which knows it when it makes others of it.
+// made is an equivalent context of package context, which recognizes it when it derives others from it.
 func (c *sessionContext) made() context.Context {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -65,7 +65,7 @@ func (c *sessionContext) Err() error {
 	return nil
 }
 
-// Value implements context.Context. Package context asks it, too, for what it has made.
+// Value implements context.Context. Package context also asks it for the contexts that it has derived.
 func (c *sessionContext) Value(key any) any {
 	if key == (peerKey{}) {
 		return c.values.Value(key)

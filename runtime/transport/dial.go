@@ -93,10 +93,10 @@ func serverName(addr string) string {
 	return host
 }
 
-// localhost is where Dial connects to where no host is said.
+// localhost is where Dial connects to if no host is given.
 const localhost = "127.0.0.1"
 
-// resolve looks up addr. Of several addresses it takes the first one of IPv4, as net.Dial does for UDP.
+// resolve looks up addr. Of several addresses it takes the first IPv4 address, as net.Dial does for UDP.
 func resolve(ctx context.Context, addr string) (netip.AddrPort, error) {
 	host, service, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -122,8 +122,8 @@ func resolve(ctx context.Context, addr string) (netip.AddrPort, error) {
 	return netip.AddrPortFrom(best, uint16(port)), nil
 }
 
-// dialers has the sockets that connections are dialed on: one for each version of
-// IP, there from the first connection until the last one is gone.
+// dialers has the sockets that connections are dialed on: one for each version of IP, from the first connection
+// until the last one is gone.
 var dialers sharedSockets
 
 type sharedSockets struct {
@@ -132,7 +132,7 @@ type sharedSockets struct {
 	count [2]int    // connections
 }
 
-// acquire returns the shard for connections over one version of IP. Each call is followed by a release.
+// acquire returns the shard for connections over one version of IP. Each call must be followed by a release.
 func (d *sharedSockets) acquire(v6 bool) (*shard, error) {
 	i, network := 0, "udp4"
 	if v6 {
@@ -151,7 +151,8 @@ func (d *sharedSockets) acquire(v6 bool) (*shard, error) {
 	return d.of[i], nil
 }
 
-// openOwn returns a shard for one connection, which stops it when it is removed, for datagrams of up to largest bytes.
+// openOwn returns a shard for one connection, which stops it when it is removed, with datagrams of up to
+// largest bytes.
 func openOwn(v6 bool, largest int) (*shard, error) {
 	network := "udp4"
 	if v6 {
@@ -164,7 +165,7 @@ func openOwn(v6 bool, largest int) (*shard, error) {
 	return startShard(sock, largest), nil
 }
 
-// release gives up one connection's part in s, and stops it if that was the last.
+// release gives up one connection's share of s, and stops s if that was the last.
 func (d *sharedSockets) release(s *shard) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -27,8 +27,8 @@ type group struct {
 // shardsMax bounds the shards of a listening end.
 const shardsMax = 16
 
-// shardsWanted is how many a listening end has where the system lets it: one for two processors, since the programs that it serves
-// run too.
+// shardsWanted is how many shards a listening end has if the system allows it: one for two processors, since
+// the programs that it serves run too.
 func (c *config) shardsWanted() int {
 	if c.shards > 0 {
 		return c.shards
@@ -36,7 +36,8 @@ func (c *config) shardsWanted() int {
 	return max(1, min(runtime.GOMAXPROCS(0)/2, shardsMax))
 }
 
-// startGroup starts a shard on each of the sockets, whose owners they become, for datagrams of up to largest bytes.
+// startGroup starts a shard on each of the sockets, which the shards take over, for datagrams of up to largest
+// bytes.
 func startGroup(socks []*udp.Socket, serving *serving, largest int) *group {
 	g := &group{serving: serving}
 	config := endpoint.Config{Draw: draw, Shards: len(socks)}

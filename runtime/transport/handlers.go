@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// handlers are the goroutines in which sessions are served. Each serves one session at a time, and then
-// another: its stack has grown already. One that has nothing to serve takes the role of the reader if it is free,
-// so that it serves what it reads, and the answer is written, without that anybody is woken.
+// handlers are the goroutines in which sessions are served. Each serves one session at a time and is then
+// reused, since its stack has already grown. One that has nothing to serve takes the reader's role if it is
+// free. It then serves what it reads and writes the answer, without waking anybody.
 //
-// What if the program that it serves with blocks, and nobody reads? Then either the program waits for its
-// session: it reads. Or another goroutine has been woken to be there at once (the successor), which is so
-// wherever something else depends on it: more sessions wait to be served, or answers to be written, or
-// programs have been slow of late. Or none of that, and the stand-by reader finds out within two milliseconds.
+// What if the handler that it runs blocks, and nobody reads? Either the handler waits for its session: then it
+// reads itself. Or another goroutine has been woken in advance (the successor); that is done whenever something
+// else depends on it: more sessions wait to be served, or answers wait to be written, or handlers have been
+// slow lately. Or none of that holds, and the stand-by reader finds out within two milliseconds.
 type handlers struct {
 	shard   *shard
 	running sync.WaitGroup
@@ -22,27 +22,29 @@ type handlers struct {
 	queue []job // from first on
 	first int
 	idle  []*handlerLoop // the one that became idle last is used first
-	// coming is how many goroutines are about to look into the queue, calls how often one was woken or started for that.
+	// coming is how many goroutines are about to look into the queue; calls is how often one was woken or
+	// started for that.
 	coming   int
 	calls    atomic.Uint32
 	slowness slowness
 	closed   bool
-	// kept: answers wait in the pump's queue to be written by whoever looks into the queue next.
+	// kept: answers wait in the pump's queue, to be written by the goroutine that looks into the queue next.
 	kept    atomic.Bool
 	waiting atomic.Int32 // the length of the queue
 }
 
 const (
-	// idleHandlers is how many goroutines wait for a session at most.
+	// idleHandlers is the maximum number of goroutines that wait for a session.
 	idleHandlers = 64
 )
 
-// slowness tells from how long programs took whether the next one may well be slow, so that somebody else should read meanwhile. It
-// takes more than one of sixteen to be slow, and not a single one that was held up.
+// slowness predicts, from how long handlers took, whether the next one may be slow, so that somebody else
+// should read meanwhile. That takes more than one slow handler in sixteen, and not just a single one that was
+// held up.
 type slowness int
 
 const (
-	// slowTime is how long a program takes that is slow: about as long as it takes to wake another goroutine.
+	// slowTime is how long a slow handler takes: about as long as it takes to wake another goroutine.
 	slowTime = 100 * time.Microsecond
 	slowStep = 16
 	slowMax  = 64 * slowStep
@@ -70,7 +72,7 @@ type job struct {
 	stream *stream
 }
 
-// run serves the session, and returns how long its program took, but for the writing of its last word.
+// run serves the session, and returns how long its handler took, excluding the writing of its last message.
 func (j job) run() (took time.Duration) {
 	begun := now()
 	defer j.stream.release()
@@ -81,7 +83,7 @@ func (j job) run() (took time.Duration) {
 	return now().Sub(begun)
 }
 
-// add has a session served in a goroutine of its own. It does not wait.
+// add has a session served in a goroutine of its own. It does not block.
 func (h *handlers) add(j job) {
 	h.mu.Lock()
 	h.queue = append(h.queue, j)
@@ -90,7 +92,7 @@ func (h *handlers) add(j job) {
 	h.mu.Unlock()
 }
 
-// call sees to it that a goroutine looks into the queue. h.mu is held.
+// call makes sure that a goroutine looks into the queue. h.mu is held.
 func (h *handlers) call() {
 	if h.coming > 0 {
 		return
@@ -109,7 +111,7 @@ func (h *handlers) call() {
 	h.running.Go(func() { h.loop(loop) })
 }
 
-// loop serves one session after the other. It begins as one that comes.
+// loop serves one session after another. It starts as one of those that are coming.
 func (h *handlers) loop(self *handlerLoop) {
 	came, took := true, time.Duration(0)
 	for {
@@ -121,8 +123,8 @@ func (h *handlers) loop(self *handlerLoop) {
 	}
 }
 
-// next is the next session to serve, after one that took so long. Where there is none, the goroutine reads, or is
-// idle; ok is false if it is one too many.
+// next returns the next session to serve; took is how long the last one took. If there is none, the goroutine
+// reads, or idles; ok is false if it is no longer needed.
 func (h *handlers) next(self *handlerLoop, came bool, took time.Duration) (j job, ok bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -178,7 +180,8 @@ func (h *handlers) take() (j job, ok bool) {
 	return j, true
 }
 
-// write writes the answers that are kept, and reports whether there were any. h.mu is held, but not meanwhile.
+// write writes the answers that are kept, and reports whether there were any. h.mu is held, but released
+// meanwhile.
 func (h *handlers) write(self *handlerLoop) bool {
 	if !h.kept.Swap(false) {
 		return false
@@ -189,8 +192,8 @@ func (h *handlers) write(self *handlerLoop) bool {
 	return true
 }
 
-// lead reads, if nobody else does, until there are sessions to serve or somebody else is to read. It reports whether
-// the goroutine is one that comes to look into the queue.
+// lead reads, if nobody else does, until there are sessions to serve or somebody else is to read. It reports
+// whether the goroutine counts as coming to look into the queue.
 func (h *handlers) lead(self *handlerLoop) (comes bool) {
 	s, r := h.shard, &h.shard.role
 	r.mu.Lock()
@@ -207,14 +210,14 @@ func (h *handlers) lead(self *handlerLoop) (comes bool) {
 	}
 }
 
-// expect says that its caller will look into the queue, unless comes says that there is nothing.
+// expect promises that its caller will look into the queue, unless comes reports that it is empty.
 func (h *handlers) expect() {
 	h.mu.Lock()
 	h.coming++
 	h.mu.Unlock()
 }
 
-// comes reports whether there is something in the queue for who has said that it will look.
+// comes reports whether there is something in the queue for a goroutine that has promised to look.
 func (h *handlers) comes() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()

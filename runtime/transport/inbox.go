@@ -7,10 +7,9 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/udp"
 )
 
-// inbox is where the reader leaves datagrams for a connection whose lock somebody
-// else holds, so that it need not wait for it. Who holds the lock takes them in before
-// letting go. It has no memory while it is empty. What does not fit is lost, as
-// it might have been on the way.
+// inbox is where the reader leaves datagrams for a connection whose lock is held by somebody else, so that it
+// need not wait for the lock. The holder takes them in before it unlocks. An empty inbox has no memory. What
+// does not fit is lost, as it might have been on the way.
 type inbox struct {
 	waiting atomic.Bool
 	// unreachable ICMP messages have come about the peer.

@@ -18,8 +18,8 @@ import (
 	"github.com/sessgen/sessgen/runtime/session"
 )
 
-// link is one end of a connection: its machine, behind a lock, and what waits for it.
-// Whoever has the lock may drive the machine, and lets go with unlock or transmit.
+// link is one end of a connection: its machine, behind a lock, and what waits for it. A goroutine that holds
+// the lock may drive the machine, and releases the lock with unlock or transmit.
 type link struct {
 	shard *shard
 	id    endpoint.ID
@@ -89,14 +89,14 @@ func (l *link) version() packet.Version {
 	return packet.V1
 }
 
-// evict ends a handshake without a word. It waits for no lock.
+// evict ends a handshake silently. It waits for no lock.
 func (l *link) evict() {
 	l.evicted.Store(true)
 	l.shard.pump.add(l)
 }
 
 // delivered ends the delivery of datagrams to l, by a reader that held its lock or found it held. The reader
-// has yet to look what there is to send, and when the next timer is due: see transmitReading.
+// must still check what there is to send, and when the next timer is due: see transmitReading.
 func (l *link) delivered(held bool) {
 	switch {
 	case l == nil:
@@ -130,8 +130,7 @@ func (l *link) takeIn() {
 	l.wantWrite()
 }
 
-// unlock lets go of the machine, with everything said and done that it asks for
-// but writing.
+// unlock releases the machine after doing everything that it asks for except writing.
 func (l *link) unlock() {
 	for {
 		l.takeIn()
@@ -153,8 +152,8 @@ func (l *link) unlock() {
 	}
 }
 
-// unlockSame is unlock after what has brought up no event and no earlier timer, or is followed by somebody who writes, and
-// then lets go with unlock. What is kept to be sent counts from then on.
+// unlockSame is unlock after something that has caused no event and no earlier timer, or that is followed by a
+// goroutine which writes and then releases with unlock. What is held for sending is accounted for from then on.
 func (l *link) unlockSame() {
 	l.mu.Unlock()
 	if !l.inbox.empty() && l.mu.TryLock() {
@@ -162,7 +161,7 @@ func (l *link) unlockSame() {
 	}
 }
 
-// unlockRead is unlock after an application has read, which brings up no earlier timer.
+// unlockRead is unlock after an application has read, which causes no earlier timer.
 func (l *link) unlockRead() {
 	if l.machine.Told() {
 		l.unlockSame()
@@ -189,7 +188,7 @@ func (l *link) expire(at mono.Time) {
 	l.transmit()
 }
 
-// rest gives up what is kept for what comes next. l.mu is held.
+// rest gives up memory that is kept for later. l.mu is held.
 func (l *link) rest() {
 	l.header = nil
 	if l.streams.Len() == 0 {
@@ -203,7 +202,7 @@ func (l *link) rest() {
 	}
 }
 
-// wantWrite lets somebody else write what the machine has to send. l.mu is held.
+// wantWrite leaves it to somebody else to write what the machine has to send. l.mu is held.
 func (l *link) wantWrite() {
 	if l.writing {
 		l.again = true
@@ -212,8 +211,8 @@ func (l *link) wantWrite() {
 	}
 }
 
-// seal takes what the machine has to send, at most a batch of it. It returns nil if
-// that is nothing, or if another goroutine is writing, who will look again. l.mu is held.
+// seal takes what the machine has to send, at most a batch of it. It returns nil if there is nothing, or if
+// another goroutine is writing, which will look again. l.mu is held.
 func (l *link) seal(at mono.Time) *udp.Batch {
 	if l.writing {
 		l.again = true
@@ -235,8 +234,8 @@ func (l *link) seal(at mono.Time) *udp.Batch {
 	return b
 }
 
-// transmit lets go of the lock and writes what the machine has to send, up to a
-// batch. What is left, or comes meanwhile, is for the pump.
+// transmit releases the lock and writes what the machine has to send, up to a batch. The rest, and whatever is
+// added meanwhile, is left to the pump.
 func (l *link) transmit() {
 	at := now()
 	l.roam(at)
@@ -250,7 +249,7 @@ func (l *link) transmit() {
 	l.wrote()
 }
 
-// transmitReading is transmit for the reader, who waits for no lock.
+// transmitReading is transmit for the reader, which never waits for a lock.
 func (l *link) transmitReading() {
 	if !l.mu.TryLock() {
 		l.shard.pump.add(l)
@@ -269,14 +268,13 @@ func (l *link) transmitReading() {
 	}
 }
 
-// write writes b and gives it back. What the system refuses is lost, and recovered
-// as if it had been lost on the way.
+// write writes b and gives it back. What the system refuses is lost, and recovered like a loss on the way.
 func (l *link) write(b *udp.Batch) {
 	_ = l.shard.sock.WriteBatch(b)
 	l.shard.spare.put(b)
 }
 
-// wrote ends the turn of the goroutine that was writing, and lets go of the lock.
+// wrote ends the turn of the goroutine that was writing, and releases the lock.
 func (l *link) wrote() {
 	if l.again {
 		l.shard.pump.adopt(l)
@@ -286,7 +284,8 @@ func (l *link) wrote() {
 	l.unlock()
 }
 
-// pump writes for the pump, and forgets a connection that is over and has said all. l.mu is held, and let go.
+// pump writes for the pump, and forgets a connection that is over and has sent everything. l.mu is held, and
+// released.
 func (l *link) pump() {
 	if l.evicted.Load() {
 		l.machine.GiveUp(now())

@@ -5,10 +5,10 @@ import (
 	"sync"
 )
 
-// pump has the connections that want to write and whose writing no application's
-// goroutine does inline. Whoever has promised to look writes for them: the reader, before it sleeps, or a
-// goroutine that serves sessions, when it has served one. Where nobody has, the pump's own goroutine does, which
-// takes a batch a connection in turn.
+// pump has the connections that want to write and that no application goroutine writes for inline. Whoever has
+// promised to look into its queue writes for them: the reader, before it sleeps, or a goroutine that serves
+// sessions, after it has served one. If nobody has promised, the pump's own goroutine writes, a batch per
+// connection in turn.
 type pump struct {
 	mu    sync.Mutex
 	queue []*link
@@ -25,16 +25,16 @@ func (p *pump) init() {
 	p.quit = make(chan struct{})
 }
 
-// add lets somebody else write for l.
+// add leaves it to somebody else to write for l.
 func (p *pump) add(l *link) { p.enqueue(l, false, false) }
 
-// adopt lets somebody else write for l, and makes it the one that l.writing stands for.
+// adopt leaves it to somebody else to write for l, and makes it the one that l.writing stands for.
 func (p *pump) adopt(l *link) { p.enqueue(l, true, false) }
 
-// keep is add for one who will look into the queue itself, soon.
+// keep is add for a goroutine that will soon look into the queue itself.
 func (p *pump) keep(l *link) { p.enqueue(l, false, true) }
 
-// putBack is add for the leader, who found that l is in use.
+// putBack is add for the leader, when it finds l in use.
 func (p *pump) putBack(l *link) {
 	p.mu.Lock()
 	p.queue = append(p.queue, l)
@@ -65,7 +65,7 @@ func (p *pump) rouse() {
 	}
 }
 
-// take empties the queue. The memory of taken, which take returned before, is used again.
+// take empties the queue. It reuses the memory of taken, which an earlier take returned.
 func (p *pump) take(taken []*link) []*link {
 	clear(taken)
 	p.mu.Lock()
@@ -76,7 +76,7 @@ func (p *pump) take(taken []*link) []*link {
 	return queue
 }
 
-// takeAttending is take for the leader, who leaves to the pump's goroutine what that is about to take.
+// takeAttending is take for the leader, which leaves to the pump's goroutine what that is about to take.
 func (p *pump) takeAttending(taken []*link) []*link {
 	p.mu.Lock()
 	left := p.roused || len(p.queue) == 0
@@ -122,7 +122,7 @@ func (p *pump) abandon() {
 	p.mu.Unlock()
 }
 
-// release takes l out of the queue's books, and reports whether it was adopted.
+// release removes l from the queue's books, and reports whether it was adopted.
 func (p *pump) release(l *link) (adopted bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -148,7 +148,7 @@ func (s *shard) runPump() {
 	}
 }
 
-// writeAll writes for the connections in the queue. It is not for the leader, who waits for no lock.
+// writeAll writes for the connections in the queue. It is not for the leader, which never waits for a lock.
 func (s *shard) writeAll(taken []*link) []*link {
 	taken = s.pump.take(taken)
 	for _, l := range taken {
@@ -158,7 +158,7 @@ func (s *shard) writeAll(taken []*link) []*link {
 	return taken
 }
 
-// fire lets the timers of connections fire that are due.
+// fire fires the timers of connections that are due.
 func (s *shard) fire(self *waiter) {
 	if s.timers.lateness(now()) > lateMax {
 		s.readDry(self)

@@ -24,15 +24,15 @@ type reader struct {
 const (
 	// faultsMax is how many reads may fail in a row before the reader pauses between them.
 	faultsMax = 100
-	// readsMax is how often a socket that has more is read before what was read is answered: bulk is
-	// acknowledged, and those who wait are woken, once for all of it.
+	// readsMax is how often a socket that has more is read before what was read is answered: bulk data is
+	// acknowledged, and waiting goroutines are woken, once for all of it.
 	readsMax = 16
-	// bulkSize is the size from which on one datagram is taken for a sign that more have come.
+	// bulkSize is the size from which a single datagram is taken as a sign that more have arrived.
 	bulkSize = 1200
 )
 
-// next reads. It writes for the pump until it sleeps. Its error has udp.FaultNothing where the leader has
-// been told to return. The caller has the role.
+// next reads. It writes for the pump until it sleeps. Its error has udp.FaultNothing if the leader has been
+// told to return. The caller has the role.
 func (s *shard) next() error {
 	s.pump.attend()
 	for {
@@ -62,7 +62,7 @@ func (s *shard) news() (recalled, stirred bool) {
 	return r.recalled(), stirred
 }
 
-// sleep reads, and waits if nothing is there. It returns nothing where the leader has been told to return.
+// sleep reads, and waits if nothing is there. It returns nothing if the leader has been told to return.
 func (s *shard) sleep(nothing error) error {
 	r := &s.role
 	r.mu.Lock()
@@ -96,8 +96,7 @@ func (s *shard) drain() {
 	}
 }
 
-// handleRead does with what a read returned what there is to do, for every
-// connection. The caller has the role.
+// handleRead handles the result of a read, for every connection. The caller has the role.
 func (s *shard) handleRead(err error) {
 	switch udp.FaultOf(err) {
 	case udp.FaultNone:

@@ -32,12 +32,12 @@ type HandshakeStats struct {
 	Evicted, TimedOut, BadCertificate, TLS, Refused, Other uint64
 }
 
-// refusals counts handshakes that were begun, by what they came to.
+// refusals counts handshakes that were begun, by their outcome.
 type refusals struct {
 	completed, timedOut, badCertificate, tls, refused, other atomic.Uint64
 }
 
-// count counts a connection that ended before it was up. Those that were evicted, the endpoint has counted.
+// count counts a connection that ended before it was up. Evicted ones are counted by the endpoint.
 func (r *refusals) count(cause error, evicted bool) {
 	var c *conn.CloseError
 	errors.As(cause, &c)

@@ -10,23 +10,25 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/udp"
 )
 
-// sources knows from which of the system's addresses datagrams leave. A dialing end's socket is bound to none of them, so it need not be
-// opened anew where the system comes to another network; but then its connections are to go on under other ids, and
-// to begin anew with what they know of the path. The system tells nobody. So it is asked before something is sent on a connection where
-// nothing has come for a while: because it was idle, or because what it sent stays without an answer.
+// sources knows which of the system's addresses datagrams leave from. A dialing end's socket is bound to none
+// of them, so it need not be reopened when the system moves to another network; but then its connections must
+// go on under other ids, and discard what they know of the path. The system does not announce a change. So it
+// is asked before something is sent on a connection where nothing has arrived for a while: because it was idle,
+// or because what it sent goes unanswered.
 type sources struct {
 	ask func(to netip.AddrPort) netip.Addr // udp.SourceFor, or a test
 
 	mu   sync.Mutex
-	to   netip.Addr // what was asked for last, with what came of it, and when
+	to   netip.Addr // the address asked about last, with the answer and when it was given
 	from netip.Addr
 	at   mono.Time
 }
 
-// sourceLasts is for how long an answer is taken for true: what many connections to a server ask at once is asked once.
+// sourceLasts is how long an answer is trusted, so that many connections to one server ask only once.
 const sourceLasts = 100 * time.Millisecond
 
-// of is the address from which datagrams to another one leave; not valid where the system does not say. No lock is held.
+// of returns the address from which datagrams to another one leave; it is not valid if the system does not say.
+// No lock is held.
 func (s *sources) of(to netip.AddrPort, at mono.Time) netip.Addr {
 	s.mu.Lock()
 	known, from := to.Addr() == s.to && at.Sub(s.at) < sourceLasts, s.from
@@ -41,8 +43,8 @@ func (s *sources) of(to netip.AddrPort, at mono.Time) netip.Addr {
 	return from
 }
 
-// roam looks, where there is a doubt, whether the datagrams of a dialing end leave from where they did before. l.mu is held at the
-// beginning and at the end, and not while the system is asked.
+// roam checks, when in doubt, whether the datagrams of a dialing end still leave from the same address. l.mu is
+// held on entry and on return, but not while the system is asked.
 func (l *link) roam(at mono.Time) {
 	if !l.dials || l.writing || !l.machine.Silent(at) {
 		return

@@ -7,12 +7,11 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/udp"
 )
 
-// role is the right to read a shard's socket. Waking a goroutine on another core
-// costs more than a round trip over loopback, so a goroutine that waits for a
-// message reads the socket itself: it takes the role if nobody has it, handles
-// what arrives for every connection of the shard, and gives the role up as soon
-// as it has what it waits for. The others are parked; one of them is handed the
-// role when it falls free. If none is there, the stand-by reader takes it after a while.
+// role is the right to read a shard's socket. Waking a goroutine on another core costs more than a round trip
+// over loopback, so a goroutine that waits for a message reads the socket itself: it takes the role if nobody
+// has it, handles what arrives for every connection of the shard, and gives the role up as soon as it has what
+// it waits for. The others are parked; one of them is handed the role when it becomes free. If there is none,
+// the stand-by reader takes it after a while.
 type role struct {
 	mu sync.Mutex
 	// leader has the role; it is free if nil.
@@ -21,10 +20,10 @@ type role struct {
 	reading bool
 	// interrupted: that read was told to return.
 	interrupted bool
-	// urgent is to have the role next, before all that are parked.
+	// urgent is to get the role next, before all that are parked.
 	urgent *waiter
-	// parked wait for something that the leader will find. Who came last is handed
-	// the role first: its memory is still in the cache.
+	// parked wait for something that the leader will find. The last to park is handed the role first: its
+	// memory is still in the cache.
 	parked parking
 	// woken: a waiter that was parked has been told that it is ready. stirred: the same, since the leader last looked.
 	woken, stirred bool
@@ -105,11 +104,11 @@ func (s *shard) interrupt() {
 	}
 }
 
-// recalled reports whether the leader has something else to do than to read. r.mu is held.
+// recalled reports whether the leader has something else to do than read. r.mu is held.
 func (r *role) recalled() bool { return r.leader.ready || r.urgent != nil || r.closed }
 
-// read lets the leader read once and handle what came. If that is one of by, it is to look for sessions to serve
-// then. role.mu is held, but not meanwhile.
+// read lets the leader read once and handle what arrived. If the leader is one of by, it must then look for
+// sessions to serve. role.mu is held, but released meanwhile.
 func (s *shard) read(by *handlers) {
 	r := &s.role
 	r.mu.Unlock()
@@ -124,7 +123,7 @@ func (s *shard) read(by *handlers) {
 	}
 }
 
-// readDry reads until nothing more has arrived, before every other reader.
+// readDry reads until nothing more has arrived, ahead of every other reader.
 func (s *shard) readDry(self *waiter) {
 	r := &s.role
 	r.mu.Lock()
@@ -151,7 +150,7 @@ func (s *shard) readDry(self *waiter) {
 	r.mu.Unlock()
 }
 
-// readThere reads what is there.
+// readThere reads what has arrived.
 func (s *shard) readThere() error {
 	if s.sock.Polls() {
 		return s.sock.PollBatch(s.in)
@@ -161,7 +160,7 @@ func (s *shard) readThere() error {
 	return s.sock.ReadBatch(s.in)
 }
 
-// dryReadsMax bounds readDry when datagrams keep coming.
+// dryReadsMax bounds readDry when datagrams keep arriving.
 const dryReadsMax = 1 << 14
 
 // served is how often a goroutine was woken to serve sessions: it may read next.
@@ -169,8 +168,8 @@ func (s *shard) served() uint32 {
 	return s.handlers.calls.Load()
 }
 
-// standBy reads when nobody else does. It keeps the role while nobody waits, and
-// gives it up when it has woken a waiter: who got one message may soon wait for the next.
+// standBy reads when nobody else does. It keeps the role while nobody waits, and gives it up when it has woken
+// a waiter: a goroutine that got one message may soon wait for the next.
 func (s *shard) standBy() {
 	r, self := &s.role, newWaiter(s)
 	r.mu.Lock()

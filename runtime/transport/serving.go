@@ -13,19 +13,19 @@ import (
 	"github.com/sessgen/sessgen/runtime/session"
 )
 
-// serving is one Serve under way.
+// serving is one Serve in progress.
 type serving struct {
 	served *registry.Registry[handler]
 	ln     *Listener
 	group  *group
 	values context.Context // parent of the handlers' contexts; it does not end
 
-	// drain: no new sessions, those under way may finish. force: nor may they. done: nothing is left.
+	// drain: no new sessions, those in progress may finish. force: nor may they. done: nothing is left.
 	drain, force, done chan struct{}
 	draining, forcing  sync.Once
 }
 
-// wait waits until good is closed, or for what ends the serving before, which is nil after a Shutdown.
+// wait waits until good is closed, or for what ends the serving first; it returns nil after a Shutdown.
 func (sv *serving) wait(ctx context.Context, good <-chan struct{}) error {
 	select {
 	case <-good:
@@ -39,8 +39,8 @@ func (sv *serving) wait(ctx context.Context, good <-chan struct{}) error {
 	}
 }
 
-// closeLinks closes every connection once its sessions have finished. What it
-// returns is closed when none is left.
+// closeLinks closes every connection once its sessions have finished. It returns a channel that is closed when
+// none is left.
 func (sv *serving) closeLinks() <-chan struct{} {
 	links, emptied := sv.group.table.refuse()
 	for _, l := range links {
@@ -49,7 +49,7 @@ func (sv *serving) closeLinks() <-chan struct{} {
 	return emptied
 }
 
-// stop aborts the connections that are left because of err, and returns when nothing is left.
+// stop aborts the remaining connections because of err, and returns when nothing is left.
 func (sv *serving) stop(err error) {
 	links, emptied := sv.group.table.refuse()
 	for _, l := range links {
@@ -64,8 +64,8 @@ func (sv *serving) stop(err error) {
 	}
 }
 
-// accept makes the listening end of a connection whose cookie came back; nil if
-// none is accepted any more.
+// accept makes the listening end of a connection whose cookie came back; it returns nil if no more are
+// accepted.
 func (s *shard) accept(at mono.Time, accepted endpoint.Accepted) *link {
 	if s.serving == nil {
 		return nil
@@ -87,7 +87,7 @@ func (s *shard) accept(at mono.Time, accepted endpoint.Accepted) *link {
 	return l
 }
 
-// refuse tells who dials that no connection is accepted any more.
+// refuse tells a dialing end that no more connections are accepted.
 func (s *shard) refuse(at mono.Time, machine *conn.Conn) {
 	machine.Close(at)
 	if datagram, to, ok := machine.PollTransmit(at, s.replies.Next()); ok {
@@ -95,7 +95,8 @@ func (s *shard) refuse(at mono.Time, machine *conn.Conn) {
 	}
 }
 
-// find returns what serves the protocol that header asks for and the note in it, or with what its session is to be aborted.
+// find returns what serves the protocol that header asks for, and the note in it, or else how its session must
+// be aborted.
 func (sv *serving) find(known *registry.Accepted[handler], header []byte) (handler, []byte, session.Abort) {
 	select {
 	case <-sv.drain:

@@ -12,9 +12,9 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/tlsdriver"
 )
 
-// shaking is a handshake under way: its driver, and what that is yet to hear. A TLS handshake signs, verifies and
-// calls users' callbacks, so it runs on a worker of the shard, one call at a time, and its link takes in what it says.
-// What a plaintext handshake does is next to nothing, so it runs where its events come up.
+// shaking is a handshake in progress: its driver, and what that must still be told. A TLS handshake signs,
+// verifies and calls users' callbacks, so it runs on a worker of the shard, one call at a time, and its link
+// takes in the results. A plaintext handshake does next to nothing, so it runs where its events occur.
 type shaking struct {
 	link   *link
 	driver handshake.Driver
@@ -81,7 +81,7 @@ func (l *link) newDriver() handshake.Driver {
 	return handshake.NewPlainServer(half)
 }
 
-// unshake gives up the handshake, done or not. l.mu is held.
+// unshake gives up the handshake, finished or not. l.mu is held.
 func (l *link) unshake() {
 	s := l.shaking
 	if s == nil {
@@ -94,7 +94,7 @@ func (l *link) unshake() {
 	}
 }
 
-// run lets the driver hear all there is. A worker calls it.
+// run tells the driver everything that is waiting. A worker calls it.
 func (s *shaking) run() {
 	l := s.link
 	l.mu.Lock()
@@ -131,7 +131,7 @@ func (s *shaking) run() {
 	}
 }
 
-// outcome is what the handshake came to, nil while it is under way.
+// outcome is how the handshake ended, nil while it is in progress.
 func (s *shaking) outcome(said []handshake.Message) *tls.ConnectionState {
 	driver, secure := s.driver.(*tlsdriver.Driver)
 	if !secure {
@@ -146,8 +146,8 @@ func (s *shaking) outcome(said []handshake.Message) *tls.ConnectionState {
 	return nil
 }
 
-// workers run a shard's handshakes, as many at a time as there are processors. There is no
-// goroutine where there is nothing to do.
+// workers run a shard's handshakes, as many at a time as there are processors. When there is nothing to do
+// there is no goroutine.
 type workers struct {
 	mu      sync.Mutex
 	queue   []*shaking
@@ -156,7 +156,7 @@ type workers struct {
 	length  atomic.Int64    // of queue, for who must not take mu
 }
 
-// queueMax is how many handshakes may wait for a worker; then no new ones are let in.
+// queueMax is how many handshakes may wait for a worker; beyond that no new ones are accepted.
 const queueMax = 256
 
 // add lets a worker run s. s.link.mu is held.
@@ -196,5 +196,5 @@ func (w *workers) work() {
 // waiting is how many handshakes wait.
 func (w *workers) waiting() int { return int(w.length.Load()) }
 
-// full reports whether no new handshake is to be let in.
+// full reports whether no new handshake may be accepted.
 func (w *workers) full() bool { return w.waiting() >= queueMax }

@@ -9,13 +9,14 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/udp"
 )
 
-// shard is one socket and the connections that belong to it. Two goroutines belong to it,
-// however many connections there are: the stand-by reader, and the pump, which
-// writes what no application's goroutine writes itself, and lets timers fire.
+// shard is one socket and the connections that belong to it. It has two goroutines, however many connections
+// there are: the stand-by reader, and the pump, which writes what no application goroutine writes itself, and
+// fires timers.
 //
-// Locks: who holds a link's may take any one of the others (the role's, the
-// table's, the pump's, the timers', the inbox's, the spare batches', the workers', the handlers'); who holds one of those takes
-// none, but that who holds the role's or the handlers' may take the pump's. None is held over a system call.
+// Locks: a goroutine that holds a link's may take any one of the others (the role's, the table's, the pump's,
+// the timers', the inbox's, the spare batches', the workers', the handlers'); one that holds any of those takes
+// no other, except that with the role's or the handlers' it may take the pump's. None is held over a system
+// call.
 type shard struct {
 	*group
 	sock    *udp.Socket
@@ -31,14 +32,14 @@ type shard struct {
 }
 
 const (
-	// datagramMax is the size of the longest datagram that is read or written where no
-	// option says otherwise, in bytes: what a link with jumbo frames carries.
+	// datagramMax is the default size of the longest datagram that is read or written, in bytes: what a link
+	// with jumbo frames carries.
 	datagramMax = 8952
 	// batchMax is how many datagrams are read or written at once.
 	batchMax = 64
 )
 
-// newShard makes a shard of the group on the socket, whose owner it becomes, for datagrams of up to largest bytes.
+// newShard makes a shard of the group on the socket, which it takes over, for datagrams of up to largest bytes.
 func (g *group) newShard(sock *udp.Socket, largest int) *shard {
 	s := &shard{group: g, sock: sock, sources: newSources(), spare: batches{largest: largest}}
 	s.handlers.shard = s
@@ -60,7 +61,7 @@ func (s *shard) start() {
 // draw fills b with random bytes. It never fails: without randomness the process ends.
 func draw(b []byte) { rand.Read(b) }
 
-// drawSeed is a random number for a machine to draw its own from.
+// drawSeed returns a random seed for a machine's own generator.
 func drawSeed() uint64 {
 	var b [8]byte
 	draw(b[:])

@@ -89,7 +89,7 @@ func (srv *Server) Stats() ServerStats {
 	return sum
 }
 
-// addStats adds what the group's connections are and were.
+// addStats adds the statistics of the group's connections, past and present.
 func (g *group) addStats(sum *ServerStats) {
 	links, counts, past := g.table.picture()
 	sum.Handshakes.add(g.handshakes())

@@ -55,11 +55,11 @@ type stream struct {
 
 var _ session.Stream = (*stream)(nil)
 
-// roomSize is the size of messages that are copied where they are received, so that the machine's
-// memory is free again though the stream may be over.
+// roomSize is the maximum size of messages that are copied when they are received, so that the machine's memory
+// is free even if the stream may be over.
 const roomSize = 128
 
-// errFinished is why a stream is over that both ends have finished.
+// errFinished is the error of a stream that both ends have finished.
 var errFinished = errors.New("transport: session finished")
 
 // newStream adds a stream to l, whose lock is held, for so many users.
@@ -79,8 +79,8 @@ func newStream(l *link, id conn.StreamID, users int32) *stream {
 	return s
 }
 
-// Dispose says, for package rpc, that nobody uses the stream any more: when it is over, its record
-// serves another session.
+// Dispose says, for package rpc, that the program no longer uses the stream: once it is over, its record is
+// reused for another session.
 func (s *stream) Dispose() { s.leave() }
 
 // The users of a stream's record.
@@ -89,7 +89,7 @@ const (
 	servedUsers = 3 // and the goroutine that serves
 )
 
-// leave says that one of the users of s needs it no more. The last one keeps the record for another session.
+// leave says that one of the users of s no longer needs it. The last one keeps the record for another session.
 func (s *stream) leave() {
 	if s.users.Add(-1) > 0 || !s.recv.recycle() || !s.send.recycle() {
 		return
@@ -102,7 +102,7 @@ func (s *stream) leave() {
 	l.shard.streams.Put(s)
 }
 
-// end notes why the stream is over, and tells all who wait. link.mu is held.
+// end records why the stream is over, and tells all who wait. link.mu is held.
 func (s *stream) end(why error) {
 	if s.over != nil {
 		return
@@ -116,7 +116,7 @@ func (s *stream) end(why error) {
 	s.leave()
 }
 
-// cause is what a call returns that needs a stream which is over.
+// cause is the error of a call that needs a stream which is over.
 func (s *stream) cause() error {
 	if s.over == errFinished {
 		return net.ErrClosed
@@ -130,8 +130,8 @@ func (s *stream) Send(ctx context.Context, message []byte, last bool) error {
 	return err
 }
 
-// Reply is a Send of the last message, for package rpc: its handler returns at once. So the message may go with the
-// answers of those that are served next.
+// Reply is a Send of the last message, for package rpc, whose handler returns at once. So the message may be
+// sent together with the answers of those served next.
 func (s *stream) Reply(ctx context.Context, message []byte) error {
 	_, err := s.sendOr(ctx, message, true, false, true)
 	return err
@@ -142,7 +142,8 @@ func (s *stream) SendOrReadable(ctx context.Context, message []byte, last bool) 
 	return s.sendOr(ctx, message, last, true, false)
 }
 
-// sendOr sends; if both is set, it gives up where it would wait and there is something to receive. reply: see Reply.
+// sendOr sends. If both is set, it gives up where it would wait while there is something to receive. reply: see
+// Reply.
 func (s *stream) sendOr(ctx context.Context, message []byte, last, both, reply bool) (sent bool, err error) {
 	l := s.link
 	for {
@@ -181,9 +182,9 @@ func (s *stream) sendOr(ctx context.Context, message []byte, last, both, reply b
 	}
 }
 
-// push lets go of the lock and sees to it that what was just put into the machine is
-// written: here if the line was idle, since then nothing can be packed with it; by the pump if not, or if the reader
-// is about to write what all say whom it has woken.
+// push releases the lock and makes sure that what was just put into the machine is written: here if the line
+// was idle, since then there is nothing to pack it with; otherwise by the pump, or by the reader if that is
+// about to write for all whom it has woken.
 func (l *link) push(idle bool) {
 	if idle && !l.shard.pump.isAttended() {
 		l.transmit()
@@ -193,7 +194,7 @@ func (l *link) push(idle bool) {
 	l.unlockSame()
 }
 
-// pushReply is push for the last word of a session's program, which returns at once.
+// pushReply is push for the last message of a session's handler, which returns at once.
 func (l *link) pushReply(idle bool) {
 	h := &l.shard.handlers
 	switch {
@@ -216,7 +217,7 @@ func sendError(err error) error {
 	return err
 }
 
-// crowd is how many sessions make it worth to leave the writing to the pump.
+// crowd is the number of sessions from which it pays to leave the writing to the pump.
 const crowd = 8
 
 // Recv implements session.Stream.
@@ -248,7 +249,8 @@ func (s *stream) Recv(ctx context.Context) (message []byte, arrived time.Time, e
 	}
 }
 
-// isOver reports whether the session is over: then its context has ended too, and it is the session's error that counts.
+// isOver reports whether the session is over: then its context has ended too, and the session's error takes
+// precedence.
 func (s *stream) isOver() bool {
 	s.link.mu.Lock()
 	defer s.link.unlockSame()
@@ -267,13 +269,13 @@ func (s *stream) TryRecv() (message []byte, arrived time.Time, ok bool, err erro
 	return message, arrived, err == nil, err
 }
 
-// takeAnswer returns what the reader has taken. The caller is the goroutine that receives.
+// takeAnswer returns what the reader has taken in. The caller is the goroutine that receives.
 func (s *stream) takeAnswer() (message []byte, arrived time.Time, err error) {
 	s.answered.Store(false)
 	return s.answer, s.arrived, nil
 }
 
-// fetch takes the message that has come, so that the program need not have the lock again for it. link.mu is held.
+// fetch takes the message that has arrived, so that the program need not lock again for it. link.mu is held.
 func (s *stream) fetch() {
 	s.expecting = false
 	message, arrived, err := s.next()
@@ -363,24 +365,24 @@ func (s *stream) Abort(a session.Abort) {
 	l.transmit()
 }
 
-// ConfirmRead makes the stream a channel's, as package channel wants it: Close waits until each end's
-// application, and not only its connection, has had everything. Both ends call it, before the first Recv.
+// ConfirmRead makes the stream a channel's, for package channel: Close waits until each end's application, and
+// not only its connection, has received everything. Both ends call it, before the first Recv.
 func (s *stream) ConfirmRead() {
 	s.link.mu.Lock()
 	defer s.link.unlock()
 	_ = s.link.machine.Confirm(s.id) // of a stream that is over, the next call tells
 }
 
-// Ended reports, for package rpc, whether the message that Recv returned last is known to be the peer's last one: the
-// next Recv need not be asked. It may be false though it is.
+// Ended reports, for package rpc, whether the message that Recv returned last is known to be the peer's last
+// one, so that the next Recv is unnecessary. It may return false even if it is.
 func (s *stream) Ended() bool { return s.ended }
 
-// Patient says, for package rpc, that nobody at the peer waits until its last word has been acknowledged: the
-// acknowledgement travels with the next call. It comes before the first Send.
+// Patient says, for package rpc, that nobody at the peer waits until its last message has been acknowledged, so
+// the acknowledgement may travel with the next call. It must be called before the first Send.
 func (s *stream) Patient() { s.patient = true }
 
-// Logger is what WithLogger was given, nil if it was not: the faults of the program that runs the session are told there, by packages
-// session and rpc.
+// Logger returns what was given to WithLogger, or nil. Packages session and rpc log the faults of the program
+// that runs the session there.
 func (s *stream) Logger() *slog.Logger { return s.link.journal().out }
 
 // LocalAddr is the address of this end's socket.

@@ -63,7 +63,7 @@ func (t *table) addReset(token [packet.TokenLen]byte, l *link) {
 	t.endpoint.AddReset(token, l)
 }
 
-// moveReset makes stateless resets with the token go to l, and no more those with the one before.
+// moveReset routes stateless resets with the token to l, and no longer those with the previous token.
 func (t *table) moveReset(before, token [packet.TokenLen]byte, l *link) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -92,7 +92,7 @@ func (t *table) removeReset(token [packet.TokenLen]byte) {
 	t.endpoint.RemoveReset(token)
 }
 
-// established says that l, a listening end, is up. It returns an address token for its peer.
+// established records that l, a listening end, is up. It returns an address token for its peer.
 func (t *table) established(at mono.Time, l *link) []byte {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -107,7 +107,7 @@ func (t *table) counts() (endpoint.Counts, int) {
 	return t.endpoint.Counts(), t.endpoint.HalfOpen()
 }
 
-// remove forgets l, but for what it did, and answers for it with tombstone until the given time.
+// remove forgets l, except for its statistics, and answers for it with tombstone until the given time.
 func (t *table) remove(l *link, at, until mono.Time, tombstone []byte, did conn.Stats) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -120,8 +120,8 @@ func (t *table) remove(l *link, at, until mono.Time, tombstone []byte, did conn.
 	}
 }
 
-// refuse lets no link be added any more, and returns those that there are, and
-// what is closed when the last one is gone.
+// refuse lets no more links be added. It returns the existing ones, and a channel that is closed when the last
+// one is gone.
 func (t *table) refuse() (links []*link, emptied <-chan struct{}) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

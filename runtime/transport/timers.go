@@ -8,13 +8,14 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/mono"
 )
 
-// timers are the deadlines of a shard's connections: a hierarchical wheel of ticks of a millisecond (Varghese and
-// Lauck, 1987), under one timer of the runtime. They are lazy: a connection's place is moved only when its deadline becomes
-// earlier. A deadline that became later is found out when the old one fires,
-// so that the deadlines that every packet moves cost nothing.
+// timers are the deadlines of a shard's connections: a hierarchical wheel of ticks of a millisecond (Varghese
+// and Lauck, 1987), under one runtime timer. They are lazy: a connection is moved only when its deadline
+// becomes earlier. That a deadline has become later is discovered when the old one fires, so the deadlines that
+// every packet moves cost nothing.
 //
 // Level 0 has a slot for each of the next ticks, level n one for each 64^n of them. A link is in the lowest
-// level that reaches to its tick; when the time comes to its slot, it moves down. Who is late by less than a tick is on time.
+// level that reaches its tick; when the time reaches its slot, it moves down. A lateness of less than a tick
+// counts as on time.
 type timers struct {
 	mu       sync.Mutex
 	now      uint64 // every tick up to this one was popped
@@ -32,8 +33,8 @@ const (
 	wheelSlots  = 1 << wheelBits
 	wheelLevels = 7 // 139 years
 	wheelReach  = 1<<(wheelBits*wheelLevels) - 1
-	// lateMax is how late the timer may fire before the process is taken to have been
-	// stopped: then what arrived meanwhile is read before anything is given up.
+	// lateMax is how late the timer may fire before the process is assumed to have been stopped: then what
+	// arrived meanwhile is read before anything is given up.
 	lateMax = 500 * time.Millisecond
 )
 
@@ -69,7 +70,7 @@ func (t *timers) arm(due mono.Time) {
 	t.timer.Reset(due.Sub(now()))
 }
 
-// lateness is how long after the time that it was set for the timer fires now.
+// lateness returns how much later than planned the timer fires now.
 func (t *timers) lateness(at mono.Time) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -79,7 +80,8 @@ func (t *timers) lateness(at mono.Time) time.Duration {
 	return at.Sub(t.armed)
 }
 
-// pop takes out a link whose deadline has come, nil if there is none; then the timer is set for the next.
+// pop takes out a link whose deadline has come, or returns nil if there is none and sets the timer for the
+// next.
 func (t *timers) pop(at mono.Time) *link {
 	t.mu.Lock()
 	defer t.mu.Unlock()

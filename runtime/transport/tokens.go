@@ -10,11 +10,12 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/packet"
 )
 
-// tokens are the address tokens that servers have given to this process, the latest of each server. A connection that is
-// dialed with one saves a round trip; each is used once, so that nobody who watches can join the two connections.
+// tokens are the address tokens that servers have given to this process, the latest of each server. A
+// connection that is dialed with one saves a round trip; each is used once, so that an observer cannot link the
+// two connections.
 var tokens tokenStore
 
-// tokensMax bounds the servers whose token is kept. Of more, the one that is longest there goes.
+// tokensMax bounds the number of servers whose token is kept. Beyond it, the oldest is dropped.
 const tokensMax = 1024
 
 type tokenStore struct {
@@ -64,7 +65,8 @@ func (s *tokenStore) take(at mono.Time, key tokenKey) (t addressToken, ok bool) 
 	return t, at.Sub(t.got) < handshake.TokenLife
 }
 
-// leastPatience is how long a server is given to answer a token, however near it is: it has a signature to make.
+// leastPatience is the minimum time that a server is given to answer a token, however near it is: it has a
+// signature to make.
 const leastPatience = 100 * time.Millisecond
 
 // patience is how long an answer to the token may take before it counts as refused.

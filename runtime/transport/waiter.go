@@ -5,9 +5,8 @@ import (
 	"sync"
 )
 
-// waiter is one goroutine at a time that may wait for something of a connection:
-// a message, room to send, the end. While it waits it reads the socket, or is
-// parked until it is its turn to read or until it is ready.
+// waiter is one goroutine at a time that may wait for something of a connection: a message, room to send, the
+// end. While it waits it reads the socket, or is parked until it is its turn to read or until it is ready.
 type waiter struct {
 	shard  *shard
 	serves bool          // it is one of the goroutines that serve sessions
@@ -58,9 +57,9 @@ func (w *waiter) signalLocked(r *role) {
 	}
 }
 
-// wait returns nil after a signal, the one that came since the last wait or the
-// next one, and at the latest when ctx ends: the caller looks whether it has what
-// it needs, and waits again if not. A ctx that has ended is an error.
+// wait returns nil after a signal, either the one since the last wait or the next one, and no later than ctx
+// ends. The caller checks whether it has what it needs, and waits again if not. A ctx that has already ended is
+// an error.
 func (w *waiter) wait(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -98,7 +97,7 @@ func (w *waiter) park() {
 	r.mu.Lock()
 }
 
-// wakes has channels that nothing is in, for those who park.
+// wakes has empty channels for waiters to park on.
 var wakes = sync.Pool{New: func() any { return make(chan struct{}, 1) }}
 
 // watch makes the end of ctx a signal.
@@ -150,7 +149,8 @@ func (w *waiter) stop(unwatch func() bool) {
 	}
 }
 
-// recycle makes a retired waiter, which nobody waits with any more, ready for another use, and reports whether it can be.
+// recycle makes a retired waiter, which is no longer used, ready for another use, and reports whether that is
+// possible.
 func (w *waiter) recycle() bool {
 	if w.spoiled {
 		return false
