@@ -10,11 +10,11 @@ import (
 
 // The codes with which the machine itself aborts a stream.
 const (
-	// AbortTooLarge: a message of the peer's is longer than the limit that it was told.
+	// AbortTooLarge: a message of the peer's exceeds the limit that it was told.
 	AbortTooLarge uint64 = 0x20
-	// AbortMalformed: the bytes of the stream are no sequence of whole messages.
+	// AbortMalformed: the bytes of the stream are not a sequence of whole messages.
 	AbortMalformed uint64 = 0x21
-	// AbortRefused: the connection is closing, and takes no new streams. The stream was not looked at.
+	// AbortRefused: the connection is closing, and accepts no new streams. The stream was not looked at.
 	AbortRefused uint64 = 0x22
 )
 
@@ -43,7 +43,7 @@ func (c *Conn) abort(s *stream, code uint64, reason string) {
 	c.lists[byControl].push(s)
 }
 
-// fault ends a stream on which the peer broke the rules: a fault of one session is no fault of the others.
+// fault ends a stream on which the peer broke the rules: a fault of one session does not affect the others.
 func (c *Conn) fault(s *stream, code uint64, reason string) {
 	c.abort(s, code, reason)
 	if s.accepted {
@@ -51,7 +51,8 @@ func (c *Conn) fault(s *stream, code uint64, reason string) {
 	}
 }
 
-// heardAbort ends a stream because the peer has. If this end aborted it too, the peer need not be told any more.
+// heardAbort ends a stream because the peer has. If this end aborted it too, the peer no longer needs to be
+// told.
 func (c *Conn) heardAbort(s *stream, code uint64, reason []byte) {
 	if s.accepted && s.aborted == nil {
 		err := &AbortError{Code: code, Reason: string(reason), Remote: true}

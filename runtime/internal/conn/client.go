@@ -33,9 +33,9 @@ func (c *Conn) cookieless() bool { return c.phase == opening || c.tokened }
 // maxPatience is half of a cookie's life.
 const maxPatience = 5 * time.Second
 
-// cookiePatience is how long a COOKIE is given to lead to an ACCEPT before another
-// INIT is sent: longer than a round trip, or on a slow path each COOKIE would undo
-// the one before. The time since the beginning bounds the round trip from above.
+// cookiePatience is how long a COOKIE is given to lead to an ACCEPT before another INIT is sent. It is longer
+// than a round trip; otherwise, on a slow path, each COOKIE would undo the one before. The time since the
+// beginning bounds the round trip from above.
 func (c *Conn) cookiePatience(now mono.Time) time.Duration {
 	return max(initBackOff, min(3*now.Sub(c.begun), maxPatience))
 }
@@ -44,9 +44,9 @@ func (c *Conn) cookiePatience(now mono.Time) time.Duration {
 const maxTried = 16
 
 // takeCookie begins the handshake with the server id that a COOKIE offers. The latest COOKIE counts until an
-// ACCEPT is authentic; so one that is forged by somebody who saw the INIT delays, and does no more.
-// A late copy of a COOKIE from before the current one does not count: its server may have had the first message of
-// a handshake that is forgotten here, and would answer that for ever.
+// ACCEPT is authentic, so a COOKIE forged by somebody who saw the INIT only delays the handshake. A late copy
+// of a COOKIE from before the current one does not count: its server may have received the first message of a
+// handshake that is forgotten here, and would answer that for ever.
 func (c *Conn) takeCookie(now mono.Time, h *packet.Header) bool {
 	if !c.client || c.authentic || h.Dst != c.ids.initial() || h.Version != c.config.Version || !bytes.Equal(h.Nonce, c.nonce[:]) {
 		return false
@@ -71,9 +71,10 @@ func (c *Conn) takeCookie(now mono.Time, h *packet.Header) bool {
 // versionsPatience is how many more INITs go unanswered before VERSIONS is believed.
 const versionsPatience = 3
 
-// takeVersions notes that the server seems to speak nothing that this end does. Nothing protects VERSIONS, so it
-// only counts if no COOKIE comes, not even to the next INITs: somebody who sees an INIT may answer
-// faster than the server, and must not end the attempt by that. It is ignored if it offers what was asked for.
+// takeVersions notes that the server seems to speak no version that this end does. Nothing protects VERSIONS,
+// so it counts only if no COOKIE arrives, not even in answer to the next INITs: somebody who sees an INIT may
+// answer faster than the server, and must not be able to end the attempt that way. It is ignored if it offers
+// the version that was asked for.
 func (c *Conn) takeVersions(h *packet.Header) bool {
 	if !c.client || !c.cookieless() || c.authentic || h.Dst != c.ids.initial() || !bytes.Equal(h.Nonce, c.nonce[:]) {
 		return false

@@ -21,9 +21,9 @@ const (
 // tombstoneSize is the most that the endpoint keeps of a connection that is over.
 const tombstoneSize = 34
 
-// Close ends the connection once every stream is finished and everything is
-// acknowledged; EventClosed follows. New streams are refused from now on; the listening
-// end says so with GOAWAY, so that the other one knows which of its streams are, and can go elsewhere with them.
+// Close ends the connection once every stream is finished and everything is acknowledged; EventClosed follows.
+// New streams are refused from now on. The listening end announces this with GOAWAY, so that the other end
+// knows which of its streams are refused, and can go elsewhere with them.
 func (c *Conn) Close(now mono.Time) {
 	if c.over() || c.closing {
 		return
@@ -37,7 +37,7 @@ func (c *Conn) Close(now mono.Time) {
 	c.settle(now)
 }
 
-// Abort ends the connection at once; the peer is told once, and again when it goes on.
+// Abort ends the connection at once. The peer is told once, and again if it goes on sending.
 func (c *Conn) Abort(now mono.Time, code uint64, reason string) {
 	if c.over() {
 		return
@@ -47,7 +47,7 @@ func (c *Conn) Abort(now mono.Time, code uint64, reason string) {
 	c.settle(now)
 }
 
-// GiveUp ends a handshake that is not done, without a word.
+// GiveUp ends an unfinished handshake, silently.
 func (c *Conn) GiveUp(now mono.Time) {
 	if c.phase < connected {
 		c.suspect(&CloseError{Cause: HandshakeTimeout})
@@ -66,15 +66,14 @@ func (c *Conn) ended() error {
 	return c.err
 }
 
-// suspect notes a reason for the connection to end. Of those that one event shows,
-// the strongest one counts.
+// suspect notes a reason for the connection to end. Of several that one event shows, the strongest counts.
 func (c *Conn) suspect(e *CloseError) {
 	if c.verdict == nil || e.Cause < c.verdict.Cause {
 		c.verdict = e
 	}
 }
 
-// settle ends every input and command: what it has led to is done here.
+// settle ends every input and command: it does what follows from them.
 func (c *Conn) settle(now mono.Time) {
 	switch {
 	case c.over():
@@ -101,8 +100,8 @@ func (c *Conn) settle(now mono.Time) {
 	}
 }
 
-// watch stops a program whose machine is wrong, before it does harm: its local half of the invariants does not
-// hold. It takes time in proportion to the open streams, so only debug builds do it.
+// watch stops a program whose machine violates its invariants, before it does harm. It checks the local half of
+// them, in time proportional to the open streams, so only debug builds do it.
 func (c *Conn) watch() {
 	if err := c.CheckInvariants(); err != nil {
 		panic("conn: a broken invariant: " + err.Error())
@@ -119,7 +118,7 @@ func (c *Conn) lastWords() farewell {
 	return sayError
 }
 
-// heardGoAway is the peer's word that it takes no streams from this one on, and has done nothing of them.
+// heardGoAway: the peer accepts no streams from this one on, and has done nothing of them.
 func (c *Conn) heardGoAway(from StreamID) error {
 	if !c.client {
 		return violation(packet.ProtocolViolation, "GOAWAY from the dialing end")
@@ -139,8 +138,8 @@ func (c *Conn) heardGoAway(from StreamID) error {
 	return nil
 }
 
-// heardRefusal: the listening end went away before it was up, and has looked at no stream. The
-// dialing end may have been up already.
+// heardRefusal: the listening end went away before it was up, and has looked at no stream. The dialing end may
+// have been up already.
 func (c *Conn) heardRefusal() {
 	for s := c.lists[byAge].first; s != nil; s = c.lists[byAge].first {
 		c.heardAbort(s, AbortRefused, nil)
@@ -148,8 +147,8 @@ func (c *Conn) heardRefusal() {
 	c.leaving, c.answered = true, true
 }
 
-// heardClose is the peer's word that it is done: it has all of ours, and we have all of
-// its. What is left is for the application to read.
+// heardClose: the peer is done. It has everything that this end sent, and this end has everything that it sent;
+// what is left is for the application to read.
 func (c *Conn) heardClose() {
 	c.peerClosed = true
 	c.closedDue = true
@@ -168,7 +167,7 @@ func (c *Conn) heardClose() {
 	}
 }
 
-// finish ends the connection: nothing of it is retained but what its tombstone needs.
+// finish ends the connection: nothing of it is retained except what its tombstone needs.
 func (c *Conn) finish(err *CloseError, words farewell) {
 	c.phase = ended
 	c.err, c.words = err, words
@@ -188,12 +187,13 @@ func (c *Conn) finish(err *CloseError, words farewell) {
 	}
 }
 
-// closeExpiry is when a CLOSE has not been answered for so long that the peer must be
-// gone. Both ends have had everything by then, so nothing is wrong.
+// closeExpiry is when a CLOSE has gone unanswered for so long that the peer must be gone. Both ends have
+// received everything by then, so nothing is wrong.
 func (c *Conn) closeExpiry() mono.Time { return c.closeBegan.Add(c.deathTimeout()) }
 
-// Tombstone is what the endpoint keeps for the connection's id after EventClosed and the last PollTransmit:
-// a datagram of at most 34 bytes that answers what still comes, until the given time. It is nil if no answer is needed.
+// Tombstone returns what the endpoint keeps for the connection's id after EventClosed and the last
+// PollTransmit: a datagram of at most 34 bytes that answers whatever still arrives, until the given time. It is
+// nil if no answer is needed.
 func (c *Conn) Tombstone(now mono.Time) (datagram []byte, until mono.Time) {
 	if c.rested != nil {
 		return nil, now

@@ -16,27 +16,28 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/recovery"
 )
 
-// Config is what a connection is made with. Random bytes come in here, because the
-// machine has no source of its own. Zero durations and counts mean the defaults.
+// Config is what a connection is made with. Random bytes are part of it, because the machine has no source of
+// its own. Zero durations and counts mean the defaults, which are given with each field.
 type Config struct {
 	// Version is the version, and mode, of the connection. V1Plain where it is zero.
 	Version packet.Version
 	// ClientID and Nonce are the dialing end's, drawn at random.
 	ClientID endpoint.ID
 	Nonce    [16]byte
-	// Token is the dialing end's too: an address token that EventToken brought on an earlier connection with the
-	// server, not used before; empty for none. The connection's first datagram is then a CONNECT, and INIT follows only
-	// where no answer comes within TokenPatience, which is a few round trips, 300 ms where it is zero.
+	// Token is also the dialing end's: an unused address token that EventToken brought on an earlier connection
+	// with the server; empty for none. The connection's first datagram is then a CONNECT, and INIT follows only
+	// if no answer arrives within TokenPatience, which is a few round trips; 300 ms if it is zero.
 	Token         []byte
 	TokenPatience time.Duration
 
-	// IdleTimeout ends a connection on which nothing comes; the smaller one of both
-	// ends counts, and at least 3 PTO. 60 s.
+	// IdleTimeout ends a connection on which nothing arrives; the smaller one of both ends applies, but at
+	// least 3 PTO. 60 s.
 	IdleTimeout time.Duration
 	// KeepAlive sends a PING when nothing was sent or received for this long; negative means never. 20 s at the
 	// dialing end, never at the listening one.
 	KeepAlive time.Duration
-	// DeathTimeout ends a connection whose peer answers nothing of what was sent for so long. max(6 PTO, 5 s), at most the idle timeout.
+	// DeathTimeout ends a connection whose peer answers nothing of what was sent for this long. max(6 PTO, 5
+	// s), at most the idle timeout.
 	DeathTimeout time.Duration
 	// HandshakeTimeout ends a connection that is not established in time. 10 s.
 	HandshakeTimeout time.Duration
@@ -44,23 +45,25 @@ type Config struct {
 	InitialRTT time.Duration
 	// Congestion is the congestion control algorithm. BBR.
 	Congestion congestion.Algorithm
-	// Seed decides which packet numbers are left out (RFC 9000 §21.4), and when BBR looks for more bandwidth. It is
-	// drawn at random; zero leaves out none.
+	// Seed determines which packet numbers are skipped (RFC 9000 §21.4), and when BBR probes for more
+	// bandwidth. It is drawn at random; with zero none are skipped.
 	Seed uint64
 	// MaxDatagram is the largest datagram that is tried on the path, in bytes. 8,952.
 	MaxDatagram int
-	// ECN marks datagrams as ECN-capable, and believes what the peer says of the marks: the driver can set and read them.
+	// ECN marks datagrams as ECN-capable, and uses the counts of marks that the peer reports: the driver can
+	// set and read marks.
 	ECN bool
 	// MaxStreams is how many streams the peer may have open at once. 1,024.
 	MaxStreams int
-	// MaxMessage is the longest message that this end takes. 4 MiB.
+	// MaxMessage is the longest message that this end accepts. 4 MiB.
 	MaxMessage int
-	// Pool is how many bytes of messages longer than a stream's floor may wait to be read, over all
-	// streams. At least twice MaxMessage and MessagePrefix; half of it, if so much is beyond that, is for the windows of streams that are read fast. 16 MiB.
+	// Pool is how many bytes of messages longer than a stream's floor may wait to be read, over all streams. It
+	// is at least twice MaxMessage and MessagePrefix; half of it, as far as that leaves so much, is for the
+	// windows of streams that are read fast. 16 MiB.
 	Pool int64
 }
 
-// MessagePrefix is how many bytes the length before a message takes at most.
+// MessagePrefix is the maximum number of bytes of the length before a message.
 const MessagePrefix = binary.MaxVarintLen64
 
 const (
@@ -73,15 +76,16 @@ const (
 
 	// baseDatagram is the largest datagram that is sent until the path is known to carry larger ones (RFC 9000 §14).
 	baseDatagram = 1200
-	// leastDeath is the shortest death timeout that is not asked for.
+	// leastDeath is the shortest death timeout that is used by default.
 	leastDeath = 5 * time.Second
-	// probesBeforeDeath is how often a peer is asked at least before it counts as gone, where the path's round trip allows.
+	// probesBeforeDeath is how often at least a peer is probed before it counts as gone, if the path's round
+	// trip allows it.
 	probesBeforeDeath = 16
 	// rideTime is how long the dialing end's proof that it has the keys waits for data to ride with.
 	rideTime = time.Millisecond
 )
 
-// terms is what a Config says that counts for as long as the connection lives.
+// terms is the part of a Config that is needed for as long as the connection lives.
 type terms struct {
 	IdleTimeout, KeepAlive, DeathTimeout, InitialRTT time.Duration
 	Seed                                             uint64

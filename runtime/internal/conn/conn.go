@@ -37,22 +37,21 @@ type EventKind uint8
 
 // The events. A driver handles Start and Handshake itself; the others concern the application.
 const (
-	// EventStart: Data holds this end's transport parameters. The driver makes a new
-	// handshake.Driver, starts it with them and gives what it says to HandleHandshake. It comes
-	// again if the handshake begins anew, with another server id: the driver before it is then forgotten. Data
-	// is valid until the next input.
+	// EventStart: Data holds this end's transport parameters. The driver makes a new handshake.Driver, starts
+	// it with them and passes its output to HandleHandshake. The event comes again if the handshake starts over
+	// with another server id: the previous driver is then discarded. Data is valid until the next input.
 	EventStart EventKind = iota + 1
 	// EventHandshake: Data holds handshake bytes of Level for the Driver. Data is valid until the next input.
 	EventHandshake
-	// EventHandshakeOver: the Driver has nothing more to hear, and may be forgotten.
+	// EventHandshakeOver: the Driver is no longer needed, and may be discarded.
 	EventHandshakeOver
 	// EventConnected: the handshake is done; streams can be opened, and the peer's are accepted from now on.
 	EventConnected
 	// EventToken: Data is an address token for the next connection with the server: see Config.Token. Data is valid
 	// until the next input. At the dialing end only.
 	EventToken
-	// EventAccepted: the peer opened Stream; Data is the header that it gave to OpenStream, valid until the next input. At the listening end only.
-	// Release follows when nothing runs for it any more.
+	// EventAccepted: the peer opened Stream; Data is the header that it gave to OpenStream, valid until the
+	// next input. At the listening end only. Release must follow when nothing runs for the stream any more.
 	EventAccepted
 	// EventReadable: Recv on Stream has something to return, where it last returned ErrBlocked.
 	EventReadable
@@ -66,11 +65,12 @@ const (
 	EventAborted
 	// EventMoved: the peer's address is Addr from now on. At the listening end only.
 	EventMoved
-	// EventIDWanted: the driver draws one more connection id for this end, makes datagrams that carry it come here, and gives it to OfferID.
+	// EventIDWanted: the driver must draw one more connection id for this end, route datagrams that carry it
+	// here, and pass it to OfferID.
 	EventIDWanted
 	// EventIDRetired: the peer sends no more datagrams that carry ID, one of this end's.
 	EventIDRetired
-	// EventResetToken: what ResetToken returns has changed, and was Data before. At the dialing end only.
+	// EventResetToken: the result of ResetToken has changed; it was Data before. At the dialing end only.
 	EventResetToken
 	// EventClosed: the connection is over; Err says why, nil after a Close that drained. It is the last event.
 	EventClosed
@@ -89,8 +89,9 @@ type Event struct {
 
 // Conn is one end of one connection. See the package comment for how to drive it.
 //
-// What it holds is in three parts: what it is, for as long as it lives; its streams, while it has some; and what
-// it needs while something happens. A second after the last packet that part shrinks to what is worth to be kept: see rest.go.
+// Its fields are in three parts: its identity, for as long as it lives; its streams, while it has some; and
+// what it needs while something happens. A second after the last packet the third part shrinks to what is worth
+// keeping: see rest.go.
 type Conn struct {
 	config     terms
 	client     bool
@@ -252,8 +253,8 @@ func (c *Conn) Idle() bool {
 	return c.phase == connected && c.loss.BytesInFlight() == 0 && c.lists[byTurn].n == 0 && c.lists[byControl].n == 0
 }
 
-// Pressing reports whether there is something to send that the application's reading has
-// brought about and that its next command may not come soon enough to take along.
+// Pressing reports whether there is something to send that the application's reading has caused, and that
+// should not wait for its next command.
 func (c *Conn) Pressing() bool { return c.rested == nil && c.pressing }
 
 // find finds a stream.

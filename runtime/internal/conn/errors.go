@@ -21,7 +21,7 @@ var (
 	ErrFinished = errors.New("conn: sending is finished")
 )
 
-// TooLargeError says that a message is longer than the peer takes.
+// TooLargeError means that a message is longer than the peer accepts.
 type TooLargeError struct {
 	Size, Limit int // in bytes
 }
@@ -35,7 +35,8 @@ type AbortError struct {
 	// Code and Reason are as given to AbortStream, at this end or at the other.
 	Code   uint64
 	Reason string
-	// Remote: the peer aborted it. Otherwise a fault of the peer's made this end do it, or this end's application did.
+	// Remote reports that the peer aborted it. Otherwise this end did, because of a fault of the peer's or for
+	// its application.
 	Remote bool
 }
 
@@ -43,8 +44,8 @@ func (e *AbortError) Error() string {
 	return fmt.Sprintf("conn: stream aborted %s: code %d %q", end(e.Remote), e.Code, e.Reason)
 }
 
-// Cause says what kind of end a connection came to. Where one event shows several, the least one counts;
-// what came later than the first event changes nothing.
+// Cause says how a connection ended. If one event shows several causes, the smallest counts; later events
+// change nothing.
 type Cause uint8
 
 // The causes, the strongest first.
@@ -82,7 +83,8 @@ func (e *VersionError) Error() string {
 	return fmt.Sprintf("conn: version %#x asked for, %#x spoken", uint32(e.Asked), e.Offered)
 }
 
-// CloseError is why a connection ended, other than by a Close that drained. It is the same for all that ask later.
+// CloseError is why a connection ended, other than by a Close that drained. It is the same for all that ask
+// later.
 type CloseError struct {
 	Cause  Cause
 	Code   uint64
@@ -110,7 +112,7 @@ func (e *CloseError) Error() string {
 // Unwrap returns the handshake's error.
 func (e *CloseError) Unwrap() error { return e.Err }
 
-// Timeout reports whether it was for want of an answer.
+// Timeout reports whether the connection ended for lack of an answer.
 func (e *CloseError) Timeout() bool {
 	return e.Cause == Gone || e.Cause == Idle || e.Cause == HandshakeTimeout
 }
@@ -127,7 +129,7 @@ func violation(code packet.Code, rule string) *CloseError {
 	return &CloseError{Cause: Violated, Code: uint64(code), Reason: rule}
 }
 
-// refusal says that the handshake cannot be.
+// refusal is the error of a handshake that cannot succeed.
 func refusal(why string) *CloseError {
 	return &CloseError{Cause: Refused, Code: uint64(packet.ConnectionRefused), Reason: why}
 }

@@ -1,7 +1,7 @@
 package conn
 
-// eventQueue holds what the driver has not asked for yet. Each kind is queued at
-// most once for a stream, so it is bounded by the number of streams.
+// eventQueue holds events that the driver has not asked for yet. Each kind is queued at most once for a stream,
+// so it is bounded by the number of streams.
 type eventQueue struct {
 	ring     []Event // its length is zero or a power of two
 	first, n int

@@ -39,7 +39,8 @@ func (c *Conn) handleFrames(now mono.Time, level handshake.Level, payload []byte
 	return nil
 }
 
-// willAnswer reports whether this end has still to speak on a stream: the acknowledgement of the peer's FIN travels with that.
+// willAnswer reports whether this end will still send on a stream: the acknowledgement of the peer's FIN
+// travels with that.
 func (c *Conn) willAnswer(id StreamID) bool {
 	s := c.find(id)
 	return s != nil && s.aborted == nil && !s.send.fin

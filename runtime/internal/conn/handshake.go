@@ -14,7 +14,7 @@ import (
 type cryptoStream struct {
 	out outgoing
 	in  flow.Assembler
-	// shown is the end of what the driver was shown last, which it may look at until the next input.
+	// shown is the end of what the driver was shown last, which it may use until the next input.
 	shown uint64
 }
 
@@ -22,8 +22,8 @@ const (
 	// maxCryptoAhead bounds the handshake's bytes that wait for those before them
 	// (RFC 9000 §7.5 asks for at least 4,096).
 	maxCryptoAhead = 16 << 10
-	// maxCrypto bounds the handshake's bytes of one level over the connection's life, which its driver
-	// may have to keep: a chain of certificates has room.
+	// maxCrypto bounds the handshake's bytes of one level over the connection's life, which its driver may have
+	// to keep: a chain of certificates fits.
 	maxCrypto = 64 << 10
 	// maxParked is how many packets are kept whose keys are not there yet.
 	maxParked = 8
@@ -45,7 +45,7 @@ func (c *Conn) begin(token []byte) {
 	c.events.push(Event{Kind: EventStart, Data: c.params()})
 }
 
-// HandleHandshake takes in what the handshake's Driver said.
+// HandleHandshake takes in the output of the handshake's Driver.
 func (c *Conn) HandleHandshake(now mono.Time, messages []handshake.Message) {
 	c.rouse(now)
 	for _, message := range messages {
@@ -106,7 +106,7 @@ func (c *Conn) completeHandshake(now mono.Time, judged bool) {
 	c.connect(now)
 }
 
-// rides reports whether what there is to say at the level waits for data to ride with.
+// rides reports whether what there is to send at the level waits for data to travel with.
 func (c *Conn) rides(now mono.Time, level handshake.Level) bool {
 	return level == handshake.Handshake && now < c.proofAt && c.proofAt != mono.Never &&
 		c.lists[byTurn].n == 0 && c.lists[byControl].n == 0
@@ -120,7 +120,7 @@ func (c *Conn) connect(now mono.Time) {
 	c.offerStreams()
 }
 
-// offerStreams tells an application that waits for it that streams can be opened.
+// offerStreams tells a waiting application that streams can be opened.
 func (c *Conn) offerStreams() {
 	if c.wanting && uint64(c.nextStream) < c.peer.streams {
 		c.wanting = false

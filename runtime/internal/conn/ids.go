@@ -6,21 +6,23 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/recovery"
 )
 
-// ids are the connection ids of both ends (RFC 9000 §5.1). Of each end's, the other has one in use and, once the handshake
-// is confirmed, one spare. A dialing end that moves goes on under its spare, and is answered under the
-// listening end's, so that who watches both networks finds no id in both:
+// ids are the connection ids of both ends (RFC 9000 §5.1). Of each end's ids, the other has one in use and,
+// once the handshake is confirmed, one spare. A dialing end that moves continues under its spare, and is
+// answered under the listening end's, so that an observer of both networks finds no id in both:
 //
 //	           client                              server
 //	at A       to the server's 0, hears at its 0   to the client's 0, hears at its 0
 //	moves      to the server's 1, retires 0        challenges B under the client's 1; all else to A under 0
 //	at B       hears at its 1                      to the client's 1, retires 0; gives 2, and is given 2
 //
-// Ids are numbered from 0 by who gives them out.
+// Ids are numbered from 0 by the end that issues them.
 type ids struct {
 	own [activeIDs]ownID
-	// issued is how many own ones there have been, at the number of the one that the packet at hand came to.
+	// issued is how many ids this end has issued; at is the number of the one that the packet at hand was sent
+	// to.
 	issued, at uint32
-	// answers, at a listening end, is the own one that packets from path.addr come to. They are answered under peer.
+	// answers, at a listening end, is the own id that packets from path.addr are sent to. They are answered
+	// under peer.
 	answers uint32
 
 	peer, spare peerID
@@ -30,7 +32,8 @@ type ids struct {
 	// priorTo: the peer asked to retire those of its ids before. largest and seen are which of them have
 	// come: bit k stands for largest-k.
 	priorTo, largest, seen uint32
-	// retired are numbers of the peer's ids that it is yet to hear of: where a bit of retiring is set, and again where one of retireDue is.
+	// retired are numbers of the peer's ids whose retirement it has yet to learn: the first time if a bit of
+	// retiring is set, and again if one of retireDue is.
 	retired             [maxRetiring]uint32
 	retiring, retireDue uint8
 	// token is the reset token of the newest own id at a listening end, of spare at a dialing one.
@@ -69,7 +72,7 @@ const (
 	maxRetiring = 2 * activeIDs
 	// maxIDs is how many ids an end gives out or takes over a connection's life.
 	maxIDs = 1 << 31
-	// seenIDs is for how many of its latest ids it is known that the peer has said them before.
+	// seenIDs is how many of the peer's latest ids are remembered, to recognise repetitions.
 	seenIDs = 32
 )
 
@@ -92,7 +95,8 @@ func (i *ids) hears(id packet.ID) bool {
 	return false
 }
 
-// IDs appends the ids that this end hears at to b. The driver lets its endpoint forget them when the connection is over.
+// IDs appends the ids that this end receives at to b. The driver lets its endpoint forget them when the
+// connection is over.
 func (c *Conn) IDs(b []packet.ID) []packet.ID {
 	for k := range c.ids.own {
 		if o := &c.ids.own[k]; o.state > idWanted {
@@ -116,8 +120,8 @@ func (c *Conn) wantIDs() {
 	}
 }
 
-// OfferID gives the peer an id that datagrams to this end may carry from now on, and at a listening end the token that
-// its endpoint ends a stateless reset for it with. The driver calls it on EventIDWanted.
+// OfferID gives the peer an id that datagrams to this end may carry from now on and, at a listening end, the
+// token that ends its endpoint's stateless resets for that id. The driver calls it on EventIDWanted.
 func (c *Conn) OfferID(now mono.Time, id packet.ID, token [packet.TokenLen]byte) {
 	c.rouse(now)
 	for k := range c.ids.own {
@@ -137,7 +141,7 @@ func (c *Conn) OfferID(now mono.Time, id packet.ID, token [packet.TokenLen]byte)
 // newIDLen is more than a NEW_CONNECTION_ID frame of ours has.
 const newIDLen = 1 + 8 + 1 + packet.IDLen + packet.TokenLen
 
-// appendIDs appends what there is to say of ids. A new one travels with what is sent anyway: nobody waits for it.
+// appendIDs appends the frames about ids. A new id travels with what is sent anyway: nobody waits for it.
 func (c *Conn) appendIDs(now mono.Time, p *builder) {
 	rides := p.eliciting || c.probes[p.level] > 0 || c.lists[byTurn].n > 0 || c.lists[byControl].n > 0 || c.received[p.level].Due(now)
 	for k := range c.ids.own {
@@ -171,9 +175,9 @@ func (c *Conn) idLost(number uint32) {
 	}
 }
 
-// retire tells the peer that one of its ids is used no more. RFC 9000 §5.1.2: "An endpoint MUST NOT forget a connection
-// ID without retiring it, though it MAY choose to treat having connection IDs in need of retirement that exceed
-// this limit as a connection error of type CONNECTION_ID_LIMIT_ERROR."
+// retire tells the peer that one of its ids is no longer used. RFC 9000 §5.1.2: "An endpoint MUST NOT forget a
+// connection ID without retiring it, though it MAY choose to treat having connection IDs in need of retirement
+// that exceed this limit as a connection error of type CONNECTION_ID_LIMIT_ERROR."
 func (c *Conn) retire(number uint32) {
 	for k := range c.ids.retired {
 		if c.ids.retiring&(1<<k) == 0 {
@@ -186,7 +190,7 @@ func (c *Conn) retire(number uint32) {
 	c.suspect(violation(packet.ConnectionIDLimitError, "too many connection ids to retire"))
 }
 
-// retireFate hears whether the peer has the word that the id is used no more.
+// retireFate learns whether the peer knows that the id is no longer used.
 func (c *Conn) retireFate(number uint32, acked bool) {
 	for k := range c.ids.retired {
 		switch {
@@ -269,7 +273,7 @@ func (i *ids) see(number uint32) (first bool) {
 	return first
 }
 
-// heardRetire: the peer uses one of the ids no more that it was given.
+// heardRetire: the peer no longer uses one of the ids that it was given.
 func (c *Conn) heardRetire(number uint64) error {
 	i := &c.ids
 	switch {
@@ -303,7 +307,7 @@ func (i *ids) unsent(number uint32) bool {
 	return false
 }
 
-// useSpare goes on under the peer's spare id.
+// useSpare continues under the peer's spare id.
 func (c *Conn) useSpare(now mono.Time) {
 	i := &c.ids
 	old := i.peer
@@ -321,7 +325,7 @@ func (c *Conn) useSpare(now mono.Time) {
 	c.resetToken = i.token
 }
 
-// dropSpare gives the peer's spare id back unused.
+// dropSpare returns the peer's spare id unused.
 func (c *Conn) dropSpare() {
 	c.retire(c.ids.spare.number)
 	c.ids.spare, c.ids.hasSpare, c.ids.shown = peerID{}, false, 0

@@ -14,13 +14,14 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/recovery"
 )
 
-// moving is what the listening end knows of an address that the peer seems to have moved to. Everything still
-// goes to the old address until the new one has answered a challenge; so who sends on a copy of a packet from
-// elsewhere, or lies about where it comes from, moves nothing, and draws no traffic there.
+// moving is what the listening end knows of an address that the peer seems to have moved to. Everything is
+// still sent to the old address until the new one has answered a challenge. So an attacker who relays a copy of
+// a packet from elsewhere, or forges its source, moves nothing, and draws no traffic there.
 type moving struct {
 	path // not validated
-	// number is the largest packet number that came from there, id the number of the own id that it came to. Where that is another than
-	// packets from the old address come to, the peer means to move; else a NAT may have given it another address.
+	// number is the largest packet number received from there, id the number of the own id that it was sent to.
+	// If packets from the old address are sent to another id, the peer means to move; otherwise a NAT may have
+	// given it another address.
 	number uint64
 	id     uint32
 	// sent are the challenges that wait for an answer, as many as challenges.
@@ -33,8 +34,9 @@ type moving struct {
 // pathTries is how many challenges go to an address before it is given up.
 const pathTries = 3
 
-// answer is a PATH_RESPONSE that is owed. There is one: a peer that asks again before it is sent gets the answer to the
-// last question, so a flood of questions costs nothing (RFC 9000 §8.2.2 asks for an answer to each, §21.9 for a bound).
+// answer is a PATH_RESPONSE that is owed. There is only one: a peer that asks again before it is sent gets the
+// answer to the last question, so a flood of questions costs nothing (RFC 9000 §8.2.2 asks for an answer to
+// each, §21.9 for a bound).
 type answer struct {
 	data [8]byte
 	to   netip.AddrPort
@@ -68,7 +70,7 @@ func (c *Conn) arrived(now mono.Time, number uint64, highest bool) {
 	}
 }
 
-// pathTimeout sends one more challenge, or gives the address up.
+// pathTimeout sends one more challenge, or gives up the address.
 func (c *Conn) pathTimeout() {
 	m := c.moving
 	if m.challenges == pathTries {
@@ -86,7 +88,8 @@ func (c *Conn) movingAt() mono.Time {
 	return c.moving.at
 }
 
-// appendPath appends a datagram for an address that is not the connection's yet: an answer that is owed, or a challenge.
+// appendPath appends a datagram for an address that is not yet the connection's: an answer that is owed, or a
+// challenge.
 func (c *Conn) appendPath(now mono.Time, b []byte) ([]byte, netip.AddrPort) {
 	m := c.moving
 	if a := c.answer; a != nil {
@@ -118,7 +121,7 @@ func (c *Conn) appendPath(now mono.Time, b []byte) ([]byte, netip.AddrPort) {
 	return datagram, m.addr
 }
 
-// probeLen is the least that a packet with a path's frame takes.
+// probeLen is the minimum size of a packet with a path frame.
 const probeLen = 1 + packet.IDLen + 4 + 9 + 16
 
 // appendProbe appends a packet with a path's frame, of at most room bytes, in answer to those that came to the own id. RFC 9000 §8.2.1: "An endpoint MUST expand datagrams
@@ -196,13 +199,14 @@ func (c *Conn) move(now mono.Time) {
 	}
 }
 
-// forgetPath begins anew on a path of which nothing is known.
+// forgetPath starts over on an unknown path.
 func (c *Conn) forgetPath() {
 	c.mtu = newMTU(c.mtu.limit)
 	c.loss.Move(congestion.New(c.config.Congestion, baseDatagram, c.config.Seed), baseDatagram, c.config.InitialRTT, (*fates)(c))
 }
 
-// Movable reports whether Migrate would hide that the connection is the same: the server has given a spare id.
+// Movable reports whether Migrate would hide that the connection is the same: whether the server has given a
+// spare id.
 func (c *Conn) Movable() bool { return (c.rested != nil || c.confirmed) && c.ids.hasSpare }
 
 // Migrate says that what the dialing end sends leaves from another address from now on. It goes on under its spare id, so that who

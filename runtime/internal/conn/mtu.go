@@ -9,18 +9,19 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/recovery"
 )
 
-// mtu finds out how large datagrams may be that the path carries (RFC 9000 §14.3, RFC 8899): it sends
-// one of the next size, and takes the size if that is acknowledged. When the path no longer carries what it did, it begins anew.
+// mtu discovers the size of datagrams that the path carries (RFC 9000 §14.3, RFC 8899): it sends one of the
+// next size, and adopts the size if that is acknowledged. When the path no longer carries what it did, it
+// starts over.
 type mtu struct {
-	// size is how large datagrams are now, limit how large they may become.
+	// size is the current size of datagrams, limit the largest that it may become.
 	size, limit int
 	// probing is the size of the probe in flight, zero if none is; tries is how many of the next size were lost.
 	probing, tries int
-	// again is when to search on after a size that did not go through.
+	// again is when to resume the search after a size that did not get through.
 	again mono.Time
 }
 
-// mtuSizes are what is tried: what a link with 1,500 bytes carries over IPv6 with something to
+// mtuSizes are the sizes that are tried: what a link with 1,500 bytes carries over IPv6 with something to
 // spare, and what one with 9,000 does.
 var mtuSizes = [...]int{1452, 8952}
 
@@ -30,7 +31,7 @@ const (
 	mtuTries = 3
 	// mtuRaise: RFC 8899 §5.1.1, the PMTU_RAISE_TIMER is 600 s.
 	mtuRaise = 600 * time.Second
-	// mtuWorth is how many bytes have to have been sent before larger datagrams are worth a search.
+	// mtuWorth is how many bytes must have been sent before a search for larger datagrams pays.
 	mtuWorth = 32 << 10
 	// mtuBlackHole is how many probe timeouts in a row make the path a black hole for large datagrams.
 	mtuBlackHole = 2
@@ -51,7 +52,7 @@ func (m *mtu) next() int {
 	return 0
 }
 
-// lost hears that a probe of the size was lost.
+// lost learns that a probe of the size was lost.
 func (m *mtu) lost(size int) {
 	if size == m.probing {
 		m.probing = 0
@@ -68,7 +69,7 @@ func (m *mtu) watch(c *Conn) {
 	}
 }
 
-// mtuProbeAcked hears that the path carries datagrams of the size.
+// mtuProbeAcked learns that the path carries datagrams of the size.
 func (c *Conn) mtuProbeAcked(size int) {
 	m := &c.mtu
 	if size != m.probing {
@@ -80,7 +81,7 @@ func (c *Conn) mtuProbeAcked(size int) {
 	c.loss.SetMaxDatagram(size)
 }
 
-// appendMTUProbe appends a datagram of the size that is to be tried, if one is.
+// appendMTUProbe appends a datagram of the size to be tried next, if there is one.
 func (c *Conn) appendMTUProbe(now mono.Time, b []byte) []byte {
 	m := &c.mtu
 	size := m.next()

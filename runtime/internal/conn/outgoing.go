@@ -4,7 +4,7 @@ import "github.com/sessgen/sessgen/runtime/internal/flow"
 
 const (
 	chunkSize = 2 << 10
-	// keptChunks bounds what a connection keeps for the next message: 1 MiB.
+	// keptChunks bounds the memory that a connection keeps for the next messages: 1 MiB.
 	keptChunks = 512
 )
 
@@ -56,7 +56,7 @@ func (o *outgoing) write(c *chunks, p []byte) {
 	}
 }
 
-// pending tells what is to be sent next, at most room bytes, and not beyond limit unless it was sent before.
+// pending returns what must be sent next, at most room bytes, and not beyond limit unless it was sent before.
 func (o *outgoing) pending(limit uint64, room int) (offset uint64, length int) {
 	if o.lost.Len() > 0 {
 		first := o.lost.At(0)
@@ -94,7 +94,7 @@ func (o *outgoing) copyTo(dst []byte, offset uint64) {
 	}
 }
 
-// lose notes that a packet with the bytes was lost: what the peer does not have is to be sent again.
+// lose notes that a packet with the bytes was lost: what the peer does not have must be sent again.
 func (o *outgoing) lose(offset uint64, length int) {
 	end := offset + uint64(length)
 	o.lost.Add(max(offset, o.acked), end)
@@ -107,7 +107,7 @@ func (o *outgoing) lose(offset uint64, length int) {
 	}
 }
 
-// ack notes that the peer has the bytes, and lets go what it has from the beginning on.
+// ack notes that the peer has the bytes, and frees the acknowledged prefix.
 func (o *outgoing) ack(c *chunks, offset uint64, length int) {
 	end := offset + uint64(length)
 	o.lost.Remove(offset, end)

@@ -9,7 +9,7 @@ import (
 )
 
 // phases is the key update of the Application level (RFC 9001 §6). All zero, it is a connection in its first
-// phase, or one in plaintext, where no other follows.
+// phase, or one in plaintext, which has no others.
 type phases struct {
 	// phase is the bit in the header of what is sealed and, but for late packets, of what is opened.
 	phase bool

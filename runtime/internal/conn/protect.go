@@ -22,8 +22,8 @@ var (
 	errNoPhase  = errors.New("of a key phase that is over")
 )
 
-// masks reports whether the headers of the level's packets are hidden. The keys of the Initial level
-// are no secret: hiding anything under them would be a show.
+// masks reports whether the headers of the level's packets are hidden. The keys of the Initial level are not
+// secret: hiding anything under them would be a show.
 func (c *Conn) masks(level handshake.Level) bool {
 	return !c.config.Version.Plain() && level > handshake.Initial
 }
@@ -36,8 +36,8 @@ func (c *Conn) parsePacket(b []byte) (packet.Header, []byte, error) {
 	return packet.ParseHeader(b)
 }
 
-// open takes a packet's protection off. The payload is valid until the next packet. Nothing has changed
-// but a counter where it fails.
+// open removes a packet's protection. The payload is valid until the next packet. If it fails, nothing has
+// changed except a counter.
 func (c *Conn) open(now mono.Time, level handshake.Level, h *packet.Header) (number uint64, payload []byte, err error) {
 	number, payload, clean, err := c.unseal(now, level, h)
 	if err != nil {

@@ -13,13 +13,14 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/recovery"
 )
 
-// HandleDatagram takes in one datagram that arrived from the address at time
-// now. The machine copies what it keeps.
+// HandleDatagram takes in one datagram that arrived from the address at time now. The machine copies what it
+// keeps.
 //
-// Whose datagram it is, its packets' protection says, and not where it comes from: one from another address than
-// the connection's is taken in like any other. What is sent goes there once the address has been validated: see migrate.go.
-// That a client does so too is a deviation from RFC 9000 §9, "If a client receives packets from an unknown server address, the client MUST discard
-// these packets": it never sends there, so nothing moves by it, and a server with several addresses may answer from any.
+// Whose datagram it is, is determined by its packets' protection, not by where it comes from: one from an
+// address other than the connection's is processed like any other. What is sent goes there once the address has
+// been validated: see migrate.go. That a client does so too is a deviation from RFC 9000 §9, "If a client
+// receives packets from an unknown server address, the client MUST discard these packets": it never sends
+// there, so nothing moves because of it, and a server with several addresses may answer from any.
 func (c *Conn) HandleDatagram(now mono.Time, from netip.AddrPort, datagram []byte) {
 	c.HandleMarked(now, from, datagram, NotECT)
 }
@@ -35,7 +36,7 @@ const (
 	CE
 )
 
-// HandleMarked is HandleDatagram for a driver that sees which mark a datagram came with.
+// HandleMarked is HandleDatagram for a driver that sees the mark a datagram arrived with.
 func (c *Conn) HandleMarked(now mono.Time, from netip.AddrPort, datagram []byte, mark Mark) {
 	if c.rested != nil && !c.rouseFor(now, datagram) {
 		return
@@ -80,8 +81,9 @@ func (c *Conn) isReset(datagram []byte) bool {
 		subtle.ConstantTimeCompare(token[:], c.resetToken[:]) == 1
 }
 
-// ResetToken is what the peer's endpoint ends a stateless reset of this connection with; ok is
-// false where there is none. The driver of a dialing end tells it to its endpoint on EventConnected, and again on EventResetToken.
+// ResetToken returns the token that ends a stateless reset of this connection by the peer's endpoint; ok is
+// false if there is none. The driver of a dialing end passes it to its endpoint on EventConnected, and again on
+// EventResetToken.
 func (c *Conn) ResetToken() (token [packet.TokenLen]byte, ok bool) {
 	return c.resetToken, c.client && c.resetToken != [packet.TokenLen]byte{}
 }

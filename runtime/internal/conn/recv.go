@@ -65,7 +65,7 @@ func (c *Conn) Confirm(id StreamID) error {
 	return err
 }
 
-// heardRead is the peer's word that its application has read everything.
+// heardRead: the peer's application has read everything.
 func (c *Conn) heardRead(s *stream) error {
 	if s.aborted != nil {
 		return nil
@@ -78,8 +78,8 @@ func (c *Conn) heardRead(s *stream) error {
 	return nil
 }
 
-// Readable reports whether Recv would return something else than ErrBlocked. If not,
-// EventReadable follows. What Recv returned last is not valid any more.
+// Readable reports whether Recv would return something other than ErrBlocked. If not, EventReadable follows.
+// What Recv returned last becomes invalid.
 func (c *Conn) Readable(now mono.Time, id StreamID) bool {
 	c.rouse(now)
 	s, err := c.lookup(id)
@@ -92,7 +92,7 @@ func (c *Conn) Readable(now mono.Time, id StreamID) bool {
 	return !r.wanting
 }
 
-// consume lets go what Recv returned last, and with it the credit that the peer may have for it.
+// consume releases what Recv returned last, and with it the credit that the peer may have for it.
 func (c *Conn) consume(now mono.Time, s *stream) {
 	r := &s.recv
 	if r.Consumed() == r.read {
@@ -114,7 +114,7 @@ func (c *Conn) consume(now mono.Time, s *stream) {
 	}
 }
 
-// widen makes the stream's window twice as large, as far as the surplus goes.
+// widen doubles the stream's window, as far as the surplus allows.
 func (c *Conn) widen(now mono.Time, s *stream) {
 	more := min(s.recv.window.Size(), c.surplus)
 	if more == 0 {
@@ -160,11 +160,11 @@ func (c *Conn) receive(now mono.Time, s *stream, offset uint64, data []byte, fin
 	return nil
 }
 
-// maxLength is how many bytes are looked at for a message's length: one more than the longest has, which tells
-// one without end from one that is not whole.
+// maxLength is how many bytes are examined for a message's length: one more than the longest has, which
+// distinguishes an endless length from an incomplete one.
 const maxLength = MessagePrefix + 1
 
-// parse looks for the messages that have become whole.
+// parse looks for messages that have become complete.
 func (c *Conn) parse(now mono.Time, s *stream) {
 	r := &s.recv
 	whole := false
@@ -207,10 +207,11 @@ func (c *Conn) parse(now mono.Time, s *stream) {
 	}
 }
 
-// reserve sees to it that the message that is under way gets credit to its end. If the stream's own does not
-// reach so far, it asks the pool for the whole message; if it does, and the peer was not told because
-// the limit has not grown by enough to be worth a frame, the peer is told now: it may have nothing else to wait for. At most one message of a stream is
-// reserved at a time: what is reserved can complete, whoever else waits.
+// reserve makes sure that the message in progress gets credit to its end. If the stream's own credit does not
+// reach that far, it asks the pool for the whole message. If it does, and the peer was not told because the
+// limit has not grown by enough to be worth a frame, the peer is told now: it may have nothing else to wait
+// for. At most one message of a stream is reserved at a time, so whatever is reserved can complete, whoever
+// else waits.
 func (c *Conn) reserve(s *stream) {
 	r := &s.recv
 	if r.claim.Active() || r.parsed == r.Ready() {
@@ -229,7 +230,7 @@ func (c *Conn) reserve(s *stream) {
 	}
 }
 
-// granted gives their credit to the streams whose messages have been reserved.
+// granted gives the streams whose messages have been reserved their credit.
 func (c *Conn) granted() {
 	for claim := c.pool.Granted(); claim != nil; claim = c.pool.Granted() {
 		s := c.find(StreamID(claim.Owner))
@@ -239,7 +240,7 @@ func (c *Conn) granted() {
 	}
 }
 
-// keepHeader copies a header to where it stays until its event has been polled, and the next input comes.
+// keepHeader copies a header to where it stays until its event has been polled and the next input arrives.
 func (c *Conn) keepHeader(header []byte) []byte {
 	if c.events.n == 0 {
 		c.headers = c.headers[:0]
@@ -252,10 +253,10 @@ func (c *Conn) keepHeader(header []byte) []byte {
 	return c.headers[begin:len(c.headers):len(c.headers)]
 }
 
-// headersKept bounds how much memory is kept for the headers of streams to come.
+// headersKept bounds the memory kept for the headers of future streams.
 const headersKept = 1 << 10
 
-// accept tells the application of a stream whose header has come.
+// accept tells the application of a stream whose header has arrived.
 func (c *Conn) accept(s *stream, begin, end uint64) {
 	r := &s.recv
 	r.header, s.accepted, s.served = false, true, true

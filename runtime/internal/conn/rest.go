@@ -10,7 +10,7 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/recovery"
 )
 
-// restTime is how long nothing happens on a connection before it gives up what it can make anew.
+// restTime is how long nothing must happen on a connection before it gives up what can be rebuilt.
 const restTime = time.Second
 
 // rested is what is kept of a connection's awake part while it rests.
@@ -24,13 +24,14 @@ type rested struct {
 	loss     recovery.Rested
 }
 
-// Silent reports whether nothing has come for so long, on a connection that is up, or has stayed without an answer.
+// Silent reports whether nothing has arrived for that long, on a connection that is up, or something sent goes
+// unanswered.
 func (c *Conn) Silent(now mono.Time) bool {
 	return c.rested != nil || c.confirmed && now >= c.activeAt.Add(restTime)
 }
 
-// Resting reports whether the connection rests: nothing has happened on it for a while. What its driver keeps for
-// what comes next may go too.
+// Resting reports whether the connection rests: nothing has happened on it for a while. Memory that its driver
+// keeps for it may be released too.
 func (c *Conn) Resting() bool { return c.rested != nil }
 
 // restAt is when a rest is due.
@@ -41,8 +42,8 @@ func (c *Conn) restAt() mono.Time {
 	return max(c.activeAt, c.elicitedAt, c.roused).Add(restTime)
 }
 
-// rest gives up the memory that only an active connection needs: of ciphers the secrets stay, of what is known of
-// the path the model. If something is still to be said or done, it tries again later.
+// rest gives up the memory that only an active connection needs: of ciphers the secrets stay, of the path the
+// model. If something is still to be sent or done, it tries again later.
 func (c *Conn) rest(now mono.Time) {
 	c.roused = now
 	if now >= c.turn.lastUntil {
@@ -72,7 +73,7 @@ func (c *Conn) rest(now mono.Time) {
 	}
 }
 
-// mayRest reports whether nothing is under way that a rest would forget.
+// mayRest reports whether nothing is in progress that a rest would forget.
 func (c *Conn) mayRest() bool {
 	switch {
 	case c.phase != connected || !c.confirmed || !c.driverOver || c.peerClosed || c.verdict != nil:
@@ -94,8 +95,9 @@ func (c *Conn) rouse(now mono.Time) {
 	}
 }
 
-// rouseFor ends a rest for a datagram if it is the peer's, and reports whether it is to be looked at. Who has seen the connection's ids can forge
-// as many as he likes: none of them makes the connection keep anything, nor costs another connection its turn.
+// rouseFor ends a rest for a datagram if it is the peer's, and reports whether it must be processed. Anyone who
+// has seen the connection's ids can forge any number: none of them makes the connection keep anything, or costs
+// another connection its turn.
 func (c *Conn) rouseFor(now mono.Time, datagram []byte) bool {
 	why, news := c.try(now, datagram)
 	if news || c.isReset(datagram) {
@@ -107,7 +109,8 @@ func (c *Conn) rouseFor(now mono.Time, datagram []byte) bool {
 	return false
 }
 
-// try looks at a datagram without ending a rest. news: it is the peer's, and did not come before, or else the connection has to end for it.
+// try examines a datagram without ending a rest. news: it is the peer's and did not arrive before, or else the
+// connection has to end because of it.
 func (c *Conn) try(now mono.Time, datagram []byte) (why DropReason, news bool) {
 	h, ok := c.findShort(datagram)
 	if !ok || !c.ids.hears(h.Dst) {
@@ -134,7 +137,7 @@ func (c *Conn) try(now mono.Time, datagram []byte) (why DropReason, news bool) {
 	return why, false
 }
 
-// lentAwake are the awake parts that connections at rest look at datagrams with: see try.
+// lentAwake are the awake parts that connections at rest use to examine datagrams: see try.
 var lentAwake = sync.Pool{New: func() any { return new(awake) }}
 
 // findShort finds the packet of the Application level in the datagram: for others the keys are gone.

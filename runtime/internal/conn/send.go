@@ -14,15 +14,15 @@ const (
 	streamBudget = 256 << 10
 	// connBudget is how many bytes the send buffers of all streams may hold before Send refuses.
 	connBudget = 8 << 20
-	// sendFloor is how many bytes of its own a stream may always hold: so streams whose peer
-	// does not read take nothing from those whose peer does.
+	// sendFloor is how many bytes of its own a stream may always hold, so streams whose peer does not read take
+	// nothing from those whose peer does.
 	sendFloor = flow.Floor
 )
 
-// OpenStream opens a stream with a header that the peer's EventAccepted shows, of
-// at most packet.MaxHeader bytes. The header travels at once if eager is set, else with the stream's first
-// message. ErrBlocked means that the peer's limit on streams is reached, or not known yet:
-// EventStreams follows. Only the dialing end opens streams.
+// OpenStream opens a stream with a header, of at most packet.MaxHeader bytes, that the peer's EventAccepted
+// shows. The header is sent at once if eager is set, otherwise with the stream's first message. ErrBlocked
+// means that the peer's limit on streams is reached, or not known yet: EventStreams follows. Only the dialing
+// end opens streams.
 func (c *Conn) OpenStream(now mono.Time, header []byte, eager bool) (StreamID, error) {
 	c.rouse(now)
 	switch {
@@ -112,7 +112,7 @@ func (s *sending) hasRoom(size int) bool {
 // onFloor reports whether a message of this size needs nothing of what the streams share.
 func (s *sending) onFloor(size int) bool { return s.buffered()+size <= sendFloor }
 
-// readmit tells a stream that was refused for want of room of its own that it has some now.
+// readmit tells a stream that was refused for lack of its own room that it now has some.
 func (c *Conn) readmit(s *stream) {
 	if !s.send.refused || !s.send.hasRoom(s.send.wanted) {
 		return
@@ -122,8 +122,8 @@ func (c *Conn) readmit(s *stream) {
 	c.readmitAll()
 }
 
-// readmitAll tells the streams that wait for the connection's budget that there is
-// room, the first come first, and no more of them than it has room for.
+// readmitAll tells the streams that wait for the connection's budget that there is room: in order, and no more
+// of them than there is room for.
 func (c *Conn) readmitAll() {
 	waiting := &c.lists[byAdmission]
 	if waiting.n == 0 || c.full() {

@@ -5,17 +5,17 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/mono"
 )
 
-// Shared is what a connection shares with others beside it: how much all of them may keep.
+// Shared is what a connection shares with others beside it: bounds on what all of them may hold.
 type Shared interface {
-	// Full reports whether no more than the streams' floors is to be kept for sending. Send then
-	// returns ErrBlocked.
+	// Full reports whether nothing beyond the streams' floors may be held for sending. Send then returns
+	// ErrBlocked.
 	Full() bool
 	// Bank is what room for long messages that arrive is taken from.
 	flow.Bank
 }
 
-// Share makes the connection keep within what it shares with others. The driver calls it once, before the first
-// input. When Full has come to an end, or the Bank has bytes that it did not have, it calls Retry.
+// Share makes the connection respect what it shares with others. The driver calls it once, before the first
+// input. When Full becomes false, or the Bank has bytes that it did not have before, it calls Retry.
 func (c *Conn) Share(s Shared) {
 	c.shared = s
 	if c.table != nil {
@@ -23,7 +23,7 @@ func (c *Conn) Share(s Shared) {
 	}
 }
 
-// Retry lets those go on that had to wait for what is shared.
+// Retry lets those continue that had to wait for what is shared.
 func (c *Conn) Retry(now mono.Time) {
 	if c.over() || c.table == nil {
 		return

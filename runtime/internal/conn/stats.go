@@ -2,26 +2,27 @@ package conn
 
 import "time"
 
-// Stats is a picture of a connection.
+// Stats is a snapshot of a connection.
 type Stats struct {
 	SmoothedRTT, RTTVar, MinRTT, LatestRTT time.Duration // MinRTT is zero before the first sample
 
 	PacketsSent, PacketsReceived, PacketsLost uint64
 	BytesSent, BytesReceived                  uint64 // whole datagrams
-	// PacketsDropped came and were not taken in: not authentic, duplicate, too early, not for this connection.
+	// PacketsDropped arrived and were rejected: not authentic, duplicate, too early, not for this connection.
 	PacketsDropped uint64
-	// PacketsForged are those of them that had the connection's ids and were not sealed with its keys.
+	// PacketsForged of them had the connection's ids but were not sealed with its keys.
 	PacketsForged uint64
 
-	// PacketsRepeated were sent early, though nothing showed that the ones before them were lost. SpuriousLosses
-	// are packets that were taken for lost and had arrived.
+	// PacketsRepeated were sent early, though nothing showed that the earlier ones were lost. SpuriousLosses
+	// are packets that were deemed lost and had arrived.
 	PacketsRepeated, SpuriousLosses uint64
 
 	// Moves are how often the peer's address changed, and was validated; at a dialing end, how often its own did (see Migrate).
 	Moves uint64
 
 	BytesInFlight, CongestionWindow, PTOCount int
-	// PacingRate is in bytes a second, zero where nothing is paced; MaxDatagram is how large datagrams are that the path is known to carry.
+	// PacingRate is in bytes per second, zero if nothing is paced; MaxDatagram is the size of the largest
+	// datagram that the path is known to carry.
 	PacingRate, MaxDatagram int
 	// ECN: the path and the peer are known to carry ECN marks.
 	ECN bool
@@ -34,7 +35,7 @@ type counters struct {
 	packetsSent, packetsReceived, packetsDropped, packetsForged, bytesSent, bytesReceived, moves uint64
 }
 
-// Stats returns a picture of the connection.
+// Stats returns a snapshot of the connection.
 func (c *Conn) Stats() Stats {
 	if c.rested != nil {
 		return c.image().Stats()

@@ -18,13 +18,14 @@ type stream struct {
 	recv  receiving
 	// accepted: the application knows of it. At the dialing end it opened it itself.
 	accepted bool
-	// served: it was accepted, and its program has not returned.
+	// served: it was accepted, and its handler has not returned.
 	served bool
-	// confirm: it is a channel's, whose ends tell each other when they have read everything; see Confirm.
+	// confirm: it is a channel's stream, whose ends tell each other when they have read everything; see
+	// Confirm.
 	confirm bool
 	// patient: the peer's FIN need not be acknowledged at once; see Patient.
 	patient bool
-	// aborted is why it ended early at this end. What is left of it waits until the peer has heard.
+	// aborted is why it ended early at this end. Its record stays until the peer knows.
 	aborted  *AbortError
 	abortDue bool
 }
@@ -32,17 +33,17 @@ type stream struct {
 // sending is a stream's outgoing direction.
 type sending struct {
 	outgoing
-	// limit is the offset up to which the peer lets us send.
+	// limit is the offset up to which the peer allows sending.
 	limit uint64
 	// held is how many bytes wait for the first message to travel with: the header.
 	held int
 	// deficit is what the stream may still send in its turn, in bytes.
 	deficit int
-	// wanted is the length of the message that Send refused. refused: for want of room on
-	// the stream. called: it waited for room on the connection, and its turn has come.
+	// wanted is the length of the message that Send refused. refused: for lack of room on the stream. called:
+	// it waited for room on the connection, and its turn has come.
 	wanted          int
 	refused, called bool
-	// fin: nothing is written any more. It travels with the last byte.
+	// fin: nothing more will be written. It travels with the last byte.
 	fin                        bool
 	finSent, finLost, finAcked bool
 	// read: the peer's application has read everything, as FIN_READ says.
@@ -74,7 +75,8 @@ type receiving struct {
 	claim  flow.Reservation
 	// claimEnd is the end of the message that claim is for.
 	claimEnd uint64
-	// read is where the next message begins that Recv has not returned, parsed where the first one begins that is not whole.
+	// read is where the next message to be returned by Recv begins, parsed where the first incomplete one
+	// begins.
 	read, parsed uint64
 	arrivals     arrivals
 	// header: the stream's header is still to come.
@@ -101,8 +103,8 @@ type arrival struct {
 	at  mono.Time
 }
 
-// maxArrivals bounds how many times are told apart. A reader that is further behind
-// sees the messages beyond as if they had come together, with the last one told apart.
+// maxArrivals bounds how many times are kept apart. To a reader that is further behind, later messages seem to
+// have arrived together with the last one that is kept apart.
 const maxArrivals = 64
 
 func (a *arrivals) add(end uint64, now mono.Time) {
@@ -131,7 +133,7 @@ func (a *arrivals) of(end uint64) mono.Time {
 	return at
 }
 
-// Patient says of an open stream that the peer's program does not wait until its FIN is acknowledged, so that the
+// Patient says of an open stream that the peer's program does not wait until its FIN is acknowledged, so the
 // acknowledgement may travel with what is sent next.
 func (c *Conn) Patient(id StreamID) {
 	if s := c.find(id); s != nil {
@@ -157,7 +159,7 @@ func (c *Conn) newStream(id StreamID) *stream {
 	return s
 }
 
-// dropStream forgets a stream that has come to its end.
+// dropStream forgets a stream that has ended.
 func (c *Conn) dropStream(s *stream) {
 	c.emptyStream(s)
 	for i := range c.lists {
@@ -175,9 +177,9 @@ func (c *Conn) dropStream(s *stream) {
 	}
 }
 
-// Release says that nothing runs any more for the stream of an EventAccepted; it is called once for each. Until then
-// the peer may not open another in its place, whatever became of the stream: who opens streams and
-// aborts them at once starts no more programs than it may have streams.
+// Release says that nothing runs any more for the stream of an EventAccepted; it must be called once for each.
+// Until then the peer may not open another stream in its place, whatever became of this one: a peer that opens
+// streams and aborts them at once starts no more programs than it may have streams.
 func (c *Conn) Release(now mono.Time, id StreamID) {
 	c.rouse(now)
 	if s := c.find(id); s != nil {

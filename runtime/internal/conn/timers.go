@@ -7,7 +7,7 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/mono"
 )
 
-// HandleTimeout lets everything happen that is due at now. It may be called early and often.
+// HandleTimeout does everything that is due at now. It may be called early and often.
 func (c *Conn) HandleTimeout(now mono.Time) {
 	if c.over() || c.rested != nil && now < c.rested.due {
 		return
@@ -104,7 +104,7 @@ func (c *Conn) idleAt() mono.Time {
 	return c.activeAt.Add(c.idleTimeout())
 }
 
-// deathTimeout is how long what was sent may stay without any answer.
+// deathTimeout is how long what was sent may go unanswered.
 func (c *Conn) deathTimeout() time.Duration {
 	if c.config.DeathTimeout > 0 {
 		return c.config.DeathTimeout
@@ -112,7 +112,8 @@ func (c *Conn) deathTimeout() time.Duration {
 	return min(max(6*c.probePeriod(), leastDeath), c.idleTimeout())
 }
 
-// deathAt is when the peer counts as gone: nothing came since something was sent that asks for an answer.
+// deathAt is when the peer counts as gone: nothing has arrived since something was sent that asks for an
+// answer.
 func (c *Conn) deathAt() mono.Time {
 	if c.phase < connected || c.peerClosed || c.closeBegan != mono.Never {
 		return mono.Never
@@ -120,9 +121,9 @@ func (c *Conn) deathAt() mono.Time {
 	return c.unansweredAt.Add(c.deathTimeout())
 }
 
-// keepAliveAt is when a PING is due. RFC 9000 §10.1.2: "an endpoint could send a PING frame
-// […] periodically, which will cause the peer to restart its idle timeout period." While Close drains, one is always sent, so that a peer that is gone is
-// found out; and soon while this end waits for credit.
+// keepAliveAt is when a PING is due. RFC 9000 §10.1.2: "an endpoint could send a PING frame […] periodically,
+// which will cause the peer to restart its idle timeout period." While Close drains, one is always sent, so
+// that a peer that is gone is noticed; and sooner while this end waits for credit.
 func (c *Conn) keepAliveAt() mono.Time {
 	if c.phase < connected || c.pingDue || c.peerClosed || c.closeBegan != mono.Never || c.loss.Outstanding(handshake.Application) {
 		return mono.Never
@@ -142,27 +143,29 @@ func (c *Conn) keepAliveAt() mono.Time {
 	return max(c.activeAt, c.elicitedAt).Add(interval)
 }
 
-// asksStarved is how often in a death timeout an end asks whether its peer is there that has something to send and no credit for it.
+// asksStarved is how often in a death timeout an end probes its peer while it has something to send and no
+// credit for it.
 const asksStarved = 4
 
-// starved reports whether there is something to send, with nothing in flight, that only the peer's credit lets go: of a stream, or for one more
-// stream. All that was sent has been acknowledged then, and nothing would ever show that the peer is gone. RFC 9000 §4.1: "To keep the connection from closing,
-// a sender that is flow control limited SHOULD periodically send a STREAM_DATA_BLOCKED or DATA_BLOCKED frame when it has no
-// ack-eliciting packets in flight." A PING does the same, and is acknowledged at once: the peer grants credit as its program
-// reads, and would have no use for being told of the want.
+// starved reports whether there is something to send, with nothing in flight, that waits only for the peer's
+// credit: for a stream, or for one more stream. All that was sent has been acknowledged then, so nothing would
+// ever show that the peer is gone. RFC 9000 §4.1: "To keep the connection from closing, a sender that is flow
+// control limited SHOULD periodically send a STREAM_DATA_BLOCKED or DATA_BLOCKED frame when it has no
+// ack-eliciting packets in flight." A PING does the same, and is acknowledged at once: the peer grants credit
+// as its program reads, and has no use for knowing that more is wanted.
 func (c *Conn) starved() bool {
 	return c.wanting || c.buffered > c.held && c.lists[byTurn].n == 0
 }
 
-// heard notes that the peer lives: an authentic packet of its came.
+// heard notes that the peer is alive: an authentic packet from it arrived.
 func (c *Conn) heard(now mono.Time) {
 	c.activeAt = now
 	c.unansweredAt = mono.Never
 }
 
-// asked notes that a packet leaves that asks for an answer. RFC 9000 §10.1: "an
-// endpoint also restarts its idle timer when sending an ack-eliciting packet if no
-// other ack-eliciting packets have been sent since last receiving and processing a packet."
+// asked notes that a packet that asks for an answer is being sent. RFC 9000 §10.1: "an endpoint also restarts
+// its idle timer when sending an ack-eliciting packet if no other ack-eliciting packets have been sent since
+// last receiving and processing a packet."
 func (c *Conn) asked(now mono.Time) {
 	c.elicitedAt = now
 	if c.unansweredAt == mono.Never {

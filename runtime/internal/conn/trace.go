@@ -8,8 +8,8 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/packet"
 )
 
-// Tracer hears what a connection does, as it does it. It must not call the connection. Slices are
-// valid during the call.
+// Tracer is told what a connection does, as it does it. It must not call the connection. Slices are valid
+// during the call.
 type Tracer interface {
 	// Sent and Received tell of a packet and the frames in it.
 	Sent(now mono.Time, p Traced)
@@ -20,7 +20,7 @@ type Tracer interface {
 	Lost(now mono.Time, level handshake.Level, number uint64)
 	// Renamed tells that packets go to another of the peer's ids from now on.
 	Renamed(now mono.Time, old, id packet.ID)
-	// Metrics tells how the path is, when that may have changed.
+	// Metrics tells the state of the path, when that may have changed.
 	Metrics(now mono.Time, m Metrics)
 }
 
@@ -32,7 +32,7 @@ type Traced struct {
 	Frames []byte // as packet.ParseFrame reads them
 }
 
-// Metrics is how the path is.
+// Metrics is the state of the path.
 type Metrics struct {
 	SmoothedRTT, RTTVar, MinRTT, LatestRTT              time.Duration
 	CongestionWindow, BytesInFlight, PTOCount, PaceRate int
@@ -53,7 +53,7 @@ func (r DropReason) String() string {
 	return [...]string{"header_parse_error", "payload_decrypt_error", "duplicate", "key_unavailable"}[r]
 }
 
-// Trace makes t hear what the connection does. The driver calls it before the first input.
+// Trace makes t follow what the connection does. The driver calls it before the first input.
 func (c *Conn) Trace(t Tracer) {
 	c.tracer = t
 	if c.rested == nil {

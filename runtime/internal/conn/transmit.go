@@ -13,7 +13,8 @@ import (
 // path is where datagrams go.
 type path struct {
 	addr netip.AddrPort
-	// validated: the peer receives at the address. Until then, no more than three times what came from there goes there.
+	// validated: the peer receives at the address. Until then, at most three times the bytes received from
+	// there are sent there.
 	validated      bool
 	received, sent int
 }
@@ -27,15 +28,15 @@ func (p *path) allowance(datagram int) int {
 	return min(datagram, 3*p.received-p.sent)
 }
 
-// evenMax is more than what a packet has room for that no other STREAM frame with data went into.
+// evenMax is more than the room left in a packet that no further STREAM frame with data fitted into.
 const evenMax = minStream + 1 + 3*8
 
 // minDatagram is the least room that is worth a packet.
 const minDatagram = 128
 
-// PollTransmit appends the next datagram to send to buf and returns it with its destination; ok is false
-// when there is none now. A driver with an idle line calls it until then. If buf has room for
-// 1,200 bytes, no datagram is longer than its room.
+// PollTransmit appends the next datagram to send to buf and returns it with its destination; ok is false if
+// there is none now. A driver with an idle line calls it until then. If buf has room for 1,200 bytes, no
+// datagram is longer than its room.
 func (c *Conn) PollTransmit(now mono.Time, buf []byte) (datagram []byte, to netip.AddrPort, ok bool) {
 	if c.rested != nil {
 		return buf, c.path.addr, false
@@ -79,8 +80,8 @@ func (c *Conn) PollTransmit(now mono.Time, buf []byte) (datagram []byte, to neti
 	return buf, c.path.addr, size > 0
 }
 
-// Mark is the ECN codepoint that the datagram is to leave with that PollTransmit returned last: ECT0 where the path is, or may be, capable of
-// ECN. A driver that cannot set it leaves it, and does not set Config.ECN.
+// Mark returns the ECN codepoint that the datagram which PollTransmit returned last must leave with: ECT0 if
+// the path is, or may be, capable of ECN. A driver that cannot set it ignores it, and does not set Config.ECN.
 func (c *Conn) Mark() Mark {
 	if c.rested == nil && c.ect {
 		return ECT0
@@ -110,7 +111,7 @@ func (c *Conn) appendPackets(now mono.Time, b []byte, end int) []byte {
 	return b
 }
 
-// builder is a packet as it is made: frames are appended to b, up to end.
+// builder is a packet under construction: frames are appended to b, up to end.
 type builder struct {
 	b          []byte
 	begin, end int
@@ -207,10 +208,10 @@ func (c *Conn) mayElicit(now mono.Time, level handshake.Level) bool {
 	return false
 }
 
-// Talkative reports whether there is something to say that asks for an answer, once the handshake is done.
+// Talkative reports whether there is something to send that asks for an answer, once the handshake is done.
 func (c *Conn) Talkative() bool { return c.rested == nil && c.talkative(handshake.Application) }
 
-// talkative reports whether there is something to say at the level that asks for an answer.
+// talkative reports whether there is something to send at the level that asks for an answer.
 func (c *Conn) talkative(level handshake.Level) bool {
 	out := &c.crypto[level].out
 	return !out.blank(out.end) || level == handshake.Application &&
@@ -309,8 +310,8 @@ func (c *Conn) writeLong(p *builder, overhead int) {
 	packet.AppendLong(p.b[:p.begin], l, len(frames)+overhead)
 }
 
-// appendFarewells appends what is still to be said once the connection is over, at
-// every level that the peer may have the keys of (RFC 9000 §10.2.3).
+// appendFarewells appends what is still to be sent once the connection is over, at every level that the peer
+// may have the keys of (RFC 9000 §10.2.3).
 func (c *Conn) appendFarewells(now mono.Time, b []byte) []byte {
 	if !c.wordsDue {
 		return b

@@ -13,10 +13,11 @@ const (
 	unreachableTime = time.Second
 )
 
-// HandleUnreachable hears that an ICMP message said that nobody is at the peer's address. Such messages are not
-// authenticated: one fails the handshake only if no COOKIE has come, so that nobody seems to be there, and others
-// say so too. Later it is a reason to ask the peer, no more (RFC 9000 §14.2.1 and RFC 8085 §5.2 say how far to trust them).
-// To a connection at rest it says nothing: what that has sent was answered, a second ago or more.
+// HandleUnreachable takes in that an ICMP message said that nobody is at the peer's address. Such messages are
+// not authenticated: one fails the handshake only if no COOKIE has arrived, so that nobody seems to be there,
+// and others say so too. Later it is only a reason to probe the peer (RFC 9000 §14.2.1 and RFC 8085 §5.2 say
+// how far to trust them). A connection at rest ignores it: what that has sent was answered, a second ago or
+// more.
 func (c *Conn) HandleUnreachable(now mono.Time) {
 	if c.rested != nil {
 		return

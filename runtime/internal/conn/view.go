@@ -6,7 +6,7 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/handshake"
 )
 
-// View is a picture of one stream's two buffers, for those who compare them with what was sent and received.
+// View is a picture of one stream's two buffers, for comparison with what was sent and received.
 type View struct {
 	// The outgoing direction: all before Acked is acknowledged, all before Next was sent at least once, End is
 	// where what was written ends. Unacked is what lies between Acked and End.
@@ -43,8 +43,8 @@ func (c *Conn) View(id StreamID, v *View, content bool) (known bool) {
 	return true
 }
 
-// CheckInvariants says what is wrong inside the machine, nil if nothing is. It takes time
-// in proportion to all streams, and is for tests and simulations.
+// CheckInvariants returns what is wrong inside the machine, nil if nothing is. It takes time proportional to
+// all streams, and is for tests and simulations.
 func (c *Conn) CheckInvariants() error {
 	if c.rested != nil {
 		return c.image().CheckInvariants()

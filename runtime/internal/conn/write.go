@@ -9,8 +9,8 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/recovery"
 )
 
-// appendFrames fills a packet with what there is to say that asks for an answer: the
-// handshake and control frames first, then the streams in turn.
+// appendFrames fills a packet with what there is to send that asks for an answer: the handshake and control
+// frames first, then the streams in turn.
 func (c *Conn) appendFrames(now mono.Time, p *builder) {
 	c.appendPending(now, p)
 	if p.fresh && p.level == handshake.Application && p.room() > minStream && c.loss.HandOutRepeats(now, true, (*fates)(c)) {
@@ -95,8 +95,8 @@ func (c *Conn) appendSingles(p *builder) {
 	}
 }
 
-// ackThreshold is how many bytes the peer should acknowledge together: a quarter of the window, once
-// start-up is over. It stays as it was asked for until it has doubled or halved.
+// ackThreshold is how many bytes the peer should acknowledge together: a quarter of the window, once start-up
+// is over. It is requested anew only when it has doubled or halved.
 func (c *Conn) ackThreshold() int {
 	if c.askedThreshold == 0 && c.loss.Controller.SlowStart() {
 		return 0
@@ -108,7 +108,8 @@ func (c *Conn) ackThreshold() int {
 	return target
 }
 
-// appendControl appends what streams owe the peer: the news of their abort, or that all was read, or their limit.
+// appendControl appends what streams owe the peer: that they were aborted, or that everything was read, or
+// their limit.
 func (c *Conn) appendControl(p *builder) {
 	control := &c.lists[byControl]
 	for s := control.first; s != nil; s = control.first {
