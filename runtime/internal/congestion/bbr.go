@@ -6,12 +6,13 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/mono"
 )
 
-// BBR is draft-ietf-ccwg-bbr (version 3): it measures the path's bandwidth and
-// round trip, and sends at that rate with about two bandwidth-delay products in flight, rather than
-// until something is lost. Names are the draft's, in this project's spelling.
+// BBR is draft-ietf-ccwg-bbr (version 3): it measures the path's bandwidth and round trip, and sends at that
+// rate with about two bandwidth-delay products in flight, rather than until something is lost. Names are the
+// draft's, in this project's spelling.
 //
-// It deviates in two places: it does not take for congestion what the path loses anyway (noise.go), and a probe
-// that met congestion keeps but half of what it won, and the next one waits until a CUBIC flow would have come back (failed).
+// It deviates in two places: it does not count as congestion what the path loses anyway (noise.go), and a probe
+// that met congestion keeps only half of what it gained, and the next one waits until a CUBIC flow would have
+// recovered (failed).
 type BBR struct {
 	maxDatagram int
 	random      uint64
@@ -22,7 +23,7 @@ type BBR struct {
 	*bbrRun     // nil at rest: see bbrrest.go
 }
 
-// bbrRun is what BBR is about while packets flow.
+// bbrRun is BBR's state while packets flow.
 type bbrRun struct {
 	state      bbrState
 	pacingGain int // in percent, as is windowGain
@@ -39,7 +40,7 @@ type bbrRun struct {
 	fullBW, fullBWCount int
 	fullBWNow           bool
 	idleRestart         bool
-	// limited: the window was what kept packets back, this round or the one before.
+	// limited: the window was what held packets back, in this round or the one before.
 	limited, limitedBefore bool
 	undo                   bbrUndo
 }
@@ -63,7 +64,7 @@ func (s bbrState) String() string {
 
 func (s bbrState) probesBW() bool { return s >= bbrDown && s <= bbrUp }
 
-// bbrUndo is what the losses of the round at hand changed.
+// bbrUndo is what the losses of the current round changed.
 type bbrUndo struct {
 	bwLow, inflightLow, inflightHigh, lid int
 	maxBW                                 [2]int
@@ -90,8 +91,8 @@ const (
 
 var _ Controller = (*BBR)(nil)
 
-// NewBBR returns a controller for datagrams of at most maxDatagram bytes. The seed decides when it
-// probes, so that flows which share a path do not do so in step.
+// NewBBR returns a controller for datagrams of at most maxDatagram bytes. The seed decides when it probes, so
+// that flows that share a path do not probe in step.
 func NewBBR(maxDatagram int, seed uint64) *BBR {
 	b := &BBR{
 		maxDatagram: maxDatagram,
@@ -126,7 +127,7 @@ func (b *BBR) OnSent(now mono.Time, size, bytesInFlight int) {
 // OnAcked does nothing: the sample of the whole frame counts.
 func (b *BBR) OnAcked(Acked) {}
 
-// OnAck takes in a sample, and says anew how much and how fast to send.
+// OnAck takes in a sample, and updates how much and how fast to send.
 func (b *BBR) OnAck(s Sample) {
 	b.wake(s.Now)
 	b.updateModel(s)
@@ -157,7 +158,7 @@ func (b *BBR) OnAck(s Sample) {
 // windowLimited reports whether the window was full lately.
 func (b *BBR) windowLimited() bool { return b.limited || b.limitedBefore }
 
-// checkFullBW looks whether the bandwidth still grows.
+// checkFullBW checks whether the bandwidth is still growing.
 func (b *BBR) checkFullBW(s Sample) {
 	if b.fullBWNow || !b.model.roundStart || s.AppLimited {
 		return
@@ -197,7 +198,7 @@ func (b *BBR) checkDrain(s Sample) {
 	}
 }
 
-// bdp is the gain times bandwidth times round trip, in bytes; the initial window while the round trip is not known.
+// bdp is gain times bandwidth times round trip, in bytes; the initial window while the round trip is unknown.
 func (b *BBR) bdp(gain int) int {
 	if b.model.minRTT == 0 {
 		return InitialWindow(b.maxDatagram)
@@ -205,7 +206,8 @@ func (b *BBR) bdp(gain int) int {
 	return b.model.bdp(b.model.bw()) * gain / 100
 }
 
-// target is the gain times the bandwidth-delay product with what a window of it needs to work with bursts.
+// target is the gain times the bandwidth-delay product, plus what a window of that size needs to allow for
+// bursts.
 func (b *BBR) target(gain int) int {
 	inflight := max(b.bdp(gain), 3*b.quantum(), bbrMinWindow*b.maxDatagram)
 	if b.state == bbrUp {
@@ -258,7 +260,7 @@ func (b *BBR) boundWindow() {
 	b.window = min(b.window, max(limit, bbrMinWindow*b.maxDatagram))
 }
 
-// withHeadroom is what may be in flight while others are to find room as well.
+// withHeadroom is what may be in flight while others must find room as well.
 func (b *BBR) withHeadroom() int {
 	high := b.model.inflightHigh
 	if high == unlimited {
@@ -267,7 +269,7 @@ func (b *BBR) withHeadroom() int {
 	return max(high-max(b.maxDatagram, high*bbrHeadroom/100), bbrMinWindow*b.maxDatagram)
 }
 
-// OnPersistentCongestion keeps the model, and sends the least until something comes back.
+// OnPersistentCongestion keeps the model, and sends the minimum until something comes back.
 func (b *BBR) OnPersistentCongestion(now mono.Time) {
 	b.wake(now)
 	b.saveWindow()
@@ -305,7 +307,7 @@ func (b *BBR) SetMaxDatagram(bytes int) {
 // Window is the congestion window in bytes.
 func (b *BBR) Window() int { return b.window }
 
-// Rate is the pacing rate. It is never so low that the least window would not go in a round trip.
+// Rate is the pacing rate. It is never too low for the minimum window to be sent in a round trip.
 func (b *BBR) Rate(smoothedRTT time.Duration) int {
 	return max(b.rate, perRTT(bbrMinWindow*b.maxDatagram, smoothedRTT))
 }

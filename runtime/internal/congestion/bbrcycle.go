@@ -7,18 +7,19 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/mono"
 )
 
-// bbrCycle is where BBR stands in ProbeBW: it goes down until the queue is gone,
-// cruises, refills the pipe, then goes up to see whether there is more.
+// bbrCycle is BBR's position in ProbeBW: it goes down until the queue is gone, cruises, refills the pipe, then
+// goes up to see whether there is more.
 type bbrCycle struct {
 	since mono.Time     // of the phase
 	wait  time.Duration // from going down until the next probe
 	phase ackPhase
 	// samples: losses now are those of a probe, and bound what may be in flight in the long run.
 	samples bool
-	// failed: the probe under way met congestion. before is what the bandwidth was taken for before it.
+	// failed: the current probe met congestion. before is the bandwidth estimate before the probe.
 	failed bool
 	before int
-	// upRounds is how many rounds the probe has lasted, growth how many bytes the bound grows by in a round, upAcked what of it was not used yet.
+	// upRounds is how many rounds the probe has lasted, growth how many bytes the bound grows by in a round,
+	// upAcked how much of that has not been used yet.
 	upRounds, growth, upAcked int
 }
 
@@ -113,7 +114,7 @@ func (b *BBR) enterCruise(s Sample) {
 	b.cycle.since = since // the wait began with going down
 }
 
-// probeDue reports whether it is time to look for more bandwidth.
+// probeDue reports whether it is time to probe for more bandwidth.
 func (b *BBR) probeDue(s Sample) bool {
 	return s.Now.Sub(b.cycle.since) > b.cycle.wait
 }
@@ -129,7 +130,7 @@ func (b *BBR) upDone(s Sample) bool {
 	return b.fullBWNow
 }
 
-// adaptHigh raises what may be in flight in the long run, where so much has been without harm.
+// adaptHigh raises what may be in flight in the long run, if that much has been without harm.
 func (b *BBR) adaptHigh(s Sample) {
 	c := &b.cycle
 	if b.model.roundStart {
@@ -175,7 +176,7 @@ func (b *BBR) raiseGrowth() {
 	c.upRounds++
 }
 
-// OnLost hears of losses: where they are congestion, they bound what may be in flight.
+// OnLost takes in losses: if they are congestion, they bound what may be in flight.
 func (b *BBR) OnLost(l Lost) {
 	b.wake(l.Now)
 	if l.Fresh {
@@ -213,7 +214,7 @@ func (b *BBR) tooHigh(now mono.Time, delivered uint64, inflight int, appLimited 
 	}
 }
 
-// OnCE hears of marks: they are congestion, whatever else is seen.
+// OnCE takes in marks: they are congestion, whatever else is seen.
 func (b *BBR) OnCE(now, _ mono.Time) {
 	b.wake(now)
 	b.noise.marked = true
@@ -223,8 +224,9 @@ func (b *BBR) OnCE(now, _ mono.Time) {
 	}
 }
 
-// fail notes that the probe met congestion. What it won was another flow's: half of it is given
-// back. A path that has become faster gives the other half at each probe. Its losses may show when the next cycle has begun.
+// fail notes that the probe met congestion. What it gained was another flow's: half of it is given back. A path
+// that has become faster yields the other half at each probe. The probe's losses may show only after the next
+// cycle has begun.
 func (b *BBR) fail() {
 	c := &b.cycle
 	if c.failed {

@@ -10,7 +10,7 @@ import (
 type bbrModel struct {
 	// maxBW is the highest bandwidth of this cycle and of the one before, in bytes a second.
 	maxBW [2]int
-	// lid bounds what is taken for the bandwidth until the next probe.
+	// lid bounds the bandwidth estimate until the next probe.
 	lid int
 	// bwLow and inflightLow bound what congestion lets through for now, inflightHigh what may be in flight in the long run.
 	bwLow, inflightLow, inflightHigh int

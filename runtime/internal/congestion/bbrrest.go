@@ -6,7 +6,7 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/mono"
 )
 
-// bbrRested is what BBR knows of the path when it comes back from a rest: how fast it is, how long, how much it
+// bbrRested is what BBR knows of the path when it returns from a rest: its speed, its round trip, how much it
 // holds, and what it loses anyway.
 type bbrRested struct {
 	maxBW        [2]int

@@ -6,8 +6,8 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/mono"
 )
 
-// bbrProbeRTT is how BBR keeps its idea of the round trip: when it has not seen one as short for a while, it
-// has little in flight for a moment, so that no queue of its own is in the way.
+// bbrProbeRTT is how BBR keeps its estimate of the round trip current: when it has not seen one as short for a
+// while, it keeps little in flight for a moment, so that no queue of its own gets in the way.
 type bbrProbeRTT struct {
 	min       time.Duration
 	minAt     mono.Time

@@ -1,8 +1,7 @@
-// Package congestion decides how much a connection may have in flight, and how
-// fast it may send. A Controller hears what was sent, acknowledged, lost and marked, and
-// answers with a window and a rate; it knows neither packets nor timers. NewReno, CUBIC
-// and BBR stand side by side. A Sampler measures the delivery rate for those that
-// want it, a Pacer spreads what is sent over time.
+// Package congestion decides how much a connection may have in flight, and how fast it may send. A Controller
+// is told what was sent, acknowledged, lost and marked, and answers with a window and a rate; it knows neither
+// packets nor timers. NewReno, CUBIC and BBR are the controllers. A Sampler measures the delivery rate for
+// those that need it, and a Pacer spreads what is sent over time.
 package congestion
 
 import (
@@ -11,37 +10,37 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/mono"
 )
 
-// Controller is one congestion control algorithm of one path. It is used by one
-// goroutine at a time, and does not allocate.
+// Controller is one congestion control algorithm for one path. It is used by one goroutine at a time, and does
+// not allocate.
 //
-// The bytes in flight are its user's to count. An ACK frame leads to OnAcked for each packet,
-// OnLost if it shows some to be lost, OnCE if it tells of marks, then OnAck.
+// Its user counts the bytes in flight. An ACK frame leads to OnAcked for each packet, OnLost if it shows some
+// to be lost, OnCE if it reports marks, then OnAck.
 type Controller interface {
-	// OnSent hears of a packet in flight as it leaves. bytesInFlight is without it.
+	// OnSent is called for a packet in flight as it leaves. bytesInFlight excludes it.
 	OnSent(now mono.Time, size, bytesInFlight int)
-	// OnAcked hears of a packet that has just been acknowledged for the first time.
+	// OnAcked is called for a packet that has just been acknowledged for the first time.
 	OnAcked(a Acked)
-	// OnAck hears what an ACK frame that acknowledged something new tells of the path.
+	// OnAck is called with what an ACK frame that acknowledged something new says about the path.
 	OnAck(s Sample)
-	// OnLost hears once of all packets that one event showed to be lost.
+	// OnLost is called once with all packets that one event showed to be lost.
 	OnLost(l Lost)
-	// OnCE hears that the path marked packets instead of dropping them. sentAt is
-	// when the largest packet of the ACK frame was sent that said so.
+	// OnCE is called when the path marked packets instead of dropping them. sentAt is when the largest packet
+	// of the ACK frame that reported it was sent.
 	OnCE(now, sentAt mono.Time)
-	// OnPersistentCongestion hears that nothing came through for so long that the
-	// path has to be learnt anew. It follows the OnLost of the same event.
+	// OnPersistentCongestion is called when nothing got through for so long that the path must be learnt anew.
+	// It follows the OnLost of the same event.
 	OnPersistentCongestion(now mono.Time)
-	// OnSpurious hears that everything has arrived after all that was lost since the last Lost
-	// that was Fresh: what the losses did may be undone.
+	// OnSpurious is called when everything lost since the last Lost that was Fresh has arrived after all: the
+	// effects of those losses may be undone.
 	OnSpurious(now mono.Time)
-	// SetMaxDatagram hears how large datagrams may be from now on, in bytes.
+	// SetMaxDatagram sets the maximum size of datagrams from now on, in bytes.
 	SetMaxDatagram(bytes int)
-	// Rest hears that nothing is in flight, and will not be for a while: what describes more than the latest
-	// exchange is all that need be kept. Window and Rate stay as they are.
+	// Rest is called when nothing is in flight, and nothing will be for a while: only what describes more than
+	// the latest exchange needs to be kept. Window and Rate stay as they are.
 	Rest()
 	// Window is how many bytes may be in flight.
 	Window() int
-	// Rate is how many bytes a second to send at most; zero means that there is no limit.
+	// Rate is the maximum sending rate in bytes per second; zero means no limit.
 	Rate(smoothedRTT time.Duration) int
 	// SlowStart reports whether the window is still being searched for.
 	SlowStart() bool
@@ -59,7 +58,7 @@ type Acked struct {
 // Lost is what one event showed to be lost.
 type Lost struct {
 	Now mono.Time
-	// LastSentAt is when the latest of the lost packets was sent, Last what was noted of it then.
+	// LastSentAt is when the latest of the lost packets was sent, Last the snapshot taken then.
 	LastSentAt mono.Time
 	Last       Snapshot
 	// Size is that of all the lost packets together, in bytes, Count how many they are.
@@ -68,7 +67,8 @@ type Lost struct {
 	BytesInFlight int
 	// TotalDelivered and TotalLost are how many bytes were delivered and lost since the connection began.
 	TotalDelivered, TotalLost uint64
-	// Fresh: all before them were sent before an earlier loss was noticed, and they were not: another congestion event begins.
+	// Fresh: everything lost before was sent before an earlier loss was noticed, and these packets were not: a
+	// new congestion event begins.
 	Fresh bool
 }
 
@@ -84,7 +84,7 @@ const (
 	unlimited      = int(^uint(0) >> 1)
 )
 
-// InitialWindow is how much may be in flight on a path that nothing is known of, in bytes.
+// InitialWindow is how much may be in flight on an unknown path, in bytes.
 func InitialWindow(maxDatagram int) int {
 	return min(initialPackets*maxDatagram, max(initialLimit, 2*maxDatagram))
 }

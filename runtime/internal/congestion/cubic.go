@@ -7,8 +7,8 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/mono"
 )
 
-// Cubic is the algorithm of RFC 9438: after a loss the window goes back quickly to
-// where it was, stays near it for a while, then searches beyond. How fast does not depend on the round trip.
+// Cubic is the algorithm of RFC 9438: after a loss the window returns quickly to where it was, stays near it
+// for a while, then searches beyond. How fast does not depend on the round trip.
 type Cubic struct {
 	maxDatagram int
 	window      int

@@ -6,8 +6,9 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/mono"
 )
 
-// hystart ends slow start before it overflows the path (HyStart++, RFC 9406): when the round trip
-// has grown over a round, it goes on slowly for a few more, and stops if it has not shrunk again.
+// hystart ends slow start before it overflows the path (HyStart++, RFC 9406): when the round trip has grown
+// over a round, slow start continues slowly for a few more rounds, and stops unless the round trip has shrunk
+// again.
 type hystart struct {
 	roundEnd     uint64 // the delivered count that ends the round
 	began        bool

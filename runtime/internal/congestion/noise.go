@@ -5,21 +5,22 @@ import (
 	"time"
 )
 
-// noise tells losses that are congestion from those that the path has anyway.
+// noise distinguishes losses that are congestion from those that the path has anyway.
 //
-// The draft takes 2 % of a round for too much, and in a round that is no probe anything. At 1 % of random loss and
-// 170 packets in flight there is 2 % by chance in 9 % of rounds, at 5 % nearly always, and BBR would give away most of a
-// path that is free. But loss without a queue is not congestion: where a round's shortest round trip is within a twentieth of
-// the path's, and nothing is marked, what is lost may be the path's own. It is, if it is lost all the time: overflows come and go,
-// so the share that counts is the least of several stretches. That much, and what chance may
-// add to it, is not counted; the draft's limits hold for the rest. What a probe loses is never learnt, so that a bottleneck with
-// hardly a buffer, which shows no queue, still ends every probe; and it ends the probe, no more: the bounds of the rounds behind it
-// are for what is lost while nothing is tried. Of Startup is learnt what is lost while the bandwidth still grows.
+// The draft treats a loss of 2 % in a round as too much, and in a round that is not a probe, any loss. With 1 %
+// of random loss and 170 packets in flight, 2 % occurs by chance in 9 % of rounds; with 5 %, nearly always; and
+// BBR would give away most of a path that is free. But loss without a queue is not congestion: if a round's
+// shortest round trip is within a twentieth of the path's, and nothing is marked, the losses may be the path's
+// own. They are, if they occur all the time: overflows come and go, so the share that counts is the minimum of
+// several stretches. That much, and what chance may add to it, is not counted; the draft's limits apply to the
+// rest. What a probe loses is never learnt, so a bottleneck with hardly any buffer, which shows no queue, still
+// ends every probe. It only ends the probe: the bounds for later rounds are set by what is lost while nothing
+// is tried. In Startup, what is learnt is the loss while the bandwidth still grows.
 type noise struct {
 	// stretches are the shares lost in the latest stretches of quiet rounds, n how many there were.
 	stretches [noiseStretches]float64
 	n         int
-	// learntLost of learntAll bytes were lost in the stretch at hand, which is so many rounds long.
+	// learntLost of learntAll bytes were lost in the current stretch, which is this many rounds long.
 	learntLost, learntAll, learntRounds int
 
 	// The round at hand.
@@ -31,14 +32,14 @@ type noise struct {
 	marked   bool
 	probed   bool // more was tried in it, or in the one before
 	wasProbe bool
-	// startupFull: a round of Startup lost too much. probeFull: the last round, one of a probe, did.
+	// startupFull: a round of Startup lost too much. probeFull: the last round, which was a probe's, did.
 	startupFull, probeFull bool
 }
 
 const (
-	// quietRTT is by how much the round trip may grow without a queue, in percent.
+	// quietRTT is how much the round trip may grow without a queue, in percent.
 	quietRTT = 5
-	// noiseMax is the most that is taken for a path's own, in percent.
+	// noiseMax is the most that is attributed to the path itself, in percent.
 	noiseMax = 25
 	// A stretch is so many datagrams long, or so many rounds where the window is small, and so many stretches count.
 	noiseStretch   = 500
@@ -62,7 +63,7 @@ func (n *noise) share() float64 {
 	return least
 }
 
-// expected is how much of so many bytes the path may lose anyway.
+// expected is how much of that many bytes the path may lose anyway.
 func (n *noise) expected(bytes int, b *BBR) int { return probable(n.share(), bytes, b.maxDatagram) }
 
 // probable is how much may be lost of so many bytes where the share p is.
@@ -71,12 +72,12 @@ func probable(p float64, bytes, datagram int) int {
 	return int((float64(p*packets) + float64(noiseChance*math.Sqrt(p*packets))) * float64(datagram))
 }
 
-// allowed is how much of so many bytes may be lost without being too much.
+// allowed is how much of that many bytes may be lost without being too much.
 func (n *noise) allowed(bytes int, b *BBR) int {
 	return bytes*bbrLossThreshold/100 + n.expected(bytes, b)
 }
 
-// tooHigh reports whether so much was lost of what was in flight that it was too much.
+// tooHigh reports whether too much of what was in flight was lost.
 func (n *noise) tooHigh(lost, inflight int, b *BBR) bool { return lost > n.allowed(inflight, b) }
 
 // onLost counts losses.

@@ -6,19 +6,19 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/mono"
 )
 
-// Pacer spreads packets over time. What drives it may be late by a
-// millisecond or more, so it lets packets go in bursts: when it stops them, it is
-// until a whole quantum may go; and what a late timer has missed is made good.
+// Pacer spreads packets over time. Its driver may be late by a millisecond or more, so it releases packets in
+// bursts: when it stops them, it is until a whole quantum may be sent; and what a late timer has missed is made
+// up for.
 //
-// RFC 9002 §7.7: "A sender SHOULD pace sending of all in-flight packets based on input
-// from the congestion controller." A quantum is a millisecond's worth, at least two packets, at most 64 KiB.
+// RFC 9002 §7.7: "A sender SHOULD pace sending of all in-flight packets based on input from the congestion
+// controller." A quantum is a millisecond's worth, at least two packets, at most 64 KiB.
 type Pacer struct {
 	// rate is in bytes a second; zero means no limit.
 	rate    int
 	quantum time.Duration
-	// free is when the packets that went so far have had their time.
+	// free is when the packets sent so far have had their time.
 	free mono.Time
-	// stopped: nothing goes until free. late: the driver came after that, and may make it good.
+	// stopped: nothing is sent until free. late: the driver came after that, and may make up for it.
 	stopped, late bool
 }
 
@@ -32,9 +32,8 @@ const (
 	unpacedRTT = 2 * time.Millisecond
 )
 
-// Set says how fast to send, in bytes a second, with datagrams of up to maxDatagram
-// bytes on a path with a round trip of minRTT. No rate, and a path that is
-// not known yet or is very short, mean that nothing is paced.
+// Set sets how fast to send, in bytes per second, with datagrams of up to maxDatagram bytes on a path with a
+// round trip of minRTT. Nothing is paced if there is no rate, or if the path is not known yet or is very short.
 func (p *Pacer) Set(rate int, maxDatagram int, minRTT time.Duration) {
 	if minRTT < unpacedRTT || rate <= 0 {
 		*p = Pacer{free: p.free}
@@ -52,7 +51,7 @@ func (p *Pacer) time(bytes int) time.Duration {
 	return time.Duration(int64(bytes) * int64(time.Second) / int64(p.rate))
 }
 
-// Ready reports whether a packet may go now. Where none may, Next says when.
+// Ready reports whether a packet may be sent now. If not, Next says when.
 func (p *Pacer) Ready(now mono.Time) bool {
 	switch {
 	case p.rate == 0:

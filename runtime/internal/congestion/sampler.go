@@ -6,10 +6,10 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/mono"
 )
 
-// Sampler estimates how fast a path delivers (draft-cheng-iccrg-delivery-rate-estimation): each
-// packet notes how much had been delivered when it left; when it is acknowledged, what was delivered since, over the
-// time that took, is a sample of the rate. Its use for one ACK frame is Acked for each
-// packet, Lost for each lost one, then Sample.
+// Sampler estimates how fast a path delivers (draft-cheng-iccrg-delivery-rate-estimation): each packet records
+// how much had been delivered when it left; when it is acknowledged, what was delivered since then, divided by
+// the time that took, is a sample of the rate. For one ACK frame, call Acked for each packet, Lost for each
+// lost one, then Sample.
 type Sampler struct {
 	// delivered and lost count bytes over the connection's life.
 	delivered, lost uint64
@@ -25,24 +25,24 @@ type Sampler struct {
 	acked, gone  int // bytes in this frame
 }
 
-// Snapshot is what is noted of a packet as it leaves.
+// Snapshot is what is recorded about a packet as it leaves.
 type Snapshot struct {
 	Delivered, Lost          uint64
 	DeliveredAt, FirstSentAt mono.Time
 	// InFlight is what was in flight, this packet included, in bytes.
 	InFlight uint32
-	// AppLimited: there was nothing more to send, so that the packet says little of the path.
+	// AppLimited: there was nothing more to send, so the packet says little about the path.
 	AppLimited bool
 }
 
-// Sample is what an ACK frame tells of the path.
+// Sample is what an ACK frame says about the path.
 type Sample struct {
 	Now mono.Time
 	// Rate is the delivery rate in bytes a second; zero where the frame gives no sample.
 	Rate int
 	// Delivered is how many bytes were delivered over the sample's time.
 	Delivered int
-	// AppLimited: the rate is at least so much, and may be more.
+	// AppLimited: the actual rate is at least this, and may be more.
 	AppLimited bool
 	// Acked and Lost are bytes that this frame acknowledged and showed to be lost.
 	Acked, Lost int
@@ -94,13 +94,14 @@ func (s *Sampler) Lost(size int) {
 	s.gone += size
 }
 
-// AppLimited notes that there is nothing more to send, with so much in flight.
+// AppLimited notes that there is nothing more to send, with that much in flight.
 func (s *Sampler) AppLimited(inFlight int) { s.appLimited = max(1, s.delivered+uint64(inFlight)) }
 
 // Totals are how many bytes were delivered and lost so far.
 func (s *Sampler) Totals() (delivered, lost uint64) { return s.delivered, s.lost }
 
-// Sample ends an ACK frame. A rate over less than minRTT is not believed: ACK frames that arrive together would make one of any height.
+// Sample ends an ACK frame. A rate over less than minRTT is discarded: ACK frames that arrive together could
+// suggest any rate.
 func (s *Sampler) Sample(now mono.Time, minRTT time.Duration) Sample {
 	r := Sample{Now: now, Acked: s.acked, Lost: s.gone, TotalDelivered: s.delivered}
 	if s.appLimited > 0 && s.delivered > s.appLimited {

@@ -1,7 +1,7 @@
 package flow
 
-// ahead is what has arrived of a stream behind a gap. Its bytes stand one behind the other as they came, so that they
-// take room for what is there and none for what is missing. The zero value is empty.
+// ahead is what has arrived of a stream after a gap. Its bytes are stored in the order of arrival, so they take
+// room for what is there and none for what is missing. The zero value is empty.
 type ahead struct {
 	pieces []piece // ascending, disjoint
 	buf    []byte  // of the Buffers; what lies behind used was not written yet
@@ -19,7 +19,7 @@ type piece struct {
 
 func (p piece) end() uint64 { return p.start + uint64(p.length) }
 
-// maxGaps bounds what a peer that sends crumbs can have remembered.
+// maxGaps bounds what a peer that sends fragments can make this end remember.
 const maxGaps = 1024
 
 // gaps is how many separate stretches there are.

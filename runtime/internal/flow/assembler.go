@@ -3,17 +3,17 @@ package flow
 import "errors"
 
 var (
-	// ErrGaps: taking the bytes in would leave too many gaps. Nothing was taken in;
-	// the packet is to be treated as if it had not arrived.
+	// ErrGaps: taking in the bytes would leave too many gaps. Nothing was taken in; the packet must be treated
+	// as if it had not arrived.
 	ErrGaps = errors.New("too many gaps")
 	// ErrFinalSize: bytes past the end of the stream, or a second end (RFC 9000 §4.5).
 	ErrFinalSize = errors.New("final size changed")
 )
 
-// Assembler puts the bytes of one stream in order, in one stretch of memory, so that a whole
-// message is a slice of it. What comes behind a gap is kept aside until the gap closes: a byte far ahead takes no more memory than
-// one that is next. What came once is never written again: bytes that come
-// twice are counted once and not compared. The zero value is an empty stream.
+// Assembler puts the bytes of one stream in order, in contiguous memory, so that a whole message is a slice of
+// it. What arrives after a gap is kept aside until the gap closes: a byte far ahead takes no more memory than
+// the next one. Bytes are written once: those that arrive twice are counted once and not compared. The zero
+// value is an empty stream.
 type Assembler struct {
 	buf  []byte // buf[0] is the byte at base
 	base uint64
@@ -23,7 +23,8 @@ type Assembler struct {
 	ahead           ahead  // what arrived beyond ready
 	final           uint64 // plus 1; zero means not known
 	expected        uint64 // no buffer of more than a class needs to reach further
-	// pinned: a reader looks at buf from consumed on. old is a buffer that it may still look at, after buf outgrew it.
+	// pinned: a reader may use buf from consumed on. old is a buffer that it may still use, after buf outgrew
+	// it.
 	pinned bool
 	old    []byte
 }
@@ -162,8 +163,7 @@ func (a *Assembler) View(from, to uint64) []byte {
 // Peek is a View that is looked at only until the next call.
 func (a *Assembler) Peek(from, to uint64) []byte { return a.buf[from-a.base : to-a.base] }
 
-// Consume says that everything before offset has been read, and that what View
-// returned is no longer looked at.
+// Consume says that everything before offset has been read, and that what View returned is no longer used.
 func (a *Assembler) Consume(b *Buffers, offset uint64) {
 	a.consumed = offset
 	a.pinned = false
@@ -177,8 +177,8 @@ func (a *Assembler) Consume(b *Buffers, offset uint64) {
 	}
 }
 
-// Free gives all memory back, but for what a reader may still look at: that is the
-// garbage collector's. The Assembler is an empty stream again.
+// Free gives all memory back, except what a reader may still use, which is left to the garbage collector. The
+// Assembler is an empty stream again.
 func (a *Assembler) Free(b *Buffers) {
 	switch {
 	case !a.pinned:

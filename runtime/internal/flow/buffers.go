@@ -42,7 +42,7 @@ func (b *Buffers) Get(size int) []byte {
 	return make([]byte, (size+largestClass-1)/largestClass*largestClass)
 }
 
-// Put takes a buffer of Get's back. Nobody may use it any more.
+// Put takes back a buffer from Get. It must not be used any more.
 func (b *Buffers) Put(buf []byte) {
 	switch {
 	case len(buf) == 0:

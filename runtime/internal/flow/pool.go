@@ -1,9 +1,9 @@
 package flow
 
-// Pool is what a connection's streams share for messages longer than their floor.
-// A message gets the whole of its length, or waits; who waits is served first come, first served.
+// Pool is what a connection's streams share for messages longer than their floor. A message gets the whole of
+// its length, or waits; those that wait are served first come, first served.
 type Pool struct {
-	// Bank is what the pool's bytes are taken from besides, which other pools share; nil for none.
+	// Bank is a further source that the pool's bytes are taken from, which other pools share; nil for none.
 	Bank             Bank
 	free             uint64
 	waiting, granted queue

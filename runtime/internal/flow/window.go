@@ -24,7 +24,7 @@ type Window struct {
 // knows from the transport parameters that it may send up to the floor.
 func NewWindow() Window { return Window{advertised: Floor} }
 
-// Limit is the offset up to which the peer may be let.
+// Limit is the offset up to which the peer may be allowed to send.
 func (w *Window) Limit() uint64 { return w.consumed + w.Size() + w.reserved }
 
 // Size is how many bytes may wait to be read, besides what is reserved.
@@ -33,9 +33,10 @@ func (w *Window) Size() uint64 { return Floor + w.grown }
 // Grown is how much of that is beyond the floor.
 func (w *Window) Grown() uint64 { return w.grown }
 
-// Narrow reports whether the window holds the stream up: half of it has been read within
-// two round trips, so that the peer may well be waiting for credit; or within eight, and the peer has used it up, highest being the end of what has
-// come: losses hold up what lies behind them, and a window that is small for that stays small otherwise. It is asked after each Consume.
+// Narrow reports whether the window holds the stream up. It does if half of it was read within two round trips,
+// so that the peer may well be waiting for credit; or within eight, and the peer has used it up, where highest
+// is the end of what has arrived: losses hold up what follows them, and a window that is small because of that
+// would otherwise stay small. Call it after each Consume.
 func (w *Window) Narrow(now mono.Time, rtt time.Duration, highest uint64) bool {
 	elapsed := now.Sub(w.began)
 	if w.consumed-w.from >= w.Size()/2 {
@@ -72,10 +73,10 @@ func (w *Window) Due() bool {
 	return w.Limit() >= w.advertised+min(w.Size()/2, dueMost) || w.reserved > 0 && w.Limit() > w.advertised
 }
 
-// dueMost is how much becomes free at most before the peer hears of it.
+// dueMost is the most that becomes free before the peer is told.
 const dueMost = 256 << 10
 
-// Short reports whether a message with this end would be let, and the peer has not been told so far.
+// Short reports whether a message with this end would be allowed, but the peer has not been told so.
 func (w *Window) Short(end uint64) bool { return end > w.advertised && end <= w.Limit() }
 
 // Advertise returns the limit for a frame that tells it.
@@ -84,9 +85,8 @@ func (w *Window) Advertise() uint64 {
 	return w.advertised
 }
 
-// Streams is the credit of opening streams: how many the peer may have opened, over
-// the connection's life. It grows as streams come to their end, so that the
-// floors of those that are open always fit.
+// Streams is the credit of opening streams: how many the peer may have opened, over the connection's life. It
+// grows as streams end, so the floors of those that are open always fit.
 type Streams struct {
 	concurrent, opened, ended uint64
 	advertised                uint64

@@ -16,13 +16,11 @@ import (
 // PROTOCOL_VIOLATION, if it is able to detect the condition."
 var ErrNotSent = errors.New("acknowledgement of a packet that was not sent")
 
-// Fates hears what became of the frames of sent packets. It must not call the
-// Loss that calls it.
+// Fates is told what became of the frames of sent packets. It must not call the Loss that calls it.
 type Fates interface {
 	// FrameAcked: the peer has it.
 	FrameAcked(space handshake.Level, ref Ref)
-	// FrameLost: it is to be sent again, if it still matters. It may turn out to have
-	// arrived after all.
+	// FrameLost: it must be sent again, if it still matters. It may turn out to have arrived after all.
 	FrameLost(space handshake.Level, ref Ref)
 }
 
@@ -31,13 +29,13 @@ type Fates interface {
 // space is named by its encryption level.
 type Loss struct {
 	RTT
-	// Controller is the congestion controller that hears what was sent, acknowledged and lost.
+	// Controller is the congestion controller, which is told what was sent, acknowledged and lost.
 	Controller congestion.Controller
 	// MaxAckDelay is the peer's promise (RFC 9000 §18.2), zero until it is known.
 	MaxAckDelay time.Duration
-	// MaxBackOff is the longest time between two probes once the handshake is done, where it is more than
-	// two periods. Who gives a peer up after a while wants to have asked often: one of three
-	// datagrams may be lost, and doubling without end asks eight times in a minute.
+	// MaxBackOff is the longest time between two probes once the handshake is done, if it is more than two
+	// periods. An end that gives up a peer after a while must have probed often: one of three datagrams may be
+	// lost, and doubling without limit probes eight times in a minute.
 	MaxBackOff time.Duration
 	// Confirmed: the handshake is confirmed (RFC 9001 §4.1.2).
 	Confirmed bool
@@ -45,9 +43,9 @@ type Loss struct {
 	// "An endpoint MUST NOT set its PTO timer for the Application Data packet number
 	// space until the handshake is confirmed", because until then the peer may have no keys.
 	ProbeApplication bool
-	// OnLost hears of each packet that is taken for lost; nil for nobody.
+	// OnLost is called for each packet that is deemed lost; nil for nobody.
 	OnLost func(now mono.Time, space handshake.Level, number uint64)
-	// ECN says whether packets leave marked as ECN-capable, and judges what comes back.
+	// ECN says whether packets leave marked as ECN-capable, and judges what is reported back.
 	ECN ECN
 
 	spaces        [handshake.Levels]space
@@ -77,7 +75,7 @@ type space struct {
 	lossTime mono.Time
 }
 
-// NewLoss returns the state of a path that nothing is known of, with datagrams of up to maxDatagram bytes.
+// NewLoss returns the state of an unknown path, with datagrams of up to maxDatagram bytes.
 func NewLoss(c congestion.Controller, maxDatagram int, initialRTT time.Duration) *Loss {
 	l := &Loss{
 		RTT: newRTT(initialRTT), Controller: c, deadline: mono.Never, MaxBackOff: math.MaxInt64,
@@ -92,20 +90,20 @@ func NewLoss(c congestion.Controller, maxDatagram int, initialRTT time.Duration)
 // NextNumber is the number of the packet that space sends next. Numbers never repeat.
 func (l *Loss) NextNumber(s handshake.Level) uint64 { return l.spaces[s].nextNumber }
 
-// LargestAcked is the largest number that the peer acknowledged in the space, if it did any.
+// LargestAcked is the largest number that the peer acknowledged in the space, if any.
 func (l *Loss) LargestAcked(s handshake.Level) (number uint64, ok bool) {
 	n := l.spaces[s].largestAcked
 	return n - 1, n > 0
 }
 
-// AddRef says that the packet that is being made in the space carries ref.
+// AddRef says that the packet under construction in the space carries ref.
 func (l *Loss) AddRef(s handshake.Level, ref Ref) { l.spaces[s].addRef(ref) }
 
 // Abandon forgets the refs of a packet that is not sent after all.
 func (l *Loss) Abandon(s handshake.Level) { l.spaces[s].dropRefs() }
 
-// Sent hears that the packet with NextNumber leaves, with the refs added since the
-// one before. A Silent one is not owed an acknowledgement, and leaves no record.
+// Sent records that the packet with NextNumber leaves, with the refs added since the one before. A Silent
+// packet is not owed an acknowledgement, and leaves no record.
 func (l *Loss) Sent(now mono.Time, s handshake.Level, size int, kind Kind) {
 	sp := &l.spaces[s]
 	number := sp.nextNumber
@@ -142,30 +140,31 @@ func (l *Loss) pace() {
 // Available is how many bytes the congestion window leaves.
 func (l *Loss) Available() int { return max(0, l.Controller.Window()-l.bytesInFlight) }
 
-// Paced reports whether what may be sent has to wait, because it would be too fast: until PacedUntil.
+// Paced reports whether sending must wait, until PacedUntil, because it would be too fast.
 func (l *Loss) Paced(now mono.Time) bool { return !l.pacer.Ready(now) }
 
-// PacedUntil is when more may be sent, where Paced says that none may be now.
+// PacedUntil is when more may be sent, if Paced says that nothing may be now.
 func (l *Loss) PacedUntil() mono.Time { return l.pacer.Next() }
 
-// AppLimited hears that nothing more is to be sent, though more might be.
+// AppLimited notes that there is nothing more to send, though more might be sent.
 func (l *Loss) AppLimited() {
 	l.sampler.AppLimited(l.bytesInFlight)
 	l.thin.limited = true
 }
 
-// SetMaxDatagram says how large datagrams are from now on, in bytes.
+// SetMaxDatagram sets the size of datagrams from now on, in bytes.
 func (l *Loss) SetMaxDatagram(bytes int) {
 	l.maxDatagram = bytes
 	l.Controller.SetMaxDatagram(bytes)
 }
 
-// BytesInFlight, PTOCount and PacingRate are for those who watch. The rate is in bytes a second, zero where nothing is paced.
+// BytesInFlight, PTOCount and PacingRate are for statistics. The rate is in bytes per second, zero if nothing
+// is paced.
 func (l *Loss) BytesInFlight() int { return l.bytesInFlight }
 func (l *Loss) PTOCount() int      { return l.ptoCount }
 func (l *Loss) PacingRate() int    { return l.pacer.Rate() }
 
-// LostPackets is how many packets were taken for lost, SpuriousLosses how many of them had arrived.
+// LostPackets is how many packets were deemed lost, SpuriousLosses how many of them had arrived.
 func (l *Loss) LostPackets() uint64    { return l.lostPackets }
 func (l *Loss) SpuriousLosses() uint64 { return l.spurious }
 
@@ -175,8 +174,7 @@ func (l *Loss) Outstanding(s handshake.Level) bool { return l.spaces[s].inFlight
 // Deadline is when Timeout is due.
 func (l *Loss) Deadline() mono.Time { return l.deadline }
 
-// Drop forgets the space: its keys are gone, and what is in flight there with
-// them (RFC 9002 §6.4).
+// Drop forgets the space: its keys are gone, and with them what is in flight there (RFC 9002 §6.4).
 func (l *Loss) Drop(s handshake.Level) {
 	sp := &l.spaces[s]
 	for i := range sp.n {

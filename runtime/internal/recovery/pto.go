@@ -25,10 +25,10 @@ const handshakeBackOff = time.Second
 // backOffLimit keeps the doubling of the probe timeout from overflowing.
 const backOffLimit = 16
 
-// Timeout lets happen what is due at now. Packets that the time threshold shows to be lost are
-// declared lost. If a probe timeout has expired, the frames of the oldest packets in flight are handed out to be
-// sent again by the probes that it returns; they are not lost by that (RFC 9002
-// §6.2: "A PTO timer expiration event does not indicate packet loss").
+// Timeout does what is due at now. Packets that the time threshold shows to be lost are declared lost. If a
+// probe timeout has expired, the frames of the oldest packets in flight are handed out to be sent again by the
+// probes that it returns; that does not make them lost (RFC 9002 §6.2: "A PTO timer expiration event does not
+// indicate packet loss").
 func (l *Loss) Timeout(now mono.Time, f Fates) Probes {
 	if now < l.deadline {
 		return Probes{}
@@ -69,8 +69,8 @@ func (l *Loss) handOut(s handshake.Level, f Fates) {
 	}
 }
 
-// Repeat hands out the frames of the packet that was sent last, for a second probe that
-// finds nothing else to say: it may get through where the first one does not.
+// Repeat hands out the frames of the packet that was sent last, for a second probe that has nothing else to
+// carry: it may get through when the first one does not.
 func (l *Loss) Repeat(s handshake.Level, f Fates) {
 	sp := &l.spaces[s]
 	if sp.n == 0 || sp.at(sp.n-1).state != outstanding || sp.at(sp.n-1).kind == MTUProbe {

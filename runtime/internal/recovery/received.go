@@ -13,7 +13,7 @@ import (
 // waits for, is acknowledged at once. The zero value is ready.
 type Received struct {
 	set rangeSet
-	// settled: the peer is known to have heard of everything below, so ACK frames leave it out.
+	// settled: the peer is known to have learnt of everything below, so ACK frames leave it out.
 	settled uint64
 	// largestAt is when the largest number arrived.
 	largestAt mono.Time
@@ -39,8 +39,8 @@ type Arrival struct {
 	Delay time.Duration
 }
 
-// AckDelay is how long an acknowledgement may wait for something to ride on: a
-// quarter of the round trip, at least 1 ms and at most MaxAckDelay.
+// AckDelay is how long an acknowledgement may wait for something to travel with: a quarter of the round trip,
+// at least 1 ms and at most MaxAckDelay.
 func AckDelay(smoothedRTT time.Duration) time.Duration {
 	return max(time.Millisecond, min(MaxAckDelay, smoothedRTT/4))
 }
@@ -48,14 +48,14 @@ func AckDelay(smoothedRTT time.Duration) time.Duration {
 // MaxAckDelay is what an endpoint advertises as max_ack_delay (RFC 9000 §18.2).
 const MaxAckDelay = 5 * time.Millisecond
 
-// Has reports whether a packet with this number was taken in, or is too old to be
-// told from one that was. Such a packet is to be dropped.
+// Has reports whether a packet with this number was received, or is too old to be distinguished from one that
+// was. Such a packet must be dropped.
 func (r *Received) Has(number uint64) bool { return r.set.has(number) }
 
 // Largest is the largest number that arrived, if any did.
 func (r *Received) Largest() (number uint64, ok bool) { return r.set.largest() }
 
-// Add takes in a packet that Has did not know.
+// Add takes in a packet that Has does not know.
 func (r *Received) Add(now mono.Time, number uint64, a Arrival) {
 	largest, ok := r.set.largest()
 	r.set.add(number)
@@ -95,12 +95,11 @@ func (r *Received) missing(low, high uint64) bool {
 	return high > r.set.floor && (i == len(r.set.ranges) || r.set.ranges[i].Smallest > max(low, r.set.floor))
 }
 
-// SetThreshold makes an ACK due once bytes have gathered. The peer asks for it when
-// it has left start-up; before, every second packet is acknowledged.
+// SetThreshold makes an ACK due once this many bytes have gathered. The peer asks for it when it has left
+// start-up; before that, every second packet is acknowledged.
 func (r *Received) SetThreshold(bytes uint64) { r.threshold = bytes }
 
-// Postpone lets an acknowledgement that is due at once wait until then for
-// something to ride on.
+// Postpone lets an acknowledgement that is due at once wait until then for something to travel with.
 func (r *Received) Postpone(until mono.Time) {
 	if r.due {
 		r.due, r.deadline = false, until
@@ -111,7 +110,7 @@ func (r *Received) Postpone(until mono.Time) {
 // whatever is sent next in this space should bring an ACK frame.
 func (r *Received) Waiting() bool { return r.packets > 0 }
 
-// Due reports whether an ACK frame is to be sent, even alone.
+// Due reports whether an ACK frame must be sent, even alone.
 func (r *Received) Due(now mono.Time) bool {
 	return r.packets > 0 && (r.due || r.deadline <= now)
 }
@@ -138,7 +137,7 @@ func (r *Received) Ack(now mono.Time, limit int) (ranges []Range, delay time.Dur
 	return ranges, now.Sub(r.largestAt)
 }
 
-// Sent hears that an ACK frame with everything that Ack returned is on its way.
+// Sent notes that an ACK frame with everything that Ack returned is being sent.
 func (r *Received) Sent() { r.packets, r.bytes, r.due = 0, 0, false }
 
 // Settle hears that the peer acknowledged a packet whose ACK frame reached up to

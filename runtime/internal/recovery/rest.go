@@ -8,8 +8,8 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/mono"
 )
 
-// Rested is a Loss of which nothing is in flight and the handshake is confirmed, in little memory: what a
-// connection that is used again after a while should still know of its path.
+// Rested is, in little memory, a Loss with nothing in flight whose handshake is confirmed: what a connection
+// that is used again after a while should still know of its path.
 type Rested struct {
 	rtt        RTT
 	controller congestion.Controller

@@ -33,8 +33,8 @@ func (r *RTT) Min() time.Duration       { return r.minRTT }
 func (r *RTT) Smoothed() time.Duration  { return r.smoothedRTT }
 func (r *RTT) Variation() time.Duration { return r.rttvar }
 
-// update takes in a sample. ackDelay is how long the peer held the
-// acknowledgement back, already limited to what may be believed.
+// update takes in a sample. ackDelay is how long the peer held the acknowledgement back, already limited to
+// what may be believed.
 func (r *RTT) update(now mono.Time, latest, ackDelay time.Duration) {
 	// RFC 9002 §5.1 takes the time between sending and acknowledgement; a clock as
 	// coarse as a path is short still has to count forwards.

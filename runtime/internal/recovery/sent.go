@@ -27,9 +27,9 @@ const (
 	Ordinary
 	// Data: it carries something for the first time that is worth an early repeat.
 	Data
-	// Repeated: it repeats early what a Data one carried. It is no measure of the path.
+	// Repeated: it repeats early what a Data packet carried. It is not a measurement of the path.
 	Repeated
-	// MTUProbe: it finds out whether the path carries datagrams of its size. Its loss is no congestion.
+	// MTUProbe: it tests whether the path carries datagrams of its size. Its loss is not congestion.
 	MTUProbe
 )
 
@@ -62,9 +62,9 @@ const (
 
 func (s *sent) inFlight() bool { return s.state == outstanding || s.state == probed }
 
-// records is a ring of sent packets in the order of their numbers, and a ring of
-// their refs. What became of a packet stays noted while one before it is in flight, and
-// that of a lost one for a while, because it may turn out to have arrived. Neither ring holds a pointer.
+// records is a ring of sent packets in the order of their numbers, and a ring of their refs. The fate of a
+// packet stays recorded while an earlier one is in flight, and that of a lost one for a while, because it may
+// turn out to have arrived. Neither ring holds a pointer.
 type records struct {
 	ring     []sent // its length is zero or a power of two
 	first, n int

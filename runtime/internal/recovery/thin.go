@@ -7,17 +7,19 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/mono"
 )
 
-// thin is a stream of few packets: nothing behind them shows that one was lost, so that it takes a
-// probe timeout to find out. Its packets are repeated early instead, under the rules that follow.
+// thin is a stream of few packets: nothing behind them shows that one was lost, so it takes a probe timeout to
+// find out. Its packets are repeated early instead, under these rules.
 //
-// There is nothing more to send; at most 4 packets and 2,400 bytes are unacknowledged; each is repeated
-// once, in the next packet or after an eighth of the round trip, and a second time after half a probe timeout; in a second
-// no more bytes are repeated than the flow sends of its own; not for a second after a mark, nor while the round trip shows a queue.
+// There is nothing more to send; at most 4 packets and 2,400 bytes are unacknowledged; each is repeated once,
+// in the next packet or after an eighth of the round trip, and a second time after half a probe timeout; in any
+// second no more bytes are repeated than the flow sends of its own; there are no repeats for a second after a
+// mark, nor while the round trip shows a queue.
 type thin struct {
 	// limited: there is nothing more to send.
 	limited bool
 	// own and again are the bytes of the second that began at since: sent first, and repeated.
-	since      mono.Time
+	since mono.Time
+	// own and again are the bytes of the second that began at since: sent for the first time, and repeated.
 	own, again int
 	heldUntil  mono.Time
 	repeats    uint64
@@ -86,9 +88,9 @@ func (l *Loss) repeatDelay(p *sent) time.Duration {
 	return l.PTO(l.MaxAckDelay) / 2
 }
 
-// HandOutRepeats hands out the frames of packets that are to be repeated early, and reports
-// whether there are any. The packet that carries them and nothing new is then sent as Repeated. early: of those too that are
-// to be repeated for the first time later, because a packet leaves now that has room for them.
+// HandOutRepeats hands out the frames of packets that must be repeated early, and reports whether there are
+// any. The packet that carries them and nothing new is then sent as Repeated. early: include those whose first
+// repeat is not due yet, because a packet that has room for them leaves now.
 func (l *Loss) HandOutRepeats(now mono.Time, early bool, f Fates) bool {
 	if !l.isThin() || now < l.thin.heldUntil {
 		return false
