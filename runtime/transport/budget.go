@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"github.com/sessgen/sessgen/runtime/internal/conn"
 )
 
 // budget bounds the bytes that all connections of the process together may hold for one purpose. Connections
@@ -128,6 +130,15 @@ func (s share) Take(bytes uint64) bool {
 	receives.wait(s.link, int64(bytes))
 	return false
 }
+
+// lents are what connections at rest look at datagrams with.
+var lents = sync.Pool{New: func() any { return new(conn.Lent) }}
+
+// Lend implements conn.Shared.
+func (s share) Lend() *conn.Lent { return lents.Get().(*conn.Lent) }
+
+// Return implements conn.Shared.
+func (s share) Return(l *conn.Lent) { lents.Put(l) }
 
 // Give implements flow.Bank.
 func (s share) Give(bytes uint64) { receives.charge(-int64(bytes)) }

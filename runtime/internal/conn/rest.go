@@ -1,7 +1,6 @@
 package conn
 
 import (
-	"sync"
 	"time"
 
 	"github.com/sessgen/sessgen/runtime/internal/handshake"
@@ -116,7 +115,8 @@ func (c *Conn) try(now mono.Time, datagram []byte) (why DropReason, news bool) {
 	if !ok || !c.ids.hears(h.Dst) {
 		return DropUnreadable, false
 	}
-	r, lent := c.rested, lentAwake.Get().(*awake)
+	r, l := c.rested, c.lend()
+	lent := &l.awake
 	c.awake = lent
 	lent.keys[handshake.Application].opener, lent.turn.next = r.opener, r.next
 	number, _, _, err := c.unseal(now, handshake.Application, &h)
@@ -124,7 +124,9 @@ func (c *Conn) try(now mono.Time, datagram []byte) (why DropReason, news bool) {
 	news = err == nil && number > r.received.Largest() || lent.verdict != nil // too many were forged: see countForged
 	c.awake = nil
 	*lent = awake{opened: lent.opened}
-	lentAwake.Put(lent)
+	if c.shared != nil {
+		c.shared.Return(l)
+	}
 	switch {
 	case news:
 		return 0, true
@@ -137,8 +139,15 @@ func (c *Conn) try(now mono.Time, datagram []byte) (why DropReason, news bool) {
 	return why, false
 }
 
-// lentAwake are the awake parts that connections at rest use to examine datagrams: see try.
-var lentAwake = sync.Pool{New: func() any { return new(awake) }}
+// Lent is memory with which a connection at rest examines a datagram. Its zero value is ready for use.
+type Lent struct{ awake awake }
+
+func (c *Conn) lend() *Lent {
+	if c.shared == nil {
+		return new(Lent)
+	}
+	return c.shared.Lend()
+}
 
 // findShort finds the packet of the Application level in the datagram: for others the keys are gone.
 func (c *Conn) findShort(datagram []byte) (h packet.Header, ok bool) {

@@ -34,7 +34,7 @@ func TestRest(t *testing.T) {
 			w.chat(id)
 			require.False(t, w.server.core.Resting())
 		}
-		require.True(t, w.client.core.UpdateKeys() == !w.version().Plain())
+		require.True(t, w.client.core.UpdateKeys(w.now) == !w.version().Plain())
 		w.chat(id)
 		w.run(10 * time.Second)
 		require.True(t, w.client.core.Resting() && w.server.core.Resting())
@@ -123,7 +123,7 @@ func TestEveryMethodAtRest(t *testing.T) {
 					case reflect.TypeFor[Tracer]():
 						arg.Set(reflect.ValueOf(silence{}))
 					case reflect.TypeFor[Shared]():
-						arg.Set(reflect.ValueOf(host{}))
+						arg.Set(reflect.ValueOf(&host{}))
 					}
 					in = append(in, arg)
 				}
@@ -135,17 +135,20 @@ func TestEveryMethodAtRest(t *testing.T) {
 }
 
 // host is a Shared that is never used up.
-type host struct{}
+type host struct{ lent Lent }
 
-func (host) Full() bool       { return false }
-func (host) Take(uint64) bool { return true }
-func (host) Give(uint64)      {}
+func (h *host) Full() bool       { return false }
+func (h *host) Take(uint64) bool { return true }
+func (h *host) Give(uint64)      {}
+func (h *host) Lend() *Lent      { return &h.lent }
+func (h *host) Return(*Lent)     {}
 
 // Who has seen the ids of a connection at rest neither wakes it nor makes it larger, whatever he forges or sends again, and the
 // peer's next packet finds it as it was, in its key phase or in the next.
 func TestForgedAtRest(t *testing.T) {
 	bothModes(t, func(t *testing.T, w *world, id StreamID) {
 		server, r := w.server.core, rand.New(rand.NewPCG(3, 4))
+		server.Share(&host{})
 		var again [][]byte
 		w.watch = func(_ netip.AddrPort, data []byte) { again = append(again, bytes.Clone(data)) }
 		w.chat(id)
@@ -177,7 +180,7 @@ func TestForgedAtRest(t *testing.T) {
 
 		w.chat(id)
 		w.run(2 * restTime)
-		require.Equal(t, !w.version().Plain(), w.client.core.UpdateKeys())
+		require.Equal(t, !w.version().Plain(), w.client.core.UpdateKeys(w.now))
 		require.True(t, server.Resting())
 		lost := w.client.core.Stats().PacketsLost
 		w.chat(id)
@@ -221,6 +224,7 @@ func BenchmarkForged(b *testing.B) {
 			w := secureWorld(b)
 			w.chat(w.open(true))
 			server, r := w.server.core, rand.New(rand.NewPCG(3, 4))
+			server.Share(&host{})
 			forged := w.client.forge(1000, make([]byte, 1000))
 			forged[len(forged)-1] ^= 1
 			if w.run(2 * restTime); at == "awake" {

@@ -10,6 +10,9 @@ type Shared interface {
 	// Full reports whether nothing beyond the streams' floors may be held for sending. Send then returns
 	// ErrBlocked.
 	Full() bool
+	// Lend gives a connection at rest what it looks at a datagram with, and Return takes it back before the input is over.
+	Lend() *Lent
+	Return(*Lent)
 	// Bank is what room for long messages that arrive is taken from.
 	flow.Bank
 }
