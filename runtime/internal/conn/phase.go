@@ -22,8 +22,12 @@ type phases struct {
 
 // turn is the openers beside the current one, keys[Application].opener, around the time when a phase begins.
 type turn struct {
-	next handshake.Cipher // of the phase to come, made when it is first asked for
-	last handshake.Opener // of the phase before, for packets that come late
+	next handshake.Cipher // of the phase to come, made when it is first asked for, after nextFrom
+	// nextFrom: RFC 9001 §6.5, "An endpoint MAY allow a period of approximately the Probe Timeout (PTO; see [QUIC-RECOVERY]) after promoting the
+	// next set of receive keys to be current before it creates the subsequent set of packet protection keys." So a peer has no
+	// more keys made than one in that time, however often it updates.
+	nextFrom mono.Time
+	last     handshake.Opener // of the phase before, for packets that come late
 	// lastUntil is when last is forgotten, mono.Never while the peer has not followed.
 	lastUntil mono.Time
 }
@@ -44,6 +48,8 @@ func (c *Conn) openerOf(now mono.Time, phase bool, number uint64) handshake.Open
 		return nil
 	case number < p.openFrom:
 		return t.last
+	case t.next == nil && now < t.nextFrom:
+		return nil
 	case t.next == nil:
 		t.next = cipher.Next()
 	}
@@ -57,26 +63,30 @@ func (c *Conn) openedIn(now mono.Time, phase bool, number uint64) {
 	case phase == p.phase && t.lastUntil == mono.Never:
 		// The peer has followed. RFC 9001 §6.1: "An endpoint MUST retain old keys until it has
 		// successfully unprotected a packet sent using the new keys."
-		t.lastUntil, p.openFrom = now.Add(3*c.probePeriod()), number
+		p.openFrom = number
+		c.settlePhase(now)
 	case phase == p.phase:
 		p.openFrom = min(p.openFrom, number)
 	case number >= p.openFrom && p.sealed == 0:
-		// RFC 9001 §6.2: "An endpoint that receives a second update before it has sent any packets with updated
-		// keys in response to the first update indicates that its peer has updated keys twice without awaiting
-		// confirmation. An endpoint MAY treat such consecutive key updates as a connection error of type KEY_UPDATE_ERROR."
-		// A peer that waits has an acknowledgement of its packets of this phase, which nothing but a packet of ours of
-		// this phase can have brought. So no peer makes keys faster than packets are sent to it; the keys stay, and
-		// the last words are sealed with some that it still has.
+		// RFC 9001 §6.2: "If an endpoint detects a second update before it has sent any packets with updated keys
+		// containing an acknowledgment for the packet that initiated the key update, it indicates that its peer has updated keys twice
+		// without awaiting confirmation. An endpoint MAY treat such consecutive key updates as a connection error of type
+		// KEY_UPDATE_ERROR." Where nothing was sealed in the phase, no acknowledgment was. The keys stay, and the last words are sealed with some that the peer still has.
 		c.suspect(violation(packet.KeyUpdateError, "a key update before the last one was acknowledged"))
 	case number >= p.openFrom:
 		// RFC 9001 §6.2: "The endpoint MUST update its send keys to the corresponding key phase in response". All that
 		// is sent from now on, the acknowledgement included, is sealed with them.
 		c.rollKeys()
 		p.openFrom = number
-		// RFC 9001 §6.5: "An endpoint SHOULD retain old read keys for no more than three times the PTO after
-		// having received a packet protected using the new keys."
-		t.lastUntil = now.Add(3 * c.probePeriod())
+		c.settlePhase(now)
 	}
+}
+
+// settlePhase notes that both ends have come to a new phase. RFC 9001 §6.5: "An endpoint SHOULD retain old read keys for no
+// more than three times the PTO after having received a packet protected using the new keys."
+func (c *Conn) settlePhase(now mono.Time) {
+	pto := c.probePeriod()
+	c.turn.nextFrom, c.turn.lastUntil = now.Add(pto), now.Add(3*pto)
 }
 
 // rollKeys goes on to the next phase.
@@ -93,17 +103,19 @@ func (c *Conn) rollKeys() {
 
 // mayUpdate reports whether this end may begin a key phase. RFC 9001 §6.1: "An endpoint MUST NOT initiate a key update
 // prior to having confirmed the handshake", and "MUST NOT initiate a subsequent key update unless it has
-// received an acknowledgment for a packet that was sent protected with keys from the current key phase."
-func (c *Conn) mayUpdate() bool {
+// received an acknowledgment for a packet that was sent protected with keys from the current key phase." §6.5: "Endpoints SHOULD wait three
+// times the PTO before initiating a key update after receiving an acknowledgment that confirms that the previous key
+// update was received."
+func (c *Conn) mayUpdate(now mono.Time) bool {
 	acked, ok := c.loss.LargestAcked(handshake.Application)
-	return c.confirmed && ok && acked >= c.phases.sealFrom
+	return c.confirmed && ok && acked >= c.phases.sealFrom && now >= c.turn.lastUntil
 }
 
 // UpdateKeys begins a new key phase, if the rules allow one now. The machine does so by itself,
 // long before a key has sealed as many packets as it may.
-func (c *Conn) UpdateKeys() bool {
-	c.rouse(c.activeAt)
-	if _, updates := c.keys[handshake.Application].sealer.(handshake.Cipher); !updates || c.over() || !c.mayUpdate() {
+func (c *Conn) UpdateKeys(now mono.Time) bool {
+	c.rouse(now)
+	if _, updates := c.keys[handshake.Application].sealer.(handshake.Cipher); !updates || c.over() || !c.mayUpdate(now) {
 		return false
 	}
 	c.rollKeys()
@@ -133,7 +145,7 @@ func (c *Conn) watchLimit(now mono.Time) {
 		return
 	}
 	limit, _ := cipher.Limits()
-	if c.phases.sealed < limit/2 || c.UpdateKeys() || c.phases.sealed+farewells < limit {
+	if c.phases.sealed < limit/2 || c.UpdateKeys(now) || c.phases.sealed+farewells < limit {
 		return
 	}
 	c.suspect(violation(packet.AEADLimitReached, "no key update in time"))

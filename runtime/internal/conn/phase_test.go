@@ -45,23 +45,23 @@ func TestKeyUpdateWaitsForItsTurn(t *testing.T) {
 	w := newWorld(t, overTLS).secure(newSecured(t))
 	w.dial()
 	w.until(func() bool { return w.client.core.phase == connected })
-	require.False(t, w.client.core.UpdateKeys(), "not confirmed")
+	require.False(t, w.client.core.UpdateKeys(w.now), "not confirmed")
 	w.run(time.Second)
 	id := w.open(true)
 	w.chat(id)
 	w.run(time.Second)
-	require.True(t, w.client.core.UpdateKeys())
-	require.False(t, w.client.core.UpdateKeys(), "nothing of the phase is acknowledged")
+	require.True(t, w.client.core.UpdateKeys(w.now))
+	require.False(t, w.client.core.UpdateKeys(w.now), "nothing of the phase is acknowledged")
 	w.chat(id)
 	w.run(time.Second)
 	require.True(t, w.server.core.phases.phase, "RFC 9001 §6.2: the peer follows")
-	require.True(t, w.client.core.UpdateKeys())
+	require.True(t, w.client.core.UpdateKeys(w.now))
 	w.chat(id)
 	w.run(time.Second)
 	require.False(t, w.server.core.phases.phase)
 
 	plain := connectedWorld(t)
-	require.False(t, plain.client.core.UpdateKeys(), "there is none in plaintext")
+	require.False(t, plain.client.core.UpdateKeys(plain.now), "there is none in plaintext")
 }
 
 // Both ends update, again and again and at once, while the network loses, repeats and reorders: nothing is lost, and
@@ -73,9 +73,9 @@ func TestKeyUpdateOnABadNetwork(t *testing.T) {
 	}
 	id := w.open(true)
 	updates := 0
-	for range 60 {
+	for range 120 {
 		for _, s := range []*side{w.client, w.server} {
-			if w.random.IntN(2) == 0 && s.core.UpdateKeys() {
+			if w.random.IntN(2) == 0 && s.core.UpdateKeys(w.now) {
 				updates++
 			}
 		}
@@ -95,7 +95,7 @@ func TestKeyUpdateAsSoonAsAllowed(t *testing.T) {
 	updates := map[string]int{}
 	update := func() {
 		for _, s := range []*side{w.client, w.server} {
-			if s.core.UpdateKeys() {
+			if s.core.UpdateKeys(w.now) {
 				updates[s.name]++
 			}
 		}
@@ -138,7 +138,7 @@ func TestOldKeysAreForgotten(t *testing.T) {
 	}
 	require.Len(t, held, 2)
 	w.fate = nil
-	require.True(t, w.client.core.UpdateKeys())
+	require.True(t, w.client.core.UpdateKeys(w.now))
 	w.client.send(id, "in the new phase", false)
 	w.until(func() bool { return w.server.core.phases.phase })
 	before := w.server.core.tally.packetsReceived

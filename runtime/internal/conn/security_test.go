@@ -308,42 +308,55 @@ func TestAttack16KeyPhaseGarbage(t *testing.T) {
 	w.chat(id)
 }
 
-// Row 16: a peer that updates its keys with every packet makes this end derive new ones no more often than it is sent a packet: at the first
-// update that does not wait for one, the connection ends with KEY_UPDATE_ERROR, and the peer can read so.
+// Row 16: a peer that updates its keys with every packet makes this end derive new ones once in a PTO at most. What is sealed with others is
+// lost, and comes again; an update that did not wait for an answer to the one before ends the connection with KEY_UPDATE_ERROR, and the peer can read so.
 func TestAttack16KeyUpdateFlood(t *testing.T) {
 	w := secureWorld(t)
 	id := w.open(true)
 	w.chat(id)
 	w.run(restTime / 2)
-	roll := func() {
-		w.client.core.rollKeys()
-		w.client.core.turn.lastUntil, w.client.core.phases.openFrom = mono.Never, math.MaxUint64
-	}
-	number, rolled := uint64(500), w.server.core.phases.phase
+	client, server := w.client.core, w.server.core
+	number := uint64(500)
 	flip := func() []byte {
 		number++
-		roll()
+		client.rollKeys()
+		client.turn.lastUntil, client.phases.openFrom = mono.Never, math.MaxUint64
 		return w.client.forge(number, packet.AppendPing(nil))
 	}
-	for range 50 { // each is answered before the next
-		w.server.core.HandleDatagram(w.now, clientAddr, flip())
-		rolled = !rolled
-		require.Equal(t, rolled, w.server.core.phases.phase)
-		w.server.core.pingDue = true
+	answer := func() {
+		server.pingDue = true
 		w.server.flush()
-		require.NotZero(t, w.server.core.phases.sealed)
-		require.False(t, w.server.core.over())
+		require.NotZero(t, server.phases.sealed)
+		require.False(t, server.over())
 	}
+	rolled := server.phases.phase
+	for range 50 { // each is answered before the next
+		w.now = w.now.Add(server.probePeriod())
+		server.HandleDatagram(w.now, clientAddr, flip())
+		rolled = !rolled
+		require.Equal(t, rolled, server.phases.phase)
+		answer()
+		before, current := *client, client.keys[handshake.Application]
+		awake := *client.awake
+		early := flip()
+		require.Zero(t, testing.AllocsPerRun(10, func() { server.HandleDatagram(w.now, clientAddr, early) }))
+		require.Equal(t, rolled, server.phases.phase)
+		require.Nil(t, server.turn.next, "no more keys are made")
+		*client, *client.awake = before, awake // the peer goes on as if it had not
+		client.keys[handshake.Application] = current
+	}
+	w.now = w.now.Add(server.probePeriod())
 	first, second := flip(), flip()
-	w.server.core.HandleDatagram(w.now, clientAddr, first)
-	require.False(t, w.server.core.over())
+	server.HandleDatagram(w.now, clientAddr, first)
+	require.False(t, server.over())
+	w.now = w.now.Add(server.probePeriod())
 	forged := append([]byte(nil), second...)
 	forged[len(forged)-1] ^= 1
-	w.server.core.HandleDatagram(w.now, clientAddr, forged)
-	require.False(t, w.server.core.over(), "only the peer's own packets end it")
-	w.server.core.HandleDatagram(w.now, clientAddr, second)
+	server.HandleDatagram(w.now, clientAddr, forged)
+	require.False(t, server.over(), "only the peer's own packets end it")
+	server.HandleDatagram(w.now, clientAddr, second)
 	w.server.after()
-	require.Equal(t, !rolled, w.server.core.phases.phase, "no more keys are made")
+	require.Equal(t, !rolled, server.phases.phase, "no more keys are made")
 	var fault *CloseError
 	require.NotNil(t, w.server.closed)
 	require.ErrorAs(t, w.server.closed.Err, &fault)
