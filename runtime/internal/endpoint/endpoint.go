@@ -221,7 +221,7 @@ func (e *Endpoint[C]) Route(now mono.Time, from netip.AddrPort, datagram, reply 
 		return Route[C]{Verdict: Deliver, Conn: c}
 	}
 	if h.Type == packet.Connect {
-		return e.routeConnect(now, from, &h, len(datagram))
+		return e.routeConnect(now, from, &h, len(datagram), reply)
 	}
 	e.counts.Unknown++
 	return Route[C]{}
@@ -237,19 +237,17 @@ func (e *Endpoint[C]) routeInit(now mono.Time, from netip.AddrPort, h *packet.He
 		e.counts.Version++
 		return Route[C]{Verdict: Reply, Reply: packet.AppendVersions(reply, h.Dst, h.Nonce, e.config.Version)}
 	}
-	server := e.drawInTurn()
-	seen := handshake.Seen{Addr: from, ClientID: h.Dst, ServerID: server, Version: uint32(h.Version)}
-	e.counts.Cookies++
-	return Route[C]{Verdict: Reply, Reply: packet.AppendCookie(reply, h.Version, h.Dst, h.Nonce, server,
-		e.jar.Append(e.cookie[:0], now, seen, h.Nonce))}
+	return Route[C]{Verdict: Reply, Reply: e.offer(now, from, h.Version, h.Dst, h.Nonce, reply)}
 }
 
-func (e *Endpoint[C]) routeConnect(now mono.Time, from netip.AddrPort, h *packet.Header, size int) Route[C] {
-	switch {
-	case !e.config.Listening:
+func (e *Endpoint[C]) routeConnect(now mono.Time, from netip.AddrPort, h *packet.Header, size int, reply []byte) Route[C] {
+	if !e.config.Listening {
 		e.counts.Unknown++
 		return Route[C]{}
-	case !e.admissible(now, from, h, size):
+	}
+	made, ok := e.admissible(now, from, h, size)
+	switch {
+	case !ok:
 		return Route[C]{}
 	case e.config.Full != nil && e.config.Full():
 		e.counts.Full++
@@ -264,7 +262,11 @@ func (e *Endpoint[C]) routeConnect(now mono.Time, from netip.AddrPort, h *packet
 	if len(h.Token) == handshake.TokenLen {
 		spent, count = &e.used, &e.counts.SpentToken
 	}
-	if !spent.spend(now, h.Dst) {
+	switch fresh, stale := spent.spend(now, made, h.Dst); {
+	case stale && spent == &e.spent:
+		*count++
+		return e.replace(now, from, h, size, reply)
+	case !fresh:
 		*count++
 		return Route[C]{}
 	}
@@ -283,28 +285,44 @@ func (e *Endpoint[C]) routeConnect(now mono.Time, from netip.AddrPort, h *packet
 	return r
 }
 
-// admissible reports whether a CONNECT has a cookie or an address token that was made here for it. RFC 9000 §8.1: "clients MUST
+// offer answers a first flight with a cookie, or one that came back too late.
+func (e *Endpoint[C]) offer(now mono.Time, from netip.AddrPort, version packet.Version, client ID, nonce, reply []byte) []byte {
+	server := e.drawInTurn()
+	seen := handshake.Seen{Addr: from, ClientID: client, ServerID: server, Version: uint32(version)}
+	e.counts.Cookies++
+	return packet.AppendCookie(reply, version, client, nonce, server, e.jar.Append(e.cookie[:0], now, seen, nonce))
+}
+
+// replace gives who comes with a cookie that may have been used before another one, as if it had sent its INIT again.
+func (e *Endpoint[C]) replace(now mono.Time, from netip.AddrPort, h *packet.Header, size int, reply []byte) Route[C] {
+	answer := e.offer(now, from, h.Version, h.Src, handshake.CookieNonce(h.Token), reply)
+	if len(answer)-len(reply) > size {
+		return Route[C]{}
+	}
+	return Route[C]{Verdict: Reply, Reply: answer}
+}
+
+// admissible reports whether a CONNECT has a cookie or an address token that was made here for it, and when. RFC 9000 §8.1: "clients MUST
 // ensure that UDP datagrams containing Initial packets have UDP payloads of at least 1200 bytes" before the address is
 // validated; what brings a cookie back has done that with its INIT.
-func (e *Endpoint[C]) admissible(now mono.Time, from netip.AddrPort, h *packet.Header, size int) bool {
+func (e *Endpoint[C]) admissible(now mono.Time, from netip.AddrPort, h *packet.Header, size int) (made mono.Time, ok bool) {
 	token := len(h.Token) == handshake.TokenLen
 	switch {
-	case h.Version == e.config.Version && !token:
+	case h.Version != e.config.Version:
+	case !token:
 		seen := handshake.Seen{Addr: from, ClientID: h.Src, ServerID: h.Dst, Version: uint32(h.Version)}
-		if e.jar.Valid(now, seen, h.Token) {
-			return true
-		}
-	case h.Version == e.config.Version && size >= packet.MinInit:
-		if e.tokens.Valid(now, from.Addr(), h.Dst, uint32(h.Version), h.Token) {
-			return true
-		}
+		made, ok = e.jar.Valid(now, seen, h.Token)
+	case size >= packet.MinInit:
+		made, ok = e.tokens.Valid(now, from.Addr(), h.Dst, uint32(h.Version), h.Token)
 	}
-	if token {
+	switch {
+	case ok:
+	case token:
 		e.counts.BadToken++
-	} else {
+	default:
 		e.counts.BadCookie++
 	}
-	return false
+	return made, ok
 }
 
 func (e *Endpoint[C]) routeShort(now mono.Time, id ID, datagram, reply []byte) Route[C] {

@@ -7,39 +7,45 @@ import (
 )
 
 // spent remembers, in fixed memory, the server ids whose cookies or address tokens were used, for as
-// long as one lasts: two Bloom filters, of this epoch and the one before. A false
+// long as one lasts: two Bloom filters, of this generation and the one before. A false
 // alarm costs a client one more INIT.
+//
+// A generation ends after the life of a cookie, or when as many ids are in it as keep false alarms rare. What the older one of
+// the two cannot have seen, because it was made before that began, counts as used. So however many handshakes there are, no cookie is used twice,
+// and hardly any other is refused; under very many the life of cookies becomes shorter.
 type spent struct {
 	life  time.Duration
-	epoch int64
-	sets  [2]*[spentBits / 64]uint64
+	sets  [2]*[spentBits / 64]uint64 // nil while empty
+	began [2]mono.Time
+	now   int // which of the two is this generation's
+	ids   int // in it
 }
 
 const (
 	spentBits   = 1 << 19
 	spentHashes = 4
+	// spentMax is how many ids a generation takes: with a false alarm for one of 420.
+	spentMax = spentBits / 16
 )
 
 func newSpent(now mono.Time, life time.Duration) spent {
-	s := spent{life: life}
-	s.epoch = s.epochOf(now)
-	return s
+	return spent{life: life, began: [2]mono.Time{now, now}}
 }
 
-func (s *spent) epochOf(t mono.Time) int64 { return int64(t) / int64(s.life) }
-
-// spend notes the id, and reports whether it was new.
-func (s *spent) spend(now mono.Time, id ID) bool {
-	if epoch := s.epochOf(now); epoch > s.epoch {
-		if s.sets[epoch&1] = nil; epoch > s.epoch+1 {
-			s.sets[epoch&1^1] = nil
-		}
-		s.epoch = epoch
+// spend notes the id of a cookie or token that was made then, and reports whether it was new; stale means that it may not
+// be, for all that is remembered.
+func (s *spent) spend(now, made mono.Time, id ID) (fresh, stale bool) {
+	if s.ids >= spentMax || now.Sub(s.began[s.now]) >= s.life {
+		s.now ^= 1
+		s.sets[s.now], s.began[s.now], s.ids = nil, now, 0
+	}
+	if made < s.began[s.now^1] {
+		return false, true
 	}
 	if s.in(s.sets[0], id) || s.in(s.sets[1], id) {
-		return false
+		return false, false
 	}
-	set := &s.sets[s.epoch&1]
+	set := &s.sets[s.now]
 	if *set == nil {
 		*set = new([spentBits / 64]uint64)
 	}
@@ -47,7 +53,8 @@ func (s *spent) spend(now mono.Time, id ID) bool {
 		bit := spentBit(id, i)
 		(*set)[bit/64] |= 1 << (bit % 64)
 	}
-	return true
+	s.ids++
+	return true, false
 }
 
 func (s *spent) in(set *[spentBits / 64]uint64, id ID) bool {

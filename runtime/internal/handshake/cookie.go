@@ -77,18 +77,21 @@ func (j *CookieJar) Append(b []byte, now mono.Time, seen Seen, nonce []byte) []b
 	return append(b, j.mac(j.epoch, seen, b[from:])...)
 }
 
-// Valid reports whether the cookie was made here for what was seen, less than CookieLife ago.
-func (j *CookieJar) Valid(now mono.Time, seen Seen, cookie []byte) bool {
+// Valid reports whether the cookie was made here for what was seen, less than CookieLife ago, and when.
+func (j *CookieJar) Valid(now mono.Time, seen Seen, cookie []byte) (made mono.Time, ok bool) {
 	j.rotate(now)
 	if len(cookie) != CookieLen {
-		return false
+		return 0, false
 	}
-	made := mono.Time(binary.BigEndian.Uint64(cookie))
+	made = mono.Time(binary.BigEndian.Uint64(cookie))
 	if made < 0 || made > now || now.Sub(made) >= CookieLife {
-		return false
+		return 0, false
 	}
-	return hmac.Equal(j.mac(epochOf(made), seen, cookie[:cookieTime+cookieNonce]), cookie[cookieTime+cookieNonce:])
+	return made, hmac.Equal(j.mac(epochOf(made), seen, cookie[:cookieTime+cookieNonce]), cookie[cookieTime+cookieNonce:])
 }
+
+// CookieNonce is the nonce of the INIT that a valid cookie was made for.
+func CookieNonce(cookie []byte) []byte { return cookie[cookieTime : cookieTime+cookieNonce] }
 
 // mac is the tag over the cookie's head and what it is bound to, valid until the next call.
 func (j *CookieJar) mac(epoch int64, seen Seen, head []byte) []byte {

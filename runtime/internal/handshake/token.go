@@ -78,19 +78,19 @@ func (j *TokenJar) Append(b []byte, now mono.Time, addr netip.Addr, server [8]by
 	return j.keys[j.epoch&1].Seal(b, b[len(b)-tokenNonce:], plain, j.binding(server, version))
 }
 
-// Valid reports whether the token was made here for the address, the server id and the version, less than TokenLife ago.
-func (j *TokenJar) Valid(now mono.Time, addr netip.Addr, server [8]byte, version uint32, token []byte) bool {
+// Valid reports whether the token was made here for the address, the server id and the version, less than TokenLife ago, and when.
+func (j *TokenJar) Valid(now mono.Time, addr netip.Addr, server [8]byte, version uint32, token []byte) (made mono.Time, ok bool) {
 	j.rotate(now)
 	if len(token) != TokenLen || token[0] > 1 {
-		return false
+		return 0, false
 	}
 	nonce, sealed := token[1:1+tokenNonce], token[1+tokenNonce:]
 	plain, err := j.keys[token[0]].Open(j.in[:0], nonce, sealed, j.binding(server, version))
 	if err != nil || [tokenAddr]byte(plain) != addr.As16() {
-		return false
+		return 0, false
 	}
-	made := mono.Time(binary.BigEndian.Uint64(plain[tokenAddr:]))
-	return made <= now && now.Sub(made) < TokenLife
+	made = mono.Time(binary.BigEndian.Uint64(plain[tokenAddr:]))
+	return made, made <= now && now.Sub(made) < TokenLife
 }
 
 // binding is what a token is bound to beside the address.

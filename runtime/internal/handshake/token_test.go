@@ -26,21 +26,21 @@ func TestToken(t *testing.T) {
 	require.Len(t, token, TokenLen)
 	require.NotEqual(t, CookieLen, TokenLen)
 	require.NotContains(t, string(token), string(here.AsSlice()))
-	require.True(t, j.Valid(begin, here, server, version, token))
-	require.True(t, j.Valid(begin, netip.MustParseAddr("::ffff:192.0.2.1"), server, version, token))
-	require.False(t, j.Valid(begin, elsewhere, server, version, token))
-	require.False(t, j.Valid(begin, here, [8]byte{6}, version, token))
-	require.False(t, j.Valid(begin, here, server, version+1, token))
-	require.False(t, j.Valid(begin, here, server, version, token[:TokenLen-1]))
-	require.False(t, newTokens(begin+1).Valid(begin.Add(-time.Hour), here, server, version, token), "from the future")
+	require.True(t, valid(j.Valid(begin, here, server, version, token)))
+	require.True(t, valid(j.Valid(begin, netip.MustParseAddr("::ffff:192.0.2.1"), server, version, token)))
+	require.False(t, valid(j.Valid(begin, elsewhere, server, version, token)))
+	require.False(t, valid(j.Valid(begin, here, [8]byte{6}, version, token)))
+	require.False(t, valid(j.Valid(begin, here, server, version+1, token)))
+	require.False(t, valid(j.Valid(begin, here, server, version, token[:TokenLen-1])))
+	require.False(t, valid(newTokens(begin+1).Valid(begin.Add(-time.Hour), here, server, version, token)), "from the future")
 	for i := range token {
 		altered := append([]byte(nil), token...)
 		altered[i] ^= 1
-		require.False(t, j.Valid(begin, here, server, version, altered), "byte %d", i)
+		require.False(t, valid(j.Valid(begin, here, server, version, altered)), "byte %d", i)
 	}
 	// Keys change, and the one before still counts, so a token lasts as long as it should and no longer.
 	for at := begin; at < begin.Add(3*TokenLife); at = at.Add(time.Hour) {
-		require.Equal(t, at.Sub(begin) < TokenLife, j.Valid(at, here, server, version, token), "after %v", at.Sub(begin))
+		require.Equal(t, at.Sub(begin) < TokenLife, valid(j.Valid(at, here, server, version, token)), "after %v", at.Sub(begin))
 	}
 }
 
@@ -52,7 +52,7 @@ func FuzzToken(f *testing.F) {
 		// The key is another one than that of the corpus: whatever comes is forged.
 		r := rand.NewChaCha8([32]byte{4})
 		j := NewTokenJar(0, func(b []byte) { r.Read(b) })
-		if j.Valid(1, here, server, 1, token) {
+		if valid(j.Valid(1, here, server, 1, token)) {
 			t.Fatal("a forged token")
 		}
 	})
