@@ -43,6 +43,7 @@ func TestIf(t *testing.T) {
 		require.NoError(t, err)
 		_, err = again.SendTick(ctx, again.Left())
 		require.ErrorIs(t, err, session.ErrStateUsed)
+		require.EqualError(t, err, "session: state already used: SendTick of CountdownCallerDownIfTrue")
 		tick, done, ok = down.Branch()
 		require.False(t, ok)
 		require.Equal(t, steps.CountdownCallerDownIfTrue{}, tick)

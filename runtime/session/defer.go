@@ -46,18 +46,18 @@ type Taker interface {
 func (p Step) Defer(message int, pending *Pending, taker Taker) (Step, error) {
 	s := p.begin()
 	if s == nil {
-		return Step{}, p.refusal()
+		return Step{}, p.refusal(use{step: "Defer", message: message})
 	}
 	if uint(message) >= uint(len(s.protocol.Messages)) {
-		return Step{}, s.misplaced()
+		return Step{}, s.misplaced(use{step: "Defer", message: message})
 	}
 	m := &s.protocol.Messages[message]
 	if m.Sender == s.role || !s.isAt(m.State) || s.table.places[m.State].count != 1 {
-		return Step{}, s.misplaced()
+		return Step{}, s.misplaced(use{step: "Defer", message: message})
 	}
 	if s.deferred.n == pendingMax {
 		s.giveBack()
-		return Step{}, s.misuse(ErrTooManyPending)
+		return Step{}, s.misuse(ErrTooManyPending, use{step: "Defer", message: message})
 	}
 	*pending = Pending{s: s, taker: taker, message: m, index: message, entered: s.entered}
 	s.deferred.push(pending)
@@ -109,10 +109,13 @@ func (p *Pending) TakenIn() bool { return p.progress.Load() != putOff }
 // receive gives the message, which has been taken in, to the program.
 func (p *Pending) receive() error {
 	if !p.progress.CompareAndSwap(takenIn, received) {
-		return p.s.misuse(ErrStateUsed)
+		return p.s.misuse(ErrStateUsed, p.use())
 	}
 	return nil
 }
+
+// use is what a program does with the pending value, as errors say it.
+func (p *Pending) use() use { return use{step: "the pending ", message: p.index} }
 
 // begin makes the session busy, at whichever step it is.
 func (p *Pending) begin() (*Session, error) {
@@ -122,11 +125,11 @@ func (p *Pending) begin() (*Session, error) {
 	}
 	turn := s.turn.Load()
 	if turn&1 != 0 {
-		return nil, s.misuse(ErrStateUsed)
+		return nil, s.misuse(ErrStateUsed, p.use())
 	}
 	step := Step{s: s, turn: turn}
 	if step.begin() == nil {
-		return nil, step.refusal()
+		return nil, step.refusal(p.use())
 	}
 	return s, nil
 }

@@ -74,7 +74,9 @@ func (o *Outbound) Refuse(values ...any) error {
 
 // Pending gives the step back, unconsumed, because the message's predicate needs the value of a deferred
 // receive that has not come in yet. It returns an error that matches ErrPending.
-func (o *Outbound) Pending() error { return o.giveBack(o.s.misuse(ErrPending)) }
+func (o *Outbound) Pending() error {
+	return o.giveBack(o.s.misuse(ErrPending, use{step: "Send", message: o.index}))
+}
 
 // Send sends the message and returns the next step. If the message cannot be encoded or is too large, or ctx
 // ends, the step is as it was.

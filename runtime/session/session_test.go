@@ -188,7 +188,7 @@ func TestUsedStates(t *testing.T) {
 
 	_, err = open.SendAdd(t.Context(), 3)
 	require.ErrorIs(t, err, session.ErrStateUsed)
-	require.EqualError(t, err, "session: state already used (shop.Shop Buyer)")
+	require.EqualError(t, err, "session: state already used: SendAdd of ShopBuyerOpen")
 	_, err = open.SendLeave(t.Context(), "ann")
 	require.ErrorIs(t, err, session.ErrStateUsed)
 
@@ -196,8 +196,10 @@ func TestUsedStates(t *testing.T) {
 	require.NoError(t, err)
 	_, _, err = added.RecvAdded(t.Context())
 	require.ErrorIs(t, err, session.ErrStateUsed)
+	require.EqualError(t, err, "session: state already used: RecvAdded of ShopBuyerAfterAdd")
 	_, _, _, err = added.TryRecvAdded()
 	require.ErrorIs(t, err, session.ErrStateUsed)
+	require.EqualError(t, err, "session: state already used: TryRecvAdded of ShopBuyerAfterAdd")
 
 	next.Abort(session.Reason("enough"))
 	require.Contains(t, next.String(), "ShopBuyerOpen (over: session: aborted: enough)")
@@ -231,7 +233,7 @@ func TestForgedStates(t *testing.T) {
 
 	_, err = MatchShopBuyerAfterLeave[int](t.Context(), ShopBuyerAfterLeave{open.step}, nil, nil)
 	require.ErrorIs(t, err, session.ErrNoSession)
-	require.EqualError(t, err, "session: state belongs to no place of a session: a zero state, as from a step that failed, or a converted one (shop.Shop Buyer)")
+	require.EqualError(t, err, "session: state belongs to no place of a session: a zero state, as from a step that failed, or a converted one: Recv of ShopBuyerAfterLeave")
 	require.ErrorIs(t, ShopBuyerEnd{open.step}.Close(t.Context()), session.ErrNoSession)
 	_, err = ShopSellerAfterAdd{step: open.step}.SendAdded(t.Context(), 0) // the other role's
 	require.ErrorIs(t, err, session.ErrNoSession)

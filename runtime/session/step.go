@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"fmt"
 	"io"
 )
 
@@ -18,14 +17,14 @@ type Step struct {
 func (p Step) BeginSend(message int) (*Outbound, error) {
 	s := p.begin()
 	if s == nil {
-		return nil, p.refusal()
+		return nil, p.refusal(use{step: "Send", message: message})
 	}
 	if uint(message) >= uint(len(s.protocol.Messages)) {
-		return nil, s.misplaced()
+		return nil, s.misplaced(use{step: "Send", message: message})
 	}
 	m := &s.protocol.Messages[message]
 	if m.Sender != s.role || !s.isAt(m.State) {
-		return nil, s.misplaced()
+		return nil, s.misplaced(use{step: "Send", message: message})
 	}
 	s.out.begin(message, m)
 	return &s.out, nil
@@ -37,10 +36,10 @@ func (p Step) BeginSend(message int) (*Outbound, error) {
 func (p Step) Recv(ctx context.Context, state int) (*Inbound, error) {
 	s := p.begin()
 	if s == nil {
-		return nil, p.refusal()
+		return nil, p.refusal(use{step: "Recv", message: choice, state: state})
 	}
 	if !s.receives(state) {
-		return nil, s.misplaced()
+		return nil, s.misplaced(use{step: "Recv", message: choice, state: state})
 	}
 	if s.table.timed || s.deferred.n > 0 {
 		in, err := s.recv(ctx, state)
@@ -85,10 +84,10 @@ func (s *Session) recv(ctx context.Context, state int) (*Inbound, error) {
 func (p Step) TryRecv(state int) (in *Inbound, ok bool, err error) {
 	s := p.begin()
 	if s == nil {
-		return nil, false, p.refusal()
+		return nil, false, p.refusal(use{step: "TryRecv", message: choice, state: state})
 	}
 	if !s.receives(state) {
-		return nil, false, s.misplaced()
+		return nil, false, s.misplaced(use{step: "TryRecv", message: choice, state: state})
 	}
 	in, err = s.tryRecv(state)
 	if in == nil {
@@ -120,11 +119,11 @@ func (s *Session) tryRecv(state int) (*Inbound, error) {
 func (p Step) Close(ctx context.Context) error {
 	s := p.begin()
 	if s == nil {
-		return p.refusal()
+		return p.refusal(use{step: "Close", message: choice, state: last})
 	}
 	defer s.giveBack()
 	if !s.table.holds(s.state, s.table.end()) {
-		return s.misuse(ErrNoSession)
+		return s.misuse(ErrNoSession, use{step: "Close", message: choice, state: last})
 	}
 	return s.finish(ctx)
 }
@@ -170,15 +169,15 @@ func (p Step) begin() *Session {
 	return s
 }
 
-// refusal is why begin refused the step.
-func (p Step) refusal() error {
+// refusal is why begin refused the step, which was to be used so.
+func (p Step) refusal(u use) error {
 	if p.s == nil {
 		return ErrNoSession
 	}
 	if err := p.s.over(); err != nil && p.Ready() {
 		return err
 	}
-	return p.s.misuse(ErrStateUsed)
+	return p.s.misuse(ErrStateUsed, u)
 }
 
 // giveBack makes the step that is busy ready again.
@@ -202,14 +201,9 @@ func (s *Session) receives(state int) bool {
 }
 
 // misplaced gives the step back because it is not where its type says.
-func (s *Session) misplaced() error {
+func (s *Session) misplaced(u use) error {
 	s.giveBack()
-	return s.misuse(ErrNoSession)
-}
-
-// misuse names the protocol and the role that a step was misused in.
-func (s *Session) misuse(err error) error {
-	return fmt.Errorf("%w (%s %s)", err, s.protocol.Name, s.protocol.Roles[s.role])
+	return s.misuse(ErrNoSession, u)
 }
 
 // finish brings a session that is at the end of its role to the end of both.

@@ -195,6 +195,8 @@ func TestFailureSaysHowToRunItAgain(t *testing.T) {
 	}
 	out := fail("-test.run", "^TestFailing$")
 	require.Contains(t, out, "it is 3")
+	require.Equal(t, 1, strings.Count(out, "--- FAIL: TestFailing/"), out)
+	require.Contains(t, out, "--- FAIL: TestFailing/seed=3 ")
 	require.Contains(t, out, "simnet: echo.Echo Server ended with: the till is jammed")
 	again := regexp.MustCompile(`again: go test (\S+) -run '(\S+)' (-sim.seed=3)\n`).FindStringSubmatch(out)
 	require.NotNil(t, again, out)

@@ -49,7 +49,8 @@
 //
 // # Replaying
 //
-// A failure ends with the command that reruns the failing seed, and with the seed's Options. The package adds
+// TestSeeds runs each seed as a subtest with its own t, named for example TestVisit/seed=3. A failure ends with the
+// command that reruns the failing seed, and with the seed's Options. The package adds
 // flags to the test binary: -sim.seed runs only that seed, -sim.seeds sets how many seeds TestSeeds runs, and
 // -sim.trace logs every event.
 package simnet

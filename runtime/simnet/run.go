@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,25 +33,33 @@ func Test(t *testing.T, options Options, f func(t *testing.T, n *Net)) Trace {
 }
 
 // TestSeeds runs Test with the options for each seed from 1 to count, in parallel on all processors, until one
-// fails. Swarm is a suitable value for options.
+// fails. Each seed is a subtest, named for example "seed=3". Swarm is a suitable value for options.
 func TestSeeds(t *testing.T, count int, options func(seed uint64) Options, f func(t *testing.T, n *Net)) {
 	t.Helper()
+	name := t.Name()
+	one := func(seed uint64) bool {
+		return t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { run(t, name, options(seed), f) })
+	}
 	if *seedFlag != 0 {
-		run(t, t.Name(), options(*seedFlag), f)
+		one(*seedFlag)
 		return
 	}
 	if *seedsFlag > 0 {
 		count = *seedsFlag
 	}
-	name, workers := t.Name(), min(runtime.GOMAXPROCS(0), count)
-	for worker := range workers {
-		t.Run(fmt.Sprintf("worker %d", worker), func(t *testing.T) {
-			t.Parallel()
-			for seed := 1 + worker; seed <= count; seed += workers {
-				run(t, name, options(uint64(seed)), f)
+	var last atomic.Uint64 // that is taken
+	var failed atomic.Bool
+	var workers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), count) {
+		workers.Go(func() {
+			for seed := last.Add(1); seed <= uint64(count) && !failed.Load(); seed = last.Add(1) {
+				if !one(seed) {
+					failed.Store(true)
+				}
 			}
 		})
 	}
+	workers.Wait()
 }
 
 // run runs one simulation in a bubble. name is the test to run again for the same.
