@@ -324,3 +324,30 @@ func FuzzDecoder(f *testing.F) {
 		require.Equal(t, once, twice)
 	})
 }
+
+// Short texts share memory: none changes when later ones are decoded, in the same message or another, and none keeps more than
+// a small piece.
+func TestShortTextsStay(t *testing.T) {
+	var e Encoder
+	var d Decoder
+	m := &Message{Label: "M", Params: []string{"text string"}}
+	var got, want []string
+	for i := range 500 {
+		e.Start(m)
+		for k := range i % 4 {
+			text := strings.Repeat(string(rune('a'+(i+k)%26)), i*7%70)
+			want = append(want, text)
+			e.Present().Text(1, text)
+		}
+		message, err := e.Message(m)
+		require.NoError(t, err)
+		_, err = d.Start(message)
+		require.NoError(t, err)
+		for d.Next() {
+			got = append(got, d.Text())
+		}
+		require.Empty(t, d.End())
+		clear(message) // it is the carrier's again
+	}
+	require.Equal(t, want, got)
+}

@@ -11,7 +11,8 @@ import (
 )
 
 // Decoder walks the protobuf fields of a message. The first fault is kept and ends the walk. What it returns
-// does not share the message's memory, and is never made larger than what has actually arrived. Fields that
+// does not share the message's memory, and is never made larger than what has actually arrived; short texts share
+// memory with each other, also with those of later messages, so a Decoder that was used must not be copied. Fields that
 // nobody reads are skipped, but must be well formed. If a field occurs twice, a list holds both, an embedded
 // message has the fields of both, and anything else has the last value.
 type Decoder struct {
@@ -22,8 +23,7 @@ type Decoder struct {
 	room     int            // how much memory embedded messages may still take
 	wire     protowire.Type // of the value that is still to come; none if it was read
 	fault    string
-	texts    string // what short texts are cut from: a copy of buf from textsAt on
-	textsAt  int
+	texts    []byte // the piece of memory that short texts are cut from, as far as it is used
 }
 
 // none is the wire type of no value.
@@ -33,7 +33,7 @@ func (d *Decoder) reset(message []byte) {
 	d.buf, d.pos, d.end = message, 0, len(message)
 	d.tag, d.depth, d.wire = 0, 0, none
 	d.room = roomAtLeast + roomPerByte*len(message)
-	d.fault, d.texts, d.textsAt = "", "", 0
+	d.fault = ""
 }
 
 // Next advances to the next field, skipping the value of the current one if it was not read.
@@ -84,8 +84,7 @@ func (d *Decoder) Enter() (outer int) {
 // its full size in memory; one message may make no more of that than 80 bytes for each of its own, plus one
 // MiB.
 func EnterStruct[T any](d *Decoder, value *T) (outer int) {
-	d.take(int(unsafe.Sizeof(*value)))
-	return d.Enter()
+	return d.enterTaking(int(unsafe.Sizeof(*value)))
 }
 
 const (
@@ -196,10 +195,12 @@ func (d *Decoder) Float64() float64 {
 
 // Text reads a string, which must be UTF-8.
 func (d *Decoder) Text() string {
-	text := d.view()
-	if len(text) == 0 {
+	n := d.open()
+	if n == 0 || d.fault != "" {
 		return ""
 	}
+	text := d.buf[d.pos : d.pos+n]
+	d.pos += n
 	if !validText(text) {
 		d.Fail(errNotUTF8.Error())
 		return ""
@@ -207,16 +208,17 @@ func (d *Decoder) Text() string {
 	if len(text) > sharedMax {
 		return string(text)
 	}
-	begin := d.pos - len(text)
-	if d.pos-d.textsAt > len(d.texts) {
-		d.textsAt = begin
-		d.texts = string(d.buf[begin:min(begin+sharedSize, len(d.buf))])
+	begin := len(d.texts)
+	if begin+len(text) > cap(d.texts) {
+		d.texts = make([]byte, 0, min(max(2*cap(d.texts), len(d.buf)-d.pos+len(text)), sharedSize))
+		begin = 0
 	}
-	return d.texts[begin-d.textsAt : d.pos-d.textsAt]
+	d.texts = append(d.texts, text...)
+	return unsafe.String(&d.texts[begin], len(text)) // nothing writes there again
 }
 
-// Short texts of a message, of up to sharedMax bytes, are cut from copies of pieces of it of up to sharedSize: one that is
-// kept keeps no more than that.
+// Short texts, of up to sharedMax bytes, are cut from pieces of memory of up to sharedSize: one that is kept keeps no more
+// than that. The first piece is no larger than the rest of the message that wants it; those behind it are for the messages to come.
 const (
 	sharedMax  = 64
 	sharedSize = 256
@@ -248,7 +250,7 @@ func (d *Decoder) finish() (fault string) {
 	for d.pos < d.end || d.wire != none {
 		d.Next()
 	}
-	d.buf, d.texts = nil, ""
+	d.buf = nil
 	return d.fault
 }
 

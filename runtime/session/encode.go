@@ -86,6 +86,11 @@ func (e *Encoder) widen(length, size int) {
 
 // EndField closes what Begin opened; an empty message is left out.
 func (e *Encoder) EndField(begin int) {
+	if size := len(e.buf) - begin - 2; e.buf[begin] < 0x80 && 0 < size && size < 0x80 { // a tag and a length of a byte each
+		e.buf[begin+1] = byte(size)
+		e.depth--
+		return
+	}
 	if e.EndElement(begin); e.buf[len(e.buf)-1] == 0 && e.empty(begin) {
 		e.buf = e.buf[:begin]
 	}

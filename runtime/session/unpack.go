@@ -196,3 +196,18 @@ func narrow[T integer](d *Decoder, v uint64) T {
 	}
 	return n
 }
+
+// enterTaking is EnterStruct for a value of that size.
+func (d *Decoder) enterTaking(size int) (outer int) {
+	outer = d.end
+	pos := d.pos
+	if d.room -= size; d.room >= 0 && d.wire == protowire.BytesType && pos < outer && d.depth < depthMax {
+		if n := int(d.buf[pos]); n < 0x80 && n < outer-pos {
+			d.pos, d.end, d.wire = pos+1, pos+1+n, none
+			d.depth++
+			return outer
+		}
+	}
+	d.take(0)
+	return d.Enter()
+}
