@@ -17,12 +17,14 @@ const initBackOff = time.Second
 // appendInit appends an INIT, and sets the time of the next one.
 func (c *Conn) appendInit(now mono.Time, b []byte) []byte {
 	c.initDue = false
-	if c.cookieless() {
-		wait := 3 * c.config.InitialRTT << min(c.initsSent, 8)
-		c.initAt = now.Add(min(wait, initBackOff))
-	} else {
-		c.initAt = now.Add(c.cookiePatience(now))
+	wait := min(3*c.config.InitialRTT<<min(c.initsSent, 8), initBackOff)
+	switch {
+	case !c.cookieless():
+		wait = c.cookiePatience(now)
+	case c.doubtedAt > 0:
+		wait = c.config.InitialRTT
 	}
+	c.initAt = now.Add(wait)
 	c.initsSent++
 	return packet.AppendInit(b, c.config.Version, c.ids.initial(), c.nonce)
 }
@@ -68,13 +70,13 @@ func (c *Conn) takeCookie(now mono.Time, h *packet.Header) bool {
 	return true
 }
 
-// versionsPatience is how many more INITs go unanswered before VERSIONS is believed.
+// versionsPatience is how many more INITs go unanswered before VERSIONS is believed. The first is sent at once, each gets InitialRTT.
 const versionsPatience = 3
 
-// takeVersions notes that the server seems to speak no version that this end does. Nothing protects VERSIONS,
-// so it counts only if no COOKIE arrives, not even in answer to the next INITs: somebody who sees an INIT may
-// answer faster than the server, and must not be able to end the attempt that way. It is ignored if it offers
-// the version that was asked for.
+// takeVersions notes that the server seems to speak no version that this end does. It is an answer to this end's nonce, so only
+// someone who sees the INIT can have sent it; but nothing else protects it, so it counts only if no COOKIE arrives, not even in reply to the
+// next INITs. Someone who sees an INIT may answer faster than the server, and must not end the attempt that way. It is
+// ignored if it offers what was asked for.
 func (c *Conn) takeVersions(h *packet.Header) bool {
 	if !c.client || !c.cookieless() || c.authentic || h.Dst != c.ids.initial() || !bytes.Equal(h.Nonce, c.nonce[:]) {
 		return false
@@ -87,7 +89,7 @@ func (c *Conn) takeVersions(h *packet.Header) bool {
 		return false
 	}
 	if c.doubtedAt == 0 {
-		c.doubtedAt, c.spoken = c.initsSent, versions
+		c.doubtedAt, c.spoken, c.initDue = c.initsSent, versions, true
 	}
 	return true
 }

@@ -15,7 +15,7 @@ const (
 
 // HandleUnreachable takes in that an ICMP message said that nobody is at the peer's address. Such messages are
 // not authenticated: one fails the handshake only if no COOKIE has arrived, so that nobody seems to be there,
-// and others say so too. Later it is only a reason to probe the peer (RFC 9000 §14.2.1 and RFC 8085 §5.2 say
+// and others say so too, of INITs that follow soon. Later it is only a reason to probe the peer (RFC 9000 §14.2.1 and RFC 8085 §5.2 say
 // how far to trust them). A connection at rest ignores it: what that has sent was answered, a second ago or
 // more.
 func (c *Conn) HandleUnreachable(now mono.Time) {
@@ -31,6 +31,7 @@ func (c *Conn) HandleUnreachable(now mono.Time) {
 		if c.unreachable++; c.unreachable == unreachableMax {
 			c.suspect(refusal("nobody listens at the address"))
 		}
+		c.initAt = min(c.initAt, now.Add(c.config.InitialRTT/2))
 	case c.phase == connected && !c.loss.Outstanding(handshake.Application):
 		c.pingDue = true
 	}
