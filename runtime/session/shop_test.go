@@ -362,9 +362,6 @@ func shopOpenLeaveWhere(name string) (holds bool) {
 	return 100/len(name) >= 5
 }
 
-// Reason returns an error whose text the peer may see. When a session is aborted with it, or with an error that
-// wraps it, the Reason of the peer's *AbortError is that text, cut to 1,024 bytes. No other error's text ever
-// reaches the peer.
 type Reason int32
 
 const (

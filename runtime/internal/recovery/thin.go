@@ -17,9 +17,8 @@ import (
 type thin struct {
 	// limited: there is nothing more to send.
 	limited bool
-	// own and again are the bytes of the second that began at since: sent first, and repeated.
-	since mono.Time
 	// own and again are the bytes of the second that began at since: sent for the first time, and repeated.
+	since      mono.Time
 	own, again int
 	heldUntil  mono.Time
 	repeats    uint64
