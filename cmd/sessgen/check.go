@@ -13,8 +13,8 @@ func checkCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check [folder | folder/... | file.sess ...]",
 		Short: "report what is wrong with protocol files",
-		Long: `Check reads schemas as gen does, and writes nothing but what is wrong with
-them: every mistake that it can find, in one run.`,
+		Long: `Check reads schemas as gen does, but only reports what is wrong with them:
+every mistake that it can find, in one run.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			print, err := diag.ParseFormat(format)
 			if err != nil {

@@ -17,10 +17,10 @@ import (
 func explainCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "explain [code]",
-		Short: "say what a rule is, with an example that breaks it",
-		Long: `Explain tells about the rule whose code stands in brackets behind an error or
-a warning: the rule, the smallest schema that breaks it, and what check says of that
-schema. Without a code it lists all of them.`,
+		Short: "explain a rule, with an example that breaks it",
+		Long: `Explain describes the rule whose code appears in brackets after an error or a
+warning: the rule, the smallest schema that breaks it, and what check says of that
+schema. Without a code it lists all rules.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch len(args) {
 			case 0:

@@ -29,8 +29,8 @@ func exportProtoCommand() *cobra.Command {
 		Use:   "proto [folder | file.sess ...]",
 		Short: "print the .proto whose messages have the same bytes",
 		Long: `Proto prints a .proto file of a schema: a message for each struct and union, an
-enum for each enum, and for each protocol a message that holds those of its labels.
-What a protobuf library makes of them are the bytes of the payloads.
+enum for each enum, and for each protocol a message that contains those of its labels.
+A protobuf library encodes these messages to the bytes of the payloads.
 
 	sessgen export proto ./bank > bank.proto`,
 		RunE: func(cmd *cobra.Command, args []string) error {

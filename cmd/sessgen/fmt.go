@@ -18,11 +18,11 @@ func fmtCommand() *cobra.Command {
 	var errorsAs string
 	cmd := &cobra.Command{
 		Use:   "fmt [folder | folder/... | file.sess ... | -]",
-		Short: "lay out protocol files",
-		Long: `Fmt lays out .sess files, as gofmt does Go's: it prints what they should look like,
-or with -d the difference, or with -w writes it. The argument - stands for standard input.
+		Short: "format protocol files",
+		Long: `Fmt formats .sess files, as gofmt does for Go: it prints the formatted text, or with
+-d the difference, or with -w writes the files. The argument - means standard input.
 
-With -d the exit status is 1 if a file is not laid out so. A file with syntax errors is
+With -d the exit status is 1 if a file is not formatted. A file with syntax errors is
 reported, and left as it is.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			print, err := diag.ParseFormat(errorsAs)

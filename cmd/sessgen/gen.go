@@ -22,15 +22,15 @@ func genCommand() *cobra.Command {
 	var format string
 	cmd := &cobra.Command{
 		Use:   "gen [folder | folder/... | file.sess ...]",
-		Short: "write the Go of protocol files",
-		Long: `Gen makes x.sess.go of each x.sess. A folder stands for all its .sess files, which
-are one schema and one Go package; without arguments it is the current one.
-Files that are named are a schema of just those files.
+		Short: "generate Go from protocol files",
+		Long: `Gen generates x.sess.go from each x.sess. A folder stands for all its .sess files,
+which are one schema and one Go package; the default is the current folder. Files
+named on the command line are a schema of just those files.
 
-Nothing is written unless everything succeeds, nor where nothing changed. In a
+Files are written only if everything succeeds, and only if they have changed. In a
 folder, generated files whose schema is gone are removed.
 
-With --fuzz it also makes x.sess_fuzz_test.go: fuzz targets that play peers, honest
+With --fuzz it also generates x.sess_fuzz_test.go: fuzz targets that play peers, honest
 and otherwise, against the body of each role, and against implementations and callers of
 services. From then on every gen keeps that file up to date, until it is deleted.`,
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
@@ -42,7 +42,7 @@ services. From then on every gen keeps that file up to date, until it is deleted
 	}
 	errorFormat(cmd, &format)
 	cmd.Flags().BoolVar(&g.check, "check", false, "write nothing; print what would change, and fail if anything would")
-	cmd.Flags().BoolVar(&g.fuzz, "fuzz", false, "also make fuzz targets")
+	cmd.Flags().BoolVar(&g.fuzz, "fuzz", false, "also generate fuzz targets")
 	return cmd
 }
 

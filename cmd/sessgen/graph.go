@@ -29,7 +29,7 @@ func graphCommand() *cobra.Command {
 		Long: `Graph shows the automaton of each protocol: its states, and the messages
 between them. With --role it shows what one role sees: ! is sent, ? received.
 
-A picture has room for one protocol: name it if the schema has several.
+A picture shows one protocol: name it if the schema has several.
 
 	sessgen graph --format svg --protocol Bank > bank.svg`,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -32,10 +32,10 @@ var templates embed.FS
 func initCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "init [folder]",
-		Short: "make a first protocol, with a server, a client and a test",
-		Long: `Init makes a folder with a first protocol, the Go that sessgen makes of it, a
-server, a client and a test that run at once. The folder's name is the package's;
-without an argument it is hello. Nothing that exists is touched.`,
+		Short: "create a first protocol, with a server, a client and a test",
+		Long: `Init creates a folder with a first protocol, the Go generated from it, and a
+server, a client and a test that are ready to run. The folder's name is the package's;
+the default is hello. Existing files are not touched.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := "hello"
 			switch len(args) {
