@@ -151,8 +151,8 @@ const protocolName = "sessgen.Channel"
 // protocols are those that were asked for, by what the dialing end sends and receives.
 var protocols sync.Map // [2]string to *session.Protocol
 
-// protocolOf is a channel's stream as the transport knows it: name, and a fingerprint of the
-// encodings. That the listener may speak first makes the transport announce the stream at once.
+// protocolOf returns a channel's stream as the transport knows it: a name, and a fingerprint of the encodings.
+// Because the listener may speak first, the transport announces the stream at once.
 func protocolOf(up, down string) *session.Protocol {
 	key := [2]string{up, down}
 	if p, found := protocols.Load(key); found {

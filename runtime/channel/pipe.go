@@ -194,7 +194,7 @@ func (e *pipeEnd[Out, In]) abort(err error) {
 	e.fail(&session.AbortError{Abort: a, Err: err}, a)
 }
 
-// fail ends the channel because of err, of which the peer hears a.
+// fail ends the channel because of err; the peer learns a.
 func (e *pipeEnd[Out, In]) fail(err error, a session.Abort) {
 	_ = e.until(context.Background(), func() bool {
 		if e.own.cause == nil {

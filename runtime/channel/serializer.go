@@ -146,8 +146,8 @@ func appendBytes[T string | []byte](b []byte, v T) ([]byte, error) {
 	return append(binary.AppendUvarint(b, uint64(len(v))), v...), nil
 }
 
-// decodeView takes a length and so many bytes, which are b's. The length is compared
-// with what is there before anything is made of it.
+// decodeView takes a length and that many bytes, which belong to b. The length is compared with what is there
+// before anything is allocated.
 func decodeView(b []byte) (view, rest []byte, err error) {
 	n, rest, err := decodeUint(b)
 	switch {

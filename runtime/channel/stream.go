@@ -189,7 +189,7 @@ func (e *streamEnd[Out, In]) end(err error, a session.Abort) error {
 	return *e.cause.Load()
 }
 
-// over is what ended the channel, or else what is given.
+// over returns what ended the channel, or else otherwise.
 func (e *streamEnd[Out, In]) over(otherwise error) error {
 	if cause := e.cause.Load(); cause != nil {
 		return *cause
@@ -202,7 +202,7 @@ func (e *streamEnd[Out, In]) over(otherwise error) error {
 	return otherwise
 }
 
-// translate makes of an error of the stream what it means to a channel.
+// translate converts an error of the stream to what it means to a channel.
 func (e *streamEnd[Out, In]) translate(err error) error {
 	if err == nil || err == io.EOF {
 		return err

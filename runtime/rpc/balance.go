@@ -39,7 +39,7 @@ type target struct {
 }
 
 const (
-	// resolveEvery is how long what a resolver said is good.
+	// resolveEvery is how long an answer of the resolver is used.
 	resolveEvery = 30 * time.Second
 	// resolvePause is how long it is left alone when no server is left.
 	resolvePause = time.Second
@@ -118,7 +118,7 @@ func (b *Balanced) Close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// get returns the next server that has a connection. It waits for one while there is hope.
+// get returns the next server that has a connection. It waits for one while there is hope of getting one.
 func (b *Balanced) get(ctx context.Context) (*target, session.Conn, error) {
 	for {
 		server, conn, changed, err := b.look()
@@ -133,7 +133,7 @@ func (b *Balanced) get(ctx context.Context) (*target, session.Conn, error) {
 	}
 }
 
-// waited is what a wait for a connection returns that a context has ended with err.
+// waited returns the error of a wait for a connection that a context has ended with err.
 func (b *Balanced) waited(err error) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -146,7 +146,7 @@ func (b *Balanced) waited(err error) error {
 	return &waitError{err, last}
 }
 
-// look is get without the wait: changed is closed when it is worth looking again.
+// look is get without waiting: changed is closed when it is worth looking again.
 func (b *Balanced) look() (server *target, conn session.Conn, changed <-chan struct{}, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -186,7 +186,7 @@ func (b *Balanced) look() (server *target, conn session.Conn, changed <-chan str
 	return nil, nil, nil, err
 }
 
-// tell lets all look again who wait. b.mu is held.
+// tell lets all waiting callers look again. b.mu is held.
 func (b *Balanced) tell() {
 	close(b.changed)
 	b.changed = make(chan struct{})

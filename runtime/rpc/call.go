@@ -59,7 +59,7 @@ func through(ctx context.Context, call *Call, interceptors []Interceptor, last N
 	})
 }
 
-// violated is what a receiver makes of a payload that is malformed or, if it is not, breaks its contract.
+// violated is the error of a receiver for a payload that is malformed or, if not that, breaks its contract.
 func violated(m *Method, message *session.Message, role int, d *session.Decoder, values []any) *session.PeerError {
 	e := &session.PeerError{
 		Protocol: m.Protocol.Name, Role: m.Protocol.Roles[role], Label: message.Label, Pos: message.Pos,
@@ -82,7 +82,7 @@ func malformed(m *Method, message *session.Message, role int, d *session.Decoder
 	return nil
 }
 
-// unexpected is the fault of a message that may not come here.
+// unexpected is the fault of a message that is not allowed here.
 func unexpected(m *Method, role int) error {
 	return &session.PeerError{Protocol: m.Protocol.Name, Role: m.Protocol.Roles[role], Rule: session.UnexpectedLabel}
 }

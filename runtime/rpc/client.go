@@ -51,7 +51,7 @@ func (c *Client) Begin(m *Method, opts []CallOption) *ClientCall {
 	return call
 }
 
-// calls has calls that are over, and that nobody can have kept.
+// calls holds finished calls that nobody can have kept.
 var calls = sync.Pool{New: func() any { return new(ClientCall) }}
 
 // keepMax is the size of the longest request whose memory is kept for the next call.
@@ -90,8 +90,9 @@ func (c *ClientCall) Refuse(ctx context.Context, values ...any) error {
 	})
 }
 
-// wrong is the error of a request that this end will not send. If that is all of the call, the interceptors stand around it as they do
-// around one that is sent: they see it fail, and what they make of that is the error. Within a run they stand around it already.
+// wrong is the error of a request that this end will not send. If that is the whole call, the interceptors wrap
+// it like one that is sent: they see it fail, and the error is what they make of it. Within a stream they wrap
+// it already.
 func (c *ClientCall) wrong(ctx context.Context, err error) error {
 	e := &Error{Code: InvalidArgument, cause: err, processed: c.unseen()}
 	if c.method.StreamRequest || len(c.client.config.interceptors) == 0 {
@@ -107,8 +108,8 @@ func (c *ClientCall) wrong(ctx context.Context, err error) error {
 	return e // who says that all is well cannot send it either
 }
 
-// unseen is what is known of a call whose message was not taken: that the handler has not run, unless it runs
-// while the messages of the request come.
+// unseen says what is known of a call whose message was not accepted: that the handler has not run, unless it
+// runs while the messages of the request arrive.
 func (c *ClientCall) unseen() Processed {
 	if c.stream != nil && c.method.StreamRequest {
 		return ProcessedMaybe
@@ -225,7 +226,7 @@ func (c *ClientCall) Send(ctx context.Context) error {
 	return nil
 }
 
-// within gives a call that has no deadline the method's.
+// within gives a call without a deadline the method's.
 func (c *ClientCall) within(ctx context.Context) (context.Context, context.CancelFunc) {
 	if c.method.Within == 0 {
 		return ctx, nil
@@ -332,7 +333,7 @@ func (c *ClientCall) send(ctx context.Context, request []byte) error {
 	return c.stream.Send(ctx, request, true)
 }
 
-// limit is how much time the call has, zero if the handler's end knows.
+// limit is how much time the call has, zero if the handler's end knows it.
 func (c *ClientCall) limit(ctx context.Context) time.Duration {
 	end, limited := ctx.Deadline()
 	if !limited || c.own && c.attempts == 1 {
@@ -370,7 +371,7 @@ func (c *ClientCall) end(ctx context.Context, err error) error {
 	return err
 }
 
-// panicked ends an attempt that a panic of the program has left.
+// panicked ends an attempt that was left by a panic of the program.
 func (c *ClientCall) panicked() {
 	if c.stream != nil {
 		c.stream.Abort(session.Abort{Code: session.AbortPanicked})
@@ -455,7 +456,7 @@ func (c *ClientCall) receive(ctx context.Context) (number uint64, err error) {
 	return number, nil
 }
 
-// last makes sure that nothing more comes. The stream's end travels with the last message.
+// last makes sure that nothing more arrives. The stream's end is sent with the last message.
 func (c *ClientCall) last(ctx context.Context) error {
 	if c.helper != nil && c.helper.Ended() {
 		return nil
@@ -470,7 +471,8 @@ func (c *ClientCall) last(ctx context.Context) error {
 	}
 }
 
-// refused is the error of a call that the server answered with one, or with what is no answer.
+// refused is the error of a call that the server answered with an error, or with something that is not an
+// answer.
 func (c *ClientCall) refused(number uint64) error {
 	m := c.method.failed()
 	if number != m.Number {

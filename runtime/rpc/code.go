@@ -58,7 +58,7 @@ func (c Code) String() string {
 	return "code " + strconv.FormatUint(uint64(c), 10)
 }
 
-// known turns what a peer sent into a code: what is none, and OK, which is no failure, are Unknown.
+// known converts what a peer sent to a code: OK, and anything that is not a code, become Unknown.
 func known(number int64) Code {
 	if 0 < number && number < int64(len(codeNames)) {
 		return Code(number)

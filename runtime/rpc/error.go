@@ -110,7 +110,7 @@ func (e *Error) Processed() Processed { return e.processed }
 // Abort codes of calls begin here: such an abort is an Error with the rest as its code. See docs/wire.md.
 const abortStatus session.AbortCode = 0x100
 
-// errorOf makes the Error of a call out of what its stream returned.
+// errorOf makes the Error of a call from the error of its stream.
 func (c *ClientCall) errorOf(ctx context.Context, err error) *Error {
 	if ctx.Err() != nil && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx))) {
 		return c.timeOver(ctx, err)
@@ -167,8 +167,9 @@ func (c *ClientCall) timeOver(ctx context.Context, err error) *Error {
 	return e
 }
 
-// explain makes of how the session ended under a handler what that is to its program: the caller has given up, its time is over, or the
-// connection is lost. All else stays what it is, a caller that broke the protocol included.
+// explain translates the end of a session into what it means to a handler: the caller has given up, its time is
+// over, or the connection is lost. Other errors stay as they are, including that of a caller that broke the
+// protocol.
 func (c *ServerCall) explain(ctx context.Context, err error) error {
 	var cause error
 	if of := c.stream.Context(); of.Err() != nil {
@@ -185,7 +186,7 @@ func (c *ServerCall) explain(ctx context.Context, err error) error {
 	return c.ended(ctx, cause)
 }
 
-// ended is what the end of a session by cause is to a handler.
+// ended is what the end of a session by cause means to a handler.
 func (c *ServerCall) ended(ctx context.Context, cause error) error {
 	cause = session.Explain(c.method.Protocol, 1, cause)
 	var (
@@ -212,13 +213,13 @@ func (c *ServerCall) ended(ctx context.Context, cause error) error {
 	return &Error{Code: Canceled, Message: "the caller gave up", cause: &contextEnd{context.Canceled, cause}}
 }
 
-// contextEnd is the end of a session as an end of a context, so that errors.Is finds either.
+// contextEnd is the end of a session as the end of a context; errors.Is finds either.
 type contextEnd struct{ as, err error }
 
 func (e *contextEnd) Error() string   { return e.err.Error() }
 func (e *contextEnd) Unwrap() []error { return []error{e.as, e.err} }
 
-// statusOf is what the caller gets of an error that a handler returned.
+// statusOf is what the caller gets for an error that a handler returned.
 func statusOf(ctx context.Context, err error) *Error {
 	var e *Error
 	if errors.As(err, &e) {

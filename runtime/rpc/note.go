@@ -40,7 +40,7 @@ func appendNote(dst []byte, timeout time.Duration, md Metadata) []byte {
 
 var errNote = errors.New("malformed note of a call")
 
-// timeoutMax bounds the time that a peer may give a call: beyond, it has no limit.
+// timeoutMax bounds the time that a peer may give a call: beyond it, the call has no limit.
 const timeoutMax = 100 * 365 * 24 * time.Hour
 
 // parseNote takes a note apart. Zero means that it has no time limit.

@@ -136,7 +136,7 @@ func closeConn(ctx context.Context, conn session.Conn) error {
 
 var errRedialClosed = &Error{Code: Unavailable, Message: "the client was closed", cause: net.ErrClosed, processed: ProcessedNo}
 
-// get returns the connection, or that of the attempt that is under way or can be made now.
+// get returns the connection, or that of the attempt that is in progress or can be made now.
 func (r *Redialed) get(ctx context.Context) (session.Conn, error) {
 	conn, dialing, err := r.look()
 	if dialing == nil {
@@ -155,7 +155,8 @@ func (r *Redialed) get(ctx context.Context) (session.Conn, error) {
 	return r.conn, nil
 }
 
-// look returns the connection, or the attempt under way; it begins one if it may. Else it is the error why there is neither.
+// look returns the connection, or the attempt in progress; it begins one if it may. Otherwise it returns why
+// there is neither.
 func (r *Redialed) look() (conn session.Conn, dialing <-chan struct{}, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -173,10 +174,10 @@ func (r *Redialed) look() (conn session.Conn, dialing <-chan struct{}, err error
 	return nil, r.dialing, nil
 }
 
-// waited is what a wait for a connection returns that a context has ended with err.
+// waited is the error of a wait for a connection that a context has ended with err.
 func (r *Redialed) waited(err error) error { return &waitError{err, r.failed()} }
 
-// failed is why the last attempt failed, or the connection was lost; nil if there is nothing to tell.
+// failed is why the last attempt failed, or the connection was lost; nil if there is nothing to report.
 func (r *Redialed) failed() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -234,13 +235,13 @@ func (r *Redialed) attempt(done chan struct{}) {
 	}
 }
 
-// backOff puts the next attempt off. r.mu is held.
+// backOff delays the next attempt. r.mu is held.
 func (r *Redialed) backOff() {
 	r.until = time.Now().Add(r.wait/2 + rand.N(r.wait/2))
 	r.wait = min(2*r.wait, redialMax)
 }
 
-// drop forgets a connection that takes no more calls, because of err. Those that it has may finish.
+// drop forgets a connection that accepts no more calls, because of err. Calls in progress may finish.
 func (r *Redialed) drop(conn session.Conn, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

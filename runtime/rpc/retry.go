@@ -68,7 +68,7 @@ func Retry(policy RetryPolicy) Interceptor {
 // retriesSaved bounds how many retries may be saved up.
 const retriesSaved = 10
 
-// retryBudget is what calls that succeed earn, for retries.
+// retryBudget is what successful calls earn for retries.
 type retryBudget struct {
 	per float64
 
@@ -92,7 +92,7 @@ func (b *retryBudget) spend() bool {
 	return true
 }
 
-// sleep waits for d. It returns false when ctx ends before, at once if it is known to.
+// sleep waits for d. It returns false if ctx ends first, and immediately if that is known in advance.
 func sleep(ctx context.Context, d time.Duration) bool {
 	if end, limited := ctx.Deadline(); limited && time.Until(end) <= d {
 		return false

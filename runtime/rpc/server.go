@@ -67,7 +67,7 @@ func CallOf(ctx context.Context) *Call {
 
 type callKey struct{}
 
-// served is what a program may keep of a call when it has returned: its context leads to it.
+// served is what a program may keep of a call after returning: its context leads to it.
 type served struct {
 	Call
 	ctx callContext
@@ -86,11 +86,11 @@ func (c *callContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// serverCalls has calls that are over, and that nobody can have kept.
+// serverCalls holds finished calls that nobody can have kept.
 var serverCalls = sync.Pool{New: func() any { return new(ServerCall) }}
 
-// release ends the use of a call that has returned. What a program was given to send or receive with it may have kept,
-// and that leads to the call itself.
+// release ends the use of a call that has returned. A program may have kept what it was given to send or
+// receive with, which leads to the call itself.
 func (c *ServerCall) release() {
 	if c.method.StreamRequest || c.method.StreamReply || len(c.message) > keepMax {
 		return
@@ -134,7 +134,7 @@ func (c *ServerCall) serve(ctx context.Context, config *handlerConfig, serve fun
 	c.end(ctx, err)
 }
 
-// left ends a call whose goroutine the handler has ended.
+// left ends a call whose goroutine was ended by the handler.
 func (c *ServerCall) left() {
 	if !c.over {
 		c.stream.Abort(session.Abort{Code: session.AbortPanicked})
@@ -158,7 +158,7 @@ func (c *ServerCall) request(ctx context.Context) error {
 	return nil
 }
 
-// last makes sure that nothing has come behind the caller's last message, which has been decoded.
+// last makes sure that nothing has arrived after the caller's last message, which has been decoded.
 func (c *ServerCall) last() error {
 	if c.helper != nil && c.helper.Ended() {
 		return nil
@@ -183,7 +183,7 @@ func (c *ServerCall) guarded(ctx context.Context, config *handlerConfig, serve f
 	return through(ctx, &c.Call, config.interceptors, func(ctx context.Context) error { return c.handle(ctx, serve) })
 }
 
-// handle is what the interceptors stand around: the handler, and the encoding of its answer.
+// handle is what the interceptors wrap: the handler, and the encoding of its answer.
 func (c *ServerCall) handle(ctx context.Context, serve func(context.Context, *ServerCall) error) (err error) {
 	err = serve(ctx, c)
 	c.returned = true
@@ -219,7 +219,7 @@ func (c *ServerCall) end(ctx context.Context, err error) {
 	}
 }
 
-// reply sends the last message. Behind it nothing is left to do: a carrier that knows may send it with others.
+// reply sends the last message. Nothing is left to do after it: a carrier that knows may send it with others.
 func (c *ServerCall) reply(ctx context.Context, message []byte) error {
 	if c.helper != nil {
 		return c.helper.Reply(ctx, message)
@@ -251,7 +251,8 @@ func (c *ServerCall) answer() ([]byte, error) {
 	return message, nil
 }
 
-// status is the message that tells an error. If the caller is still sending, the stream is aborted with it instead.
+// status returns the message that reports an error. If the caller is still sending, the stream is aborted with
+// it instead.
 func (c *ServerCall) status(status *Error) []byte {
 	if c.method.StreamRequest && !c.readAll {
 		c.abort(session.Abort{
@@ -413,7 +414,8 @@ func (c *ServerCall) Send(ctx context.Context) error {
 // request. The error of send wraps it; the caller gets Internal.
 var ErrInterleaved = errors.New("a reply was sent from within the request stream: replies come after the last request")
 
-// unanswered is the answer where an interceptor says that all is well and the handler has not: nothing, if that is one.
+// unanswered is the answer if an interceptor returned no error and the handler has not answered: nothing, if
+// nothing is an answer.
 func (c *ServerCall) unanswered() ([]byte, error) {
 	if !c.method.StreamReply && len(c.method.reply().Params) > 0 {
 		return nil, c.internal(errUnanswered)
@@ -426,16 +428,17 @@ func (c *ServerCall) unanswered() ([]byte, error) {
 // afterwards.
 var ErrRunOver = errors.New("this stream has ended")
 
-// errUnanswered is the fault of an interceptor that says nil where its handler has not.
+// errUnanswered is the fault of an interceptor that returns nil although its handler did not.
 var errUnanswered = errors.New("an interceptor returned no error, but the handler has not answered")
 
-// internal is the error of a reply that is wrong, for the handler's program to see. Its caller gets no more than the message.
+// internal is the error of a wrong reply, for the handler's program to see. Its caller gets only the message.
 func (c *ServerCall) internal(err error) error {
 	c.logger().ErrorContext(&c.ctx, "rpc: broken reply", "method", c.method.String(), "err", err)
 	return &Error{Code: Internal, Message: "the reply breaks the method's contract", cause: err}
 }
 
-// logger is where the faults of this end's program are told: the carrier's logger, if it has one (transport.WithLogger), else slog.Default.
+// logger returns where the faults of this end's program are logged: the carrier's logger, if it has one
+// (transport.WithLogger), else slog.Default.
 func (c *ServerCall) logger() *slog.Logger {
 	if s, ok := c.stream.(interface{ Logger() *slog.Logger }); ok {
 		if l := s.Logger(); l != nil {

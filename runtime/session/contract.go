@@ -124,7 +124,7 @@ func Values(of ...any) []Value {
 	return list
 }
 
-// describeFault says where the message stands, which rule it breaks, and how.
+// describeFault says where the message is in the schema, which rule it breaks, and how.
 func describeFault(b *strings.Builder, rule Rule, where, pos string, values []Value) {
 	if pos != "" {
 		fmt.Fprintf(b, " (%s)", pos)
@@ -139,7 +139,7 @@ func describeFault(b *strings.Builder, rule Rule, where, pos string, values []Va
 	}
 }
 
-// describedMax bounds how much of a value, which a peer may have sent, a line shows.
+// describedMax bounds how much of a value, which a peer may have sent, is shown on a line.
 const describedMax = 64
 
 func describeValue(value any) string {

@@ -53,7 +53,7 @@ func (d *Decoder) Next() bool {
 	return true
 }
 
-// longTag is Next for a tag of several bytes, or for one that is none.
+// longTag is Next for a tag of several bytes, or a malformed one.
 func (d *Decoder) longTag() bool {
 	d.tag = d.varint()
 	if d.tag>>3-1 > uint64(protowire.MaxValidNumber-1) {
@@ -112,7 +112,7 @@ func (d *Decoder) Fail(why string) {
 	d.buf, d.pos, d.wire = nil, failed, none
 }
 
-// failed is where the walk is that a fault has ended: behind every end.
+// failed is the position of a walk that a fault has ended: after every end.
 const failed = math.MaxInt / 2
 
 // Bool reads a bool.
@@ -244,8 +244,8 @@ func (d *Decoder) Unmarshal(unmarshal func([]byte) error) {
 	}
 }
 
-// finish walks to the end and says what is wrong with the message, "" if nothing.
-// The message's memory is the carrier's again.
+// finish walks to the end and returns what is wrong with the message, "" if nothing. The message's memory is
+// then the carrier's again.
 func (d *Decoder) finish() (fault string) {
 	for d.pos < d.end || d.wire != none {
 		d.Next()
@@ -276,7 +276,7 @@ func (d *Decoder) open() int {
 	return d.longOpen()
 }
 
-// longOpen is open for a length of several bytes, or for what is none.
+// longOpen is open for a length of several bytes, or a malformed one.
 func (d *Decoder) longOpen() int {
 	if !d.begin(protowire.BytesType) {
 		return 0
@@ -289,7 +289,7 @@ func (d *Decoder) longOpen() int {
 	return int(n)
 }
 
-// view returns the bytes of a value that has a length, as they stand in the message.
+// view returns the bytes of a length-delimited value, as they are in the message.
 func (d *Decoder) view() []byte {
 	n := d.open()
 	if d.fault != "" {
@@ -345,7 +345,7 @@ const (
 	errRange  = "an integer out of range"
 )
 
-// member makes the number of an enumeration's member of a varint.
+// member converts a varint to the number of an enumeration's member.
 func (d *Decoder) member(v uint64, members int) int32 {
 	if v >= uint64(members) {
 		d.Fail("no member of its enumeration")

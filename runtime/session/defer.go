@@ -11,7 +11,7 @@ import (
 // anything takes in first what was put off before it; so what arrives is checked in
 // the order in which it was sent, whoever asks for it and when.
 
-// pendingMax is how many receives a session may have put off at a time.
+// pendingMax is how many receives a session may have deferred at a time.
 const pendingMax = 64
 
 // Pending is a deferred receive, as a generated pending value holds it. The zero value belongs to no session.
@@ -161,7 +161,7 @@ func (l Late[T]) Get() (value T, in bool) {
 	return value, false
 }
 
-// deferral is the receives that a session has put off, in their order.
+// deferral is the receives that a session has deferred, in order.
 type deferral struct {
 	first, last *Pending
 	n           int
@@ -183,7 +183,7 @@ func (d *deferral) pop() {
 	d.n--
 }
 
-// takeIn takes in what was put off up to last, or all if that is nil.
+// takeIn takes in deferred messages up to last, or all if that is nil.
 func (s *Session) takeIn(ctx context.Context, last *Pending) error {
 	for s.deferred.n > 0 && (last == nil || last.progress.Load() == putOff) {
 		p := s.deferred.first
@@ -198,7 +198,7 @@ func (s *Session) takeIn(ctx context.Context, last *Pending) error {
 	return nil
 }
 
-// takeArrived is takeIn for what has arrived.
+// takeArrived is takeIn for messages that have arrived.
 func (s *Session) takeArrived(last *Pending) error {
 	for s.deferred.n > 0 && (last == nil || last.progress.Load() == putOff) {
 		p := s.deferred.first
@@ -216,7 +216,7 @@ func (s *Session) takeArrived(last *Pending) error {
 	return nil
 }
 
-// take takes in p, the first one that was put off, with the message that arrived for it.
+// take takes in p, the first deferred receive, with the message that arrived for it.
 func (s *Session) take(p *Pending, message []byte, arrived time.Time) error {
 	in, err := s.admit(p.message.State, s.since(p.entered), message, arrived)
 	if err != nil {
@@ -238,9 +238,8 @@ func (s *Session) take(p *Pending, message []byte, arrived time.Time) error {
 	return nil
 }
 
-// transmit sends a message. While receives are put off, it takes in what arrives for
-// them as long as there is no room: of two ends that wait for room at the same time,
-// each makes the other's.
+// transmit sends a message. While receives are deferred, it takes in what arrives for them as long as there is
+// no room: if two ends wait for room at the same time, each makes the other's.
 func (s *Session) transmit(ctx context.Context, message []byte, last bool) error {
 	for s.deferred.n > 0 {
 		sent, err := s.stream.SendOrReadable(ctx, message, last)

@@ -76,7 +76,8 @@ func (e *Encoder) EndElement(begin int) {
 	}
 }
 
-// widen makes the length that stands there, of content that goes to the end, one of several bytes.
+// widen makes room for a length of several bytes where a one-byte length was reserved, before content that
+// extends to the end.
 func (e *Encoder) widen(length, size int) {
 	content, more := length+1, sizeVarint(uint64(size))-1
 	e.buf = append(e.buf, make([]byte, more)...)
@@ -96,7 +97,7 @@ func (e *Encoder) EndField(begin int) {
 	}
 }
 
-// empty reports whether an embedded message that has nothing in it stands between begin and the end.
+// empty reports whether what was written from begin to the end is an empty embedded message.
 func (e *Encoder) empty(begin int) bool {
 	_, tag := binary.Uvarint(e.buf[begin:])
 	return len(e.buf) == begin+tag+1
@@ -240,7 +241,7 @@ func (e *Encoder) Extern(field int, v, zero encoding.BinaryAppender) {
 	e.EndElement(begin)
 }
 
-// tooDeep fails because a message is embedded deeper than the peer would follow.
+// tooDeep fails because a message is nested deeper than the peer would follow.
 func (e *Encoder) tooDeep() { e.Fail(fmt.Errorf("more than %d levels deep", depthMax)) }
 
 // varint appends a field that is a varint.

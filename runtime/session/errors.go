@@ -57,8 +57,8 @@ func (e *MismatchError) Error() string {
 // Unwrap lets errors.Is find net.ErrClosed.
 func (e *MismatchError) Unwrap() error { return net.ErrClosed }
 
-// mismatch makes of a peer's refusal what it is about. The refusal is the peer's
-// word: what is no fingerprint in it is left out.
+// mismatch translates a peer's refusal. The refusal is the peer's word: whatever is not a fingerprint in it is
+// left out.
 func mismatch(p *Protocol, refusal string) *MismatchError {
 	e := &MismatchError{Protocol: p.Name, Fingerprint: p.Fingerprint}
 	for digits := range strings.SplitSeq(refusal, ",") {

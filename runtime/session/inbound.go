@@ -56,7 +56,7 @@ func (s *Session) admit(state int, since time.Time, message []byte, arrived time
 	return &s.in, nil
 }
 
-// recognise begins a message that arrived in state: it finds out which one it is, if it is one that may come there.
+// recognise begins a message that arrived in state: it finds out which one it is, if it is one allowed there.
 func (s *Session) recognise(state int, message []byte) bool {
 	number, payload, ok := cutNumber(message)
 	at := &s.table.places[state]
@@ -88,7 +88,7 @@ func cutLongNumber(message []byte) (number uint64, payload []byte, ok bool) {
 	return number, message[n:], true
 }
 
-// unexpected ends the session because a message came that may not come here.
+// unexpected ends the session because a message arrived that is not allowed here.
 func (s *Session) unexpected(message []byte) error {
 	number, _, ok := cutNumber(message)
 	if !ok {

@@ -22,8 +22,8 @@ type Outbound struct {
 // keptMax bounds the memory for messages that a session keeps between two of them, in bytes.
 const keptMax = 4 << 10
 
-// begin starts the message: the label's number, then come the parameters. What it writes into is as
-// Send or giveBack have left it: an Encoder that has nothing to say.
+// begin starts the message with the label's number; the parameters come next. The Encoder is as Send or
+// giveBack left it: reset.
 func (o *Outbound) begin(index int, m *Message) {
 	o.index, o.message = index, m
 	if o.last > 0 {
@@ -44,7 +44,7 @@ func (o *Outbound) Sent() (*Decoder, error) {
 	return &o.s.in.Decoder, nil
 }
 
-// lost is what is wrong with an encoding that does not decode: nil if nothing is.
+// lost returns what is wrong with an encoding that does not decode: nil if nothing is.
 func (o *Outbound) lost() error {
 	if fault := o.s.in.finish(); fault != "" {
 		return o.unencodable(errors.New("it does not decode again: " + fault))
@@ -127,7 +127,7 @@ func (o *Outbound) giveBack(err error) error {
 	return err
 }
 
-// trim keeps the session small: a large buffer is for whoever needs one next.
+// trim keeps the session small: a large buffer goes to whichever session needs one next.
 func (o *Outbound) trim() {
 	if cap(o.buf) <= keptMax {
 		return
@@ -151,10 +151,10 @@ type buffer struct{ buf []byte }
 
 var buffers sync.Pool // of *buffer
 
-// lentMax is the size of the largest buffer that lies there, in bytes.
+// lentMax is the size of the largest buffer that is kept in buffers, in bytes.
 const lentMax = 1 << 20
 
-// borrow takes a buffer for a message that is likely to be large, as the last one was.
+// borrow takes a buffer for a message that is likely to be as large as the last one.
 func (o *Outbound) borrow() {
 	o.large, _ = buffers.Get().(*buffer)
 	if o.large == nil {

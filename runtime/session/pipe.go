@@ -155,7 +155,7 @@ func (e *end) SendOrReadable(ctx context.Context, message []byte, last bool) (se
 	}
 }
 
-// hasInput reports whether there is something to receive, and says else that it is waited for.
+// hasInput reports whether there is something to receive; if not, it records that the end waits for it.
 func (e *end) hasInput() bool {
 	e.link.mu.Lock()
 	defer e.link.mu.Unlock()
@@ -210,8 +210,8 @@ func (e *end) TryRecv() (message []byte, arrived time.Time, ok bool, err error) 
 	return e.tryRecv(false)
 }
 
-// tryRecv takes the next message if it is there, and else says, if willWait is
-// set, that it is waited for.
+// tryRecv takes the next message if there is one; if not and willWait is set, it records that the end waits for
+// it.
 func (e *end) tryRecv(willWait bool) (message []byte, arrived time.Time, ok bool, err error) {
 	e.link.mu.Lock()
 	defer e.link.mu.Unlock()
@@ -261,7 +261,7 @@ func (e *end) Close(ctx context.Context) error {
 	}
 }
 
-// tryClose ends the session if both directions are finished, and says else that it is waited for.
+// tryClose ends the session if both directions are finished; if not, it records that the end waits for that.
 func (e *end) tryClose() (done bool, err error) {
 	e.link.mu.Lock()
 	defer e.link.mu.Unlock()
@@ -278,7 +278,7 @@ func (e *end) tryClose() (done bool, err error) {
 	return false, nil
 }
 
-// settle ends the contexts of a session in which everything was said and received. l.mu is held.
+// settle ends the contexts of a session in which everything was sent and received. l.mu is held.
 func (l *link) settle() {
 	for i := range l.ends {
 		if e := &l.ends[i]; !e.finished || !e.in.empty() {
@@ -304,7 +304,7 @@ func (e *end) Abort(a Abort) {
 	}
 }
 
-// stop ends the session at this end, and lets go of what was not read.
+// stop ends the session at this end, and discards what was not read.
 func (e *end) stop(cause error) {
 	e.over = cause
 	e.in = queue{}
@@ -322,7 +322,7 @@ func (e *end) Note() []byte {
 // Context implements Stream.
 func (e *end) Context() context.Context { return e.ctx }
 
-// wake wakes who waits, if anyone does.
+// wake wakes the waiting goroutine, if there is one.
 func wake(waits *bool, c chan struct{}) {
 	if !*waits {
 		return

@@ -21,7 +21,7 @@ const (
 	queueKeptMax = 64 << 10
 )
 
-// push appends a message that arrived so long after the link was opened.
+// push appends a message that arrived that long after the link was opened.
 func (q *queue) push(message []byte, arrived time.Duration) {
 	q.filling = binary.LittleEndian.AppendUint32(q.filling, uint32(len(message)))
 	q.filling = binary.LittleEndian.AppendUint64(q.filling, uint64(arrived))
@@ -44,7 +44,7 @@ func (q *queue) pop() (message []byte, arrived time.Duration, ok bool) {
 	return entry[entrySize:n:n], time.Duration(binary.LittleEndian.Uint64(entry[lengthSize:])), true
 }
 
-// swap begins to drain what was filled.
+// swap begins to drain the buffer that was filled.
 func (q *queue) swap() {
 	empty := q.draining[:0]
 	if cap(empty) > queueKeptMax {

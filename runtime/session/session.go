@@ -12,9 +12,9 @@ import (
 
 // Session is one run of a protocol, as one role sees it. Each of its Steps is a place that the run has reached.
 type Session struct {
-	// turn is even while the session waits for its next step, and odd while that
-	// step is under way. A Step fits the turn that it was given out in. Who makes it
-	// odd owns what follows until it is even again.
+	// turn is even while the session waits for its next step, and odd while that step is in progress. A Step is
+	// valid in the turn in which it was handed out. The goroutine that makes it odd owns the fields below until
+	// it is even again.
 	turn atomic.Uint64
 	// cause is what ended the session early, nil while it lives.
 	cause atomic.Pointer[error]
@@ -66,7 +66,7 @@ func open(ctx context.Context, conn Conn, p *Protocol) (*Session, error) {
 	return newSession(p, 0, stream), nil
 }
 
-// dropped is what is left of a session that nobody can reach any more.
+// dropped is what is left of a session that is no longer reachable.
 type dropped struct {
 	stream   Stream
 	protocol *Protocol
@@ -80,8 +80,8 @@ func (d dropped) end() {
 	loggerOf(d.stream).Warn("session: dropped before its end, and aborted", "protocol", d.protocol.Name, "role", d.protocol.Roles[0])
 }
 
-// loggerOf is where the faults of the program are told that runs a session on stream: the carrier's logger, if it
-// has one (transport.WithLogger), else slog.Default.
+// loggerOf returns where the faults of the program that runs a session on stream are logged: the carrier's
+// logger, if it has one (transport.WithLogger), else slog.Default.
 func loggerOf(stream Stream) *slog.Logger {
 	if c, ok := stream.(interface{ Logger() *slog.Logger }); ok {
 		if l := c.Logger(); l != nil {
@@ -91,8 +91,8 @@ func loggerOf(stream Stream) *slog.Logger {
 	return slog.Default()
 }
 
-// end ends the session early because of err, unless it has ended already, and
-// returns what ended it. The peer gets to know of it by a.
+// end ends the session early because of err, unless it has ended already, and returns what ended it. The peer
+// learns a.
 func (s *Session) end(err error, a Abort) error {
 	if s.cause.CompareAndSwap(nil, &err) {
 		s.cleanup.Stop()
@@ -118,8 +118,8 @@ func (s *Session) abort(err error, a Abort) {
 	}
 }
 
-// failed makes of an error of the stream what the step returns: an error of the
-// context leaves the session as it was, all else has ended it.
+// failed translates an error of the stream into what the step returns: an error of the context leaves the
+// session as it was, any other has ended it.
 func (s *Session) failed(ctx context.Context, err error) error {
 	if cause := s.over(); cause != nil {
 		return cause
@@ -180,7 +180,7 @@ func translate(p *Protocol, role int, err error) error {
 	return peer
 }
 
-// enter makes state the place where the session is.
+// enter makes state the session's place.
 func (s *Session) enter(state int) {
 	s.state = state
 	if s.table.timed && s.table.places[state].timed {

@@ -180,10 +180,10 @@ func (p Step) refusal(u use) error {
 	return p.s.misuse(ErrStateUsed, u)
 }
 
-// giveBack makes the step that is busy ready again.
+// giveBack makes the busy step ready again.
 func (s *Session) giveBack() { s.turn.Add(^uint64(0)) }
 
-// advance ends the step that is busy, by the message, and returns the next one.
+// advance ends the busy step with the message, and returns the next one.
 func (s *Session) advance(index int, m *Message) Step {
 	if s.observer != nil {
 		s.observer.Observe(s.protocol, s.role, index)
@@ -192,7 +192,7 @@ func (s *Session) advance(index int, m *Message) Step {
 	return Step{s: s, turn: s.turn.Add(1)}
 }
 
-// isAt reports whether the session is in state, as far as it can tell: it is there, or at an if before.
+// isAt reports whether the session is in state, as far as it can tell: there, or at an if before it.
 func (s *Session) isAt(state int) bool { return state == s.state || s.table.holds(s.state, state) }
 
 // receives reports whether the session is in state, and its role receives there.
@@ -200,7 +200,7 @@ func (s *Session) receives(state int) bool {
 	return uint(state) < uint(len(s.table.places)) && s.table.places[state].sender == 1-s.role && s.isAt(state)
 }
 
-// misplaced gives the step back because it is not where its type says.
+// misplaced gives the step back because the session is not where the step's type says.
 func (s *Session) misplaced(u use) error {
 	s.giveBack()
 	return s.misuse(ErrNoSession, u)

@@ -16,11 +16,11 @@ type table struct {
 
 // place is a state of the protocol as its steps need it.
 type place struct {
-	// first and count are where the messages that leave it stand in Protocol.Messages.
+	// first and count locate the messages that leave the place in Protocol.Messages.
 	first, count int
-	// sender is who sends them, and nobody if there are none.
+	// sender is the role that sends them, nobody if there are none.
 	sender int
-	// behind are the places that an `if` here leads to, through further ones too.
+	// behind are the places that an `if` here leads to, also through further ones.
 	behind []int
 	// timed says that one of the messages, here or behind, has a time limit; wait is the longest if all here have one.
 	timed bool
@@ -99,8 +99,7 @@ func (t *table) startsWith(p *Protocol, role int) bool {
 // end is the state in which the protocol is complete.
 func (t *table) end() int { return len(t.places) - 1 }
 
-// holds reports whether a session that is at the place at may be in state: it is
-// that place, or behind its ifs.
+// holds reports whether a session at the place at may be in state: it is that place, or one after its ifs.
 func (t *table) holds(at, state int) bool {
 	return at == state || slices.Contains(t.places[at].behind, state)
 }

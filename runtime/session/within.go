@@ -10,7 +10,7 @@ import (
 // time stays in time, however late it is read. It is later where receives are put
 // off: the session has gone on then before the message came.
 
-// since is when the time limits begin to run of a place that was entered then.
+// since is when the time limits of a place that was entered then begin to run.
 func (s *Session) since(entered time.Time) time.Time {
 	if s.table.timed && s.arrived.After(entered) {
 		return s.arrived

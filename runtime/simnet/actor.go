@@ -7,14 +7,14 @@ import (
 	"sync/atomic"
 )
 
-// actor is who makes calls that belong to no session yet. Of those of one moment,
-// the actor whose path is less comes first.
+// actor makes calls that do not belong to a session yet. Of those of one moment, the actor with the lesser path
+// comes first.
 type actor struct {
 	path     string
 	children atomic.Uint32
 }
 
-// servedPath begins the paths of the bodies of served sessions. It is behind all others.
+// servedPath begins the paths of the bodies of served sessions. It comes after all others.
 const servedPath = "\xff\xff\xff\xff"
 
 // child is the next actor that a starts. One goroutine asks at a time.
@@ -22,10 +22,10 @@ func (a *actor) child() *actor {
 	return &actor{path: string(binary.BigEndian.AppendUint32([]byte(a.path), a.children.Add(1)))}
 }
 
-// actorKey is where a context says whose it is.
+// actorKey is the key under which a context holds its actor.
 type actorKey struct{}
 
-// actorOf returns the actor that ctx belongs to; that is the test's own function where none is said.
+// actorOf returns the actor that ctx belongs to; by default the test's own function.
 func (n *Net) actorOf(ctx context.Context) *actor {
 	if a, ok := ctx.Value(actorKey{}).(*actor); ok {
 		return a
@@ -71,8 +71,8 @@ func (n *Net) served() {
 	n.nudge()
 }
 
-// caught is deferred. It makes a panic of a program's goroutine a failure of the
-// test, so that the seed that led there is printed with it.
+// caught is deferred. It turns a panic of a program's goroutine into a failure of the test, so that the seed
+// that led there is printed with it.
 func (n *Net) caught() {
 	if r := recover(); r != nil {
 		n.t.Errorf("simnet: panic: %v\n%s", r, debug.Stack())

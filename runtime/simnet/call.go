@@ -11,8 +11,7 @@ import (
 	"github.com/sessgen/sessgen/runtime/session"
 )
 
-// verb is what a program asks for. Calls of one moment that concern one thing take
-// effect in this order.
+// verb is what a program asks for. Calls of one moment that concern the same thing take effect in this order.
 type verb uint8
 
 const (
@@ -38,8 +37,8 @@ var verbs = [...]string{
 	verbCancel: "cancel", verbEnd: "the end of the test",
 }
 
-// call is what one goroutine asks the loop for, and what it gets. The goroutine is
-// parked from post until the answer; what is in between belongs to the loop.
+// call is what one goroutine asks the loop for, and the answer. The goroutine is parked from post until the
+// answer; in between the call belongs to the loop.
 type call struct {
 	verb   verb
 	ctx    context.Context
@@ -86,13 +85,13 @@ func (c *call) String() string {
 	return fmt.Sprintf("%s, since %s", what, time.Duration(c.since))
 }
 
-// order ranks the calls of one moment: scripts by what they do, what concerns no
-// session yet by who calls, then session by session, then connections.
+// order ranks the calls of one moment: scripts by what they do, calls that concern no session yet by who calls,
+// then session by session, then connections.
 func (c *call) order(d *call) int {
 	return cmp.Or(c.compare(d), cmp.Compare(c.posted, d.posted))
 }
 
-// compare is order, where that does not depend on who was faster.
+// compare is order, as far as it does not depend on which goroutine was faster.
 func (c *call) compare(d *call) int {
 	return cmp.Or(
 		cmp.Compare(c.rank(), d.rank()),
@@ -196,9 +195,8 @@ func (n *Net) nudge() {
 	}
 }
 
-// inside reports whether the caller runs in the bubble, whose clock began in 2000.
-// A session that the garbage collector found is aborted from outside, where Go
-// does not let anybody touch the channels of a bubble.
+// inside reports whether the caller runs in the bubble, whose clock began in 2000. A session that the garbage
+// collector found is aborted from outside, where Go does not allow touching the channels of a bubble.
 func (n *Net) inside() bool { return time.Now().Unix() < n.outside }
 
 // take returns the calls that were posted, in the order in which they take effect.
@@ -217,7 +215,7 @@ func (n *Net) take() []*call {
 	return n.taken
 }
 
-// answer lets the caller go on, when the loop has come to its next pause.
+// answer lets the caller go on at the loop's next pause.
 func (n *Net) answer(c *call, err error) {
 	if c.answered {
 		return

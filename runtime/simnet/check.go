@@ -65,7 +65,7 @@ func (n *Net) received(s *stream, message []byte) {
 	}
 }
 
-// finished ends a session in good order at one end: that has had everything.
+// finished ends a session in good order at one end, which has received everything.
 func (n *Net) finished(s *stream) {
 	if in := &s.history.lanes[1-s.role]; !s.history.lone && !in.Complete() {
 		n.fail("%s finished after %d of %d messages that were sent to it", s, in.Received, in.Sent)
@@ -73,7 +73,7 @@ func (n *Net) finished(s *stream) {
 	n.end(s, errFinished)
 }
 
-// judge compares the ends that a session has come to, once both have.
+// judge compares how a session ended at its two ends, once it has at both.
 func (n *Net) judge(h *history) {
 	dialing, listening := h.ends[0], h.ends[1]
 	if h.lone || dialing == nil || listening == nil || dialing.over == nil || listening.over == nil {
@@ -90,8 +90,8 @@ func (n *Net) judge(h *history) {
 	}
 }
 
-// lostInCalm reports whether the network had been good for so long that it took
-// nobody's connection away, and no program did either.
+// lostInCalm reports whether the network had been good for long enough that it is not to blame for a lost
+// connection, and no program is either.
 func lostInCalm(n *Net, ends ...*stream) bool {
 	for _, s := range ends {
 		var aborted *session.AbortError
@@ -159,9 +159,9 @@ func (n *Net) observe() {
 	}
 }
 
-// walk takes a step through the protocol. It must leave the place where the
-// session is, and be the step that the other end took. What was put off has left
-// its place already, and comes before everything else that is received.
+// walk takes a step through the protocol. It must leave the place where the session is, and be the step that
+// the other end took. A deferred message has left its place already, and comes before everything else that is
+// received.
 func (s *stream) walk(o observation) error {
 	p, message := s.history.protocol, o.message
 	if message == closed {
@@ -208,7 +208,7 @@ func (s *stream) walk(o observation) error {
 	return nil
 }
 
-// leads reports whether a session at one state may be at the other: it is the same, or behind its ifs.
+// leads reports whether a session at one state may be at the other: it is the same, or after its ifs.
 func leads(p *session.Protocol, from, to int) bool {
 	if from == to {
 		return true

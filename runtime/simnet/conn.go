@@ -82,7 +82,7 @@ func (n *Net) open(c *call) {
 	n.reopen(p)
 }
 
-// reopen opens streams for those who wait, the first come first.
+// reopen opens streams for those that wait, first come, first served.
 func (n *Net) reopen(p *peer) {
 	for len(p.openers) > 0 {
 		c := p.openers[0]

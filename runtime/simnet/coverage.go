@@ -221,8 +221,8 @@ func (c *Coverage) note(p *session.Protocol, from, message int) {
 	}
 }
 
-// way notes the sides of the ifs on the way from one place to another. Where
-// several ways lead there, the steps do not tell which was taken, and all count.
+// way notes the sides of the ifs on the way from one place to another. If several ways lead there, the steps do
+// not tell which was taken, and all count.
 func (t *tally) way(from, to int) {
 	at := &t.protocol.States[from]
 	if from == to || at.If == "" {

@@ -77,7 +77,7 @@ func (n *Net) stop() {
 	n.cancel(errOver)
 }
 
-// standstill ends a run in which nothing will ever happen.
+// standstill ends a run in which nothing more will ever happen.
 func (n *Net) standstill() {
 	var b strings.Builder
 	fmt.Fprintf(&b, "nothing more will happen: no program has called anything since %s.", time.Duration(n.progress))

@@ -14,7 +14,7 @@ var (
 	errOver = fmt.Errorf("simnet: the simulation is over: %w", net.ErrClosed)
 	// errClosed is what calls return on a connection that was closed in good order.
 	errClosed = fmt.Errorf("simnet: connection closed: %w", net.ErrClosed)
-	// errFinished is why a stream is over that both ends have finished.
+	// errFinished is the error of a stream that both ends have finished.
 	errFinished = errors.New("simnet: session finished")
 	errTwice    = errors.New("simnet: two goroutines wait in the same call of one session")
 )
@@ -44,7 +44,7 @@ func (e *lostError) Unwrap() []error {
 	return []error{e.cause, net.ErrClosed}
 }
 
-// lost makes of why the core ended what callers see, nil for a Close that drained.
+// lost converts why the core ended to what callers see; nil for a Close that drained.
 func lost(p *peer, cause error) error {
 	var c *conn.CloseError
 	if !errors.As(cause, &c) {
@@ -57,7 +57,7 @@ func lost(p *peer, cause error) error {
 	return e
 }
 
-// errorOf makes of an error of the core's commands what callers see.
+// errorOf converts an error of the core's commands to what callers see.
 func errorOf(err error) error {
 	var large *conn.TooLargeError
 	switch {

@@ -141,7 +141,7 @@ func (n *Net) apply() bool {
 	return true
 }
 
-// release lets those go on who have got what they waited for.
+// release lets those go on whose wait is over.
 func (n *Net) release() {
 	for _, s := range n.started {
 		n.serve(s)
@@ -186,7 +186,7 @@ func (n *Net) sleep(at mono.Time) {
 	n.instant = 0
 }
 
-// happen lets one thing happen that is due: the earliest datagram arrives, or a timer fires.
+// happen lets one due thing happen: the earliest datagram arrives, or a timer fires.
 func (n *Net) happen() {
 	if n.wire.flying.Next() <= n.now {
 		f := n.wire.flying.Pop()
@@ -212,7 +212,7 @@ func (n *Net) expire(p *peer) {
 	}
 }
 
-// settle hears what the connections have to say.
+// settle handles the events of the connections.
 func (n *Net) settle() {
 	for _, p := range n.peers {
 		n.hear(p)

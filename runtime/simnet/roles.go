@@ -46,7 +46,7 @@ func Pipe(t testing.TB) (session.Conn, session.Registrar) {
 	return p, p
 }
 
-// watched is a Pipe whose sessions say which way they take.
+// watched is a Pipe whose sessions report their path.
 type watched struct {
 	conn session.Conn
 	srv  session.Registrar
@@ -72,7 +72,7 @@ type watchedStream struct {
 	session.Stream
 	pipe  *watched
 	place int
-	// deferred is how many messages are put off.
+	// deferred is how many receives are deferred.
 	deferred int
 }
 
@@ -99,8 +99,8 @@ func (s *watchedStream) Ended(p *session.Protocol, role int, err error) {
 	s.pipe.ends.add(p, role, err)
 }
 
-// ends are what the bodies of served sessions failed with. A test that fails shows
-// them: the client alone hears of its server's error no more than a code.
+// ends are the errors of the bodies of served sessions. A test that fails shows them: the client alone learns
+// no more than a code of its server's error.
 type ends struct {
 	mu   sync.Mutex
 	said []string
