@@ -10,7 +10,7 @@ import (
 
 // ErrSendClosed is returned by a Send after CloseSend. The channel is as it was, and the other direction goes
 // on.
-var ErrSendClosed = errors.New("channel: nothing is sent behind CloseSend")
+var ErrSendClosed = errors.New("channel: nothing can be sent after CloseSend")
 
 // EncodeError means that the serializer refused a value. Nothing was sent, and the channel is as it was.
 type EncodeError struct {

@@ -6,10 +6,9 @@ import (
 	"time"
 )
 
-// A send may overtake a receive: what a session would have to receive first is put
-// off, and taken in later, in the order in which it was put off. Whoever receives
-// anything takes in first what was put off before it; so what arrives is checked in
-// the order in which it was sent, whoever asks for it and when.
+// A send may overtake a receive: what a session would have to receive first is deferred, and taken in later, in the order of
+// deferral. Every receive first takes in what was deferred before it, so what arrives is checked in the order in which it was
+// sent, whoever asks for it and when.
 
 // pendingMax is how many receives a session may have deferred at a time.
 const pendingMax = 64
@@ -23,7 +22,7 @@ type Pending struct {
 	message *Message
 	index   int       // of message
 	entered time.Time // when its place was entered, if the protocol has time limits
-	next    *Pending  // what was put off after it
+	next    *Pending  // what was deferred after it
 
 	progress atomic.Uint32
 }

@@ -13,11 +13,11 @@ var (
 	ErrStateUsed = errors.New("session: state already used")
 	// ErrNoSession: the state is a zero value, such as a failed step returns, or was made by converting another
 	// state.
-	ErrNoSession = errors.New("session: state belongs to no place of a session: a zero state, as from a step that failed, or a converted one")
+	ErrNoSession = errors.New("session: state belongs to no session: it is a zero state, as a failed step returns, or was converted from another one")
 	// ErrPending: the step needs the value of a deferred receive that has not come in yet.
-	ErrPending = errors.New("session: a value that this step needs was put off and has not been received yet")
+	ErrPending = errors.New("session: a deferred value that this step needs has not been received yet")
 	// ErrTooManyPending: 64 receives are deferred already. Receive one of them first.
-	ErrTooManyPending = errors.New("session: too many receives are put off")
+	ErrTooManyPending = errors.New("session: too many receives are deferred")
 )
 
 // ErrUnfinished is returned by Run when the body returned neither an error nor the end of its own session. The

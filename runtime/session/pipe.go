@@ -117,7 +117,7 @@ func (l *link) age() time.Duration {
 	return time.Since(l.opened)
 }
 
-var errAfterLast = errors.New("session: a message behind the last one")
+var errAfterLast = errors.New("session: a message after the last one")
 
 // Send implements Stream.
 func (e *end) Send(ctx context.Context, message []byte, last bool) error {

@@ -164,7 +164,7 @@ func TestPipeLimitsMessages(t *testing.T) {
 func TestPipeEndMarks(t *testing.T) {
 	dialer, server := joined(t)
 	require.NoError(t, dialer.Send(t.Context(), []byte("a"), true))
-	require.ErrorContains(t, dialer.Send(t.Context(), []byte("b"), false), "behind the last one")
+	require.ErrorContains(t, dialer.Send(t.Context(), []byte("b"), false), "after the last one")
 	require.NoError(t, dialer.CloseSend())
 	require.NoError(t, server.Send(t.Context(), []byte("c"), false))
 

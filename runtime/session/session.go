@@ -32,7 +32,7 @@ type Session struct {
 	out      Outbound
 	in       Inbound
 	entered  time.Time // when the place was entered, if it has time limits
-	deferred deferral  // the receives that are put off
+	deferred deferral  // the deferred receives
 	arrived  time.Time // when the last of them came that has been taken in
 
 	first [64]byte // where out begins, so that small messages need nothing else

@@ -233,7 +233,7 @@ func TestForgedStates(t *testing.T) {
 
 	_, err = MatchShopBuyerAfterLeave[int](t.Context(), ShopBuyerAfterLeave{open.step}, nil, nil)
 	require.ErrorIs(t, err, session.ErrNoSession)
-	require.EqualError(t, err, "session: state belongs to no place of a session: a zero state, as from a step that failed, or a converted one: Recv of ShopBuyerAfterLeave")
+	require.EqualError(t, err, "session: state belongs to no session: it is a zero state, as a failed step returns, or was converted from another one: Recv of ShopBuyerAfterLeave")
 	require.ErrorIs(t, ShopBuyerEnd{open.step}.Close(t.Context()), session.ErrNoSession)
 	_, err = ShopSellerAfterAdd{step: open.step}.SendAdded(t.Context(), 0) // the other role's
 	require.ErrorIs(t, err, session.ErrNoSession)

@@ -48,7 +48,7 @@ func (p Step) Recv(ctx context.Context, state int) (*Inbound, error) {
 		}
 		return in, err
 	}
-	// What follows is recv where no time matters and nothing is put off.
+	// What follows is recv if no time matters and nothing is deferred.
 	err := ctx.Err()
 	if err == nil {
 		var message []byte

@@ -175,7 +175,7 @@ func (s *stream) walk(o observation) error {
 	late := len(s.deferred) > 0 && m.Sender != s.role && !o.putOff
 	switch {
 	case late && s.deferred[0] != message:
-		return fmt.Errorf("received %s, and %s was put off before it", m.Label, p.Messages[s.deferred[0]].Label)
+		return fmt.Errorf("received %s, although %s was deferred before it", m.Label, p.Messages[s.deferred[0]].Label)
 	case late:
 		s.deferred = s.deferred[1:]
 	case !leads(p, s.place, m.State):

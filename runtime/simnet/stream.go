@@ -28,7 +28,7 @@ type stream struct {
 	note    []byte             // what it was opened with, there
 	inbox   []byte             // what the last Recv returned
 	place   int                // where the session is in its protocol, if it says so
-	// deferred are the messages that the session has put off, as indices.
+	// deferred are the messages that the session has deferred, as indices.
 	deferred []int
 
 	// over is why the core does not know the stream any more. errFinished: both ends finished it.
