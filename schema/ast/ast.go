@@ -1,8 +1,8 @@
-// Package ast is the tree of a .sess file: what was written, where, with every
-// comment. It knows no rule of the language beyond its grammar.
+// Package ast is the syntax tree of a .sess file: what was written, where, with every comment. It knows no rule
+// of the language beyond its grammar.
 //
-// Positions are token.Pos of one go/token.FileSet. Read them with
-// FileSet.PositionFor(pos, false), so that //line comments do not move them.
+// Positions are token.Pos of one go/token.FileSet. Read them with FileSet.PositionFor(pos, false), so that
+// //line comments do not change them.
 package ast
 
 import (
@@ -10,7 +10,7 @@ import (
 	"go/token"
 )
 
-// Node is anything with a place in a file. End is the position behind its last character.
+// Node is anything with a position in a file. End is the position after its last character.
 type Node interface {
 	Pos() token.Pos
 	End() token.Pos
@@ -25,11 +25,12 @@ type File struct {
 	Ident   *Ident // the package's name
 	Imports []*Import
 	Decls   []Decl
-	// Lost are the names of declarations that could not be read, "" if not even the name could.
+	// Lost are the names of declarations that could not be read, "" for one whose name could not be read
+	// either.
 	Lost []string
-	// Comments are all comments, in order, those that document something too.
+	// Comments are all comments, in order, including those that document something.
 	Comments []*Comment
-	// Source is the file's text; it is not to be changed.
+	// Source is the file's text; it must not be modified.
 	Source []byte
 	// File maps positions to offsets and lines.
 	File *token.File
@@ -41,7 +42,7 @@ func (f *File) Pos() token.Pos { return f.Package }
 // End is the end of the file.
 func (f *File) End() token.Pos { return token.Pos(f.File.Base() + f.File.Size()) }
 
-// Comment is a run of comments on adjoining lines.
+// Comment is a group of comments on adjacent lines.
 type Comment struct {
 	List []*goast.Comment
 }
@@ -52,7 +53,7 @@ func (c *Comment) Pos() token.Pos { return c.List[0].Pos() }
 // End is where the comment ends.
 func (c *Comment) End() token.Pos { return c.List[len(c.List)-1].End() }
 
-// Text is the comment without its markers. Directives do not count.
+// Text returns the comment without its markers. Directives are left out.
 func (c *Comment) Text() string {
 	if c == nil {
 		return ""
@@ -72,7 +73,7 @@ func (i *Ident) Pos() token.Pos { return i.NamePos }
 // End is where the name ends.
 func (i *Ident) End() token.Pos { return i.NamePos + token.Pos(len(i.Name)) }
 
-// Expr is a Go expression. Tree has positions in the file itself.
+// Expr is a Go expression. The positions in Tree are those of the file itself.
 type Expr struct {
 	Tree goast.Expr
 	// From and To delimit its text.

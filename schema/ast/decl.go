@@ -9,7 +9,7 @@ type Decl interface {
 }
 
 type (
-	// Import is one import: import name "path". Name is nil if the file gives none.
+	// Import is one import: import name "path". Name is nil if the file gives no name.
 	Import struct {
 		Span
 		Doc  *Comment
@@ -36,7 +36,7 @@ type (
 		Partial  bool      // a field could not be read
 	}
 
-	// Field is one or several fields of a type: A, B Type = n.
+	// Field is one or several fields of one type: A, B Type = n.
 	Field struct {
 		Span
 		Doc    *Comment
@@ -72,7 +72,7 @@ type (
 		Number *Number
 	}
 
-	// Extern is a Go type of the user's: extern Name = "path".GoName.
+	// Extern is a Go type from outside the schema: extern Name = "path".GoName.
 	Extern struct {
 		Span
 		Doc    *Comment
@@ -161,7 +161,7 @@ func (n *Named) Pos() token.Pos {
 // End is where the name ends.
 func (n *Named) End() token.Pos { return n.Name.End() }
 
-// String is the name as written.
+// String returns the name as written.
 func (n *Named) String() string {
 	if n.Package != nil {
 		return n.Package.Name + "." + n.Name.Name

@@ -25,7 +25,7 @@ type (
 		Clauses          []*Clause
 	}
 
-	// Param is one or several parameters of a type: a, b Type.
+	// Param is one or several parameters of one type: a, b Type.
 	Param struct {
 		Span
 		Names []*Ident
@@ -111,5 +111,5 @@ type Clause struct {
 	Name    *Ident // of as
 }
 
-// KeywordEnd is where the clause's keyword ends.
+// KeywordEnd returns the end of the clause's keyword.
 func (c *Clause) KeywordEnd() token.Pos { return c.From + token.Pos(len(c.Keyword)) }

@@ -7,11 +7,12 @@ import (
 	"github.com/sessgen/sessgen/schema/diag"
 )
 
-// MaxPlaces bounds the places of an automaton: a few lines of protocols that do each other could make any number.
+// MaxPlaces bounds the places of an automaton: a few lines of protocols that run each other with `do` could
+// make any number.
 const MaxPlaces = 10_000
 
-// Build makes the automaton of a protocol that checked without an error. What is
-// wrong with the names of its places goes to report.
+// Build builds the automaton of a protocol that checked without an error. Faults of the names of its places are
+// added to report.
 func Build(pkg string, p *check.Protocol, report diag.Reporter) *Automaton {
 	b := &builder{end: &Place{Kind: Final, Name: "End"}}
 	a := &Automaton{Protocol: p, Name: pkg + "." + p.Name}

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// Canonical is the text that says what a protocol is for two ends that are to
-// understand each other, and nothing else: the automaton with every `do` inlined. Two protocols with
-// the same text have the same fingerprint. Comments, layout, the names of
-// parameters, states and roles, deadlines, and the names of types that no predicate uses are not in it.
+// Canonical returns the text that says what two ends must agree on to understand each other, and nothing else:
+// the automaton with every `do` inlined. Two protocols with the same text have the same fingerprint. It
+// contains no comments, layout, names of parameters, states and roles, deadlines, or names of types that no
+// predicate uses.
 //
 //	sessgen 1
 //	bank.Bank

@@ -69,8 +69,8 @@ func (a *Automaton) grow(belong func(p *Place, set map[*Place]bool) bool) map[*P
 	return set
 }
 
-// Computed are the variables that something else than a `where` uses: an `if`, an
-// initialiser, an argument. They decide how a protocol goes on.
+// Computed returns the variables that are used by something other than a `where`: an `if`, an initialiser, an
+// argument. They decide how a protocol continues.
 func (a *Automaton) Computed() map[*check.Var]bool {
 	used := variables{}
 	lets := func(t Target) {
@@ -94,8 +94,8 @@ func (a *Automaton) Computed() map[*check.Var]bool {
 	return used
 }
 
-// Late are, for each place, the variables that live there and may have no value yet
-// when the role is there, because the message that brings them was put off.
+// Late returns, for each place, the variables that are live there and may have no value yet when the role is
+// there, because the message that brings them was deferred.
 func (a *Automaton) Late(role int) map[*Place]map[*check.Var]bool {
 	late := map[*Place]map[*check.Var]bool{}
 	for _, p := range a.Places {

@@ -5,9 +5,10 @@ import (
 	"strings"
 )
 
-// Difference is where two protocols part.
+// Difference is where two protocols diverge.
 type Difference struct {
-	// Path are the labels of the messages that lead there, in order; a condition that held stands as "if", one that did not as "else".
+	// Path is the labels of the messages that lead there, in order; a condition that held appears as "if", one
+	// that did not as "else".
 	Path []string
 	// A and B are what the first and the second protocol say there.
 	A, B string
@@ -21,13 +22,13 @@ func (d *Difference) Error() string {
 	return fmt.Sprintf("%s: %s is not %s", way, d.A, d.B)
 }
 
-// Bisimilar returns nil if two protocols are the same to everyone who takes part:
-// at each point that a run can reach both offer the same messages, with the same payloads, predicates and label numbers, and
-// compute the same variables. How they are written does not matter, nor how often a recursion is unrolled. If they
-// differ, it returns where they do first, by the shortest way.
+// Bisimilar returns nil if two protocols are the same to everyone who takes part: at each point that a run can
+// reach both offer the same messages, with the same payloads, predicates and label numbers, and compute the
+// same variables. How they are written does not matter, nor how often a recursion is unrolled. If they differ,
+// it returns the first difference on a shortest path.
 //
-// In a place a label leads to one place only, so the places that belong together
-// are found by walking through both in step: the relation that results is the bisimulation.
+// At each place a label leads to only one place, so corresponding places are found by walking through both
+// protocols in step: the resulting relation is the bisimulation.
 func Bisimilar(a, b *Automaton) *Difference {
 	wa, wb := canonical{shapes: shapesOf(a)}, canonical{shapes: shapesOf(b)}
 	type pair struct{ a, b *Place }

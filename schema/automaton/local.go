@@ -9,7 +9,7 @@ import (
 // Local is the automaton as one role sees it: the projection of the protocol on the role.
 type Local struct {
 	Protocol, Role string
-	// States are those of Automaton.Places, by the same index.
+	// States are those of Automaton.Places, with the same indices.
 	States []LocalState
 	// Initial is the index of the first state.
 	Initial int
@@ -20,13 +20,14 @@ type LocalKind uint8
 
 // The kinds of state.
 const (
-	// Ended: nothing, the protocol is complete.
+	// Ended: nothing; the protocol is complete.
 	Ended LocalKind = iota
 	// Sending: the role sends one of the moves' messages, of its own choice.
 	Sending
 	// Receiving: it receives one of them, whichever the other role chose.
 	Receiving
-	// Deciding: it takes the first move if the condition holds, and the second if not; so does the other role.
+	// Deciding: it takes the first move if the condition holds, and the second otherwise; so does the other
+	// role.
 	Deciding
 )
 
@@ -34,26 +35,27 @@ const (
 type LocalState struct {
 	Name string
 	Kind LocalKind
-	// Vars are the variables that live in it, each as "name type".
+	// Vars are the variables live in it, each as "name type".
 	Vars []string
 	// Cond is the condition of a Deciding state.
 	Cond  string
 	Moves []Move
 }
 
-// Move is one way out of a state. A Deciding state's have only a target.
+// Move leads from one state to the next. The moves of a Deciding state have only a target.
 type Move struct {
 	Label string
-	// Payload is the message as declared: "Deposit(amount int64)". Where is its predicate, empty if it has none.
+	// Payload is the message as declared: "Deposit(amount int64)". Where is its predicate; empty if it has
+	// none.
 	Payload, Where string
-	// Within is the time that the receiver grants the message, 0 for any.
+	// Within is the time that the receiver allows for the message; zero means no limit.
 	Within time.Duration
-	// Updates are the variables that get new values on the way, each as "name = expression".
+	// Updates are the variables that get new values, each as "name = expression".
 	Updates []string
 	To      int
 }
 
-// Local is the projection on a role, 0 or 1.
+// Local returns the projection on a role, 0 or 1.
 func (a *Automaton) Local(role int) *Local {
 	l := &Local{Protocol: a.Name, Role: a.Protocol.Roles[role], Initial: a.Enter.To.Index}
 	for _, p := range a.Places {
@@ -105,8 +107,8 @@ func (t Target) move() Move {
 	return v
 }
 
-// Dual reports how m differs from the dual of l, nil if it does not: the two
-// must do the same in step, one sending what the other receives, and decide alike.
+// Dual returns how m differs from the dual of l, nil if it does not: the two must take the same steps, one
+// sending what the other receives, and decide alike.
 func (l *Local) Dual(m *Local) error {
 	if l.Protocol != m.Protocol || len(l.States) != len(m.States) || l.Initial != m.Initial {
 		return fmt.Errorf("automaton: %s of %s and %s of %s are of different protocols", l.Role, l.Protocol, m.Role, m.Protocol)

@@ -1,7 +1,6 @@
-// Package automaton makes the automaton of a protocol: its places, the messages
-// between them, and the variables that live in each. A binary session has one
-// automaton; each role sees it with its own sends and receives, so the two
-// projections are dual by construction.
+// Package automaton builds the automaton of a protocol: its places, the messages between them, and the
+// variables live in each. A binary session has one automaton; each role sees it with its own sends and
+// receives, so the two projections are dual by construction.
 package automaton
 
 import (
@@ -19,7 +18,7 @@ type Automaton struct {
 	Places []*Place
 	// Enter says how the variables of the initial place get their first values.
 	Enter Target
-	// Labels are the labels by their number on the wire.
+	// Labels are the labels, indexed by their number on the wire.
 	Labels []string
 	// Fingerprint is SHA-256 of the canonical text, in hexadecimal.
 	Fingerprint string
@@ -41,10 +40,10 @@ const (
 // Place is one state of the automaton: one Go type for each role.
 type Place struct {
 	Index int
-	// Name is what stands behind the prefix in Go: "Account", "AfterWithdraw", "End".
+	// Name is what follows the prefix in Go: "Account", "AfterWithdraw", "End".
 	Name string
-	// Aliases are further names: "Start" for the initial place where that has another
-	// name, the outer recs whose head it also is.
+	// Aliases are further names: "Start" for the initial place if that has another name, and the outer recs
+	// whose head it also is.
 	Aliases []string
 	Kind    PlaceKind
 	// Sender is the index of the role that sends, at a Communication.
@@ -53,14 +52,15 @@ type Place struct {
 	// Cond, Then and Else belong to a Conditional.
 	Cond       *check.Expr
 	Then, Else Target
-	// Vars are the variables that live here, in the order of their binding: those that something later uses, and a
-	// rec's own at its head. Outer live too, but are out of sight: a protocol that does this one has them.
+	// Vars are the variables live here, in the order of their binding: those that something later uses and, at
+	// the head of a rec, the rec's own. Outer are live too, but not visible: they belong to a protocol that
+	// runs this one by `do`.
 	Vars, Outer []*check.Var
-	// Rec is the rec whose head this is, nil elsewhere.
+	// Rec is the rec whose head this is; nil elsewhere.
 	Rec *check.Rec
 	// State is the statement that names this place, nil if there is none.
 	State *check.State
-	// Behind is the message that this place stands directly behind, nil if there is none or several.
+	// Behind is the message that this place directly follows; nil if there is none or several.
 	Behind *Message
 	// Pos is the position of what the place offers.
 	Pos token.Position
@@ -73,7 +73,8 @@ type Place struct {
 
 // Message is one message that leaves a place.
 type Message struct {
-	// Source is the statement; Source.Sender counts in its own protocol's roles, Sender in the automaton's.
+	// Source is the statement; Source.Sender is an index in its own protocol's roles, Sender in the
+	// automaton's.
 	Source *check.Message
 	Label  string
 	Number int
@@ -81,21 +82,21 @@ type Message struct {
 	Params []*check.Var
 	Where  *check.Expr
 	From   *Place
-	// Deferrable says that the receiver may put the message off, and go on.
+	// Deferrable reports whether the receiver may defer the message and go on.
 	Deferrable bool
 	Target
 
 	frame *frame
 }
 
-// Target is the place that a step leads to, and how the variables that live there get their values.
+// Target is the place that a step leads to, and how the variables live there get their values.
 type Target struct {
 	To *Place
-	// Lets are done one after the other; what is not bound anew keeps its value.
+	// Lets are applied one after the other; variables that are not rebound keep their value.
 	Lets []Let
 }
 
-// Let binds Vars to the values of Exprs, all at once, as a continue or a rec's head does.
+// Let binds Vars to the values of Exprs, all at once, as a continue or the head of a rec does.
 type Let struct {
 	Vars  []*check.Var
 	Exprs []*check.Expr

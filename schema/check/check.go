@@ -12,9 +12,9 @@ import (
 	"github.com/sessgen/sessgen/schema/diag"
 )
 
-// Files checks the parsed files of one folder as one schema. dir is where the go
-// command is asked about imports, if there are any but time; written are the folder's Go files that
-// somebody wrote. The schema is complete only if diags got no error.
+// Files checks the parsed files of one folder as one schema. dir is where the go command looks up imports, if
+// there are any besides time; written are the handwritten Go files of the folder. The schema is complete only
+// if no error was added to diags.
 func Files(fset *token.FileSet, dir string, files []*ast.File, written []*goast.File, diags *diag.List) *Schema {
 	c := &checker{
 		fset: fset, dir: dir, files: files, diags: diags,

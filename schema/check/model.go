@@ -1,5 +1,5 @@
-// Package check turns parsed schema files into a checked schema: names resolved,
-// types known, predicates type-checked by go/types. It reports every error that it can find.
+// Package check turns parsed schema files into a checked schema: names resolved, types known, predicates
+// type-checked by go/types. It reports every error that it can find.
 package check
 
 import (
@@ -16,7 +16,7 @@ type Schema struct {
 	Doc string
 	// Files are the base names of the files, sorted; each becomes one Go file.
 	Files []string
-	// Imports are the imports of all files, by file and source order.
+	// Imports are the imports of all files, in the order of files and within them of the source.
 	Imports   []*Import
 	Consts    []*Const
 	Types     []*Named
@@ -26,12 +26,12 @@ type Schema struct {
 	Go *types.Package
 }
 
-// Decl is what every declaration of a schema has.
+// Decl is what every declaration of a schema has in common.
 type Decl struct {
 	Name string
-	// Doc is the comment above it, without comment markers, empty if there is none.
+	// Doc is the comment above it, without comment markers; empty if there is none.
 	Doc string
-	// File is the base name of the file; Pos is that of the name.
+	// File is the base name of the file; Pos is the position of the name.
 	File string
 	Pos  token.Position
 }
@@ -40,13 +40,13 @@ type Decl struct {
 type Import struct {
 	Decl
 	Path string
-	// Explicit is set if the file gave the name.
+	// Explicit reports whether the file gives the name.
 	Explicit bool
 
 	pkg *types.Package // nil if it could not be had
 }
 
-// Const is a constant: its type, nil if none is written, and its value, as an expression and as what that comes to.
+// Const is a constant: its type, nil if none is written, and its value, both as an expression and evaluated.
 type Const struct {
 	Decl
 	Type, Expr *Expr
@@ -56,7 +56,7 @@ type Const struct {
 // Kind is the kind of a payload type.
 type Kind uint8
 
-// The kinds. From Struct on, Type.Named says which.
+// The kinds. From Struct on, Type.Named says which type it is.
 const (
 	Invalid Kind = iota
 	Bool
@@ -90,7 +90,7 @@ type Type struct {
 	Go types.Type
 }
 
-// String is the type as a schema writes it.
+// String returns the type as a schema writes it.
 func (t *Type) String() string {
 	switch t.Kind {
 	case List:
@@ -115,16 +115,16 @@ type Named struct {
 	Fields []*Field
 	// Members of an enum (the first is 0) or, by name of a struct, of a union.
 	Members []*Member
-	// Reserved are the numbers that no field, or no member of a union, may have: in order, each once.
+	// Reserved are the numbers that no field, or no member of a union, may have, sorted and without duplicates.
 	Reserved []int
-	// Path and GoName name the Go type of an extern; Proto says that it is a proto.Message.
+	// Path and GoName name the Go type of an extern; Proto reports whether it is a proto.Message.
 	Path, GoName string
 	Proto        bool
 
 	goType types.Type
 }
 
-// Go is the type as go/types sees it.
+// Go returns the type as go/types sees it.
 func (n *Named) Go() types.Type { return n.goType }
 
 // Field is a field of a struct, with its protobuf number.
@@ -152,20 +152,20 @@ type Var struct {
 
 // Expr is a checked Go expression: a predicate, a condition, an initialiser or an argument.
 type Expr struct {
-	// Text is the source as it stands, on one line.
+	// Text is the source as written, on one line.
 	Text string
 	Tree goast.Expr
 	Info *types.Info
 	// Vars are the variables that it uses, in the order of their binding.
 	Vars []*Var
-	// Constants, types and imported functions that it uses resolve through Info; Imports are the imports among them.
+	// Imports are the imports that it uses. These, and the constants and types it uses, resolve through Info.
 	Imports []*Import
-	// MayPanic is set unless evaluation certainly cannot panic.
+	// MayPanic is true unless evaluation certainly cannot panic.
 	MayPanic bool
 	Pos      token.Position
 }
 
-// Protocol is a checked protocol: its body is a tree.
+// Protocol is a checked protocol, whose body is a tree.
 type Protocol struct {
 	Decl
 	Roles [2]string
@@ -193,7 +193,7 @@ type (
 		Branches [][]Stmt
 		Pos      token.Position
 	}
-	// Rec is a recursion; Init gives the first value of each of Vars.
+	// Rec is a recursion; Init holds the first value of each of Vars.
 	Rec struct {
 		Decl
 		Vars []*Var
@@ -206,14 +206,14 @@ type (
 		Args []*Expr
 		Pos  token.Position
 	}
-	// If takes Then if Cond holds, else Else (nil if there is none).
+	// If continues with Then if Cond holds, otherwise with Else (nil if there is none).
 	If struct {
 		Cond       *Expr
 		Then, Else []Stmt
 		Pos        token.Position
 	}
-	// Do runs Protocol here. Swapped says that its first role is our second. Depth is
-	// how many variables are visible around it.
+	// Do runs Protocol here. Swapped means that its first role is our second. Depth is how many variables are
+	// visible around it.
 	Do struct {
 		Protocol *Protocol
 		Swapped  bool

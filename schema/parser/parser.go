@@ -1,5 +1,5 @@
-// Package parser reads .sess files. It reports every mistake that it can tell
-// from a consequence of the one before, and gives back the tree of what it understood.
+// Package parser reads .sess files. It reports every mistake that it can distinguish from a consequence of an
+// earlier one, and returns the tree of what it understood.
 package parser
 
 import (
@@ -12,15 +12,15 @@ import (
 	"github.com/sessgen/sessgen/schema/diag"
 )
 
-// MaxFile is the size of the largest file that is read, in bytes.
+// MaxFile is the maximum size of a file, in bytes.
 const MaxFile = 4 << 20
 
 // maxDepth is how deep blocks and types may be nested.
 const maxDepth = 100
 
-// ParseFile parses source, the text of the file called name, and adds the file to
-// fset. The tree shares source, which must not change any more. It is never nil,
-// and holds what could be understood; diags tells what could not.
+// ParseFile parses source, the text of the file called name, and adds the file to fset. The tree shares source,
+// which must not be modified afterwards. The result is never nil, and holds what could be understood; what
+// could not is reported to diags.
 func ParseFile(fset *token.FileSet, name string, source []byte, diags *diag.List) *ast.File {
 	file := fset.AddFile(name, -1, len(source))
 	tree := &ast.File{Name: name, Ident: &ast.Ident{}, Source: source, File: file}
