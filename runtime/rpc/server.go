@@ -13,8 +13,8 @@ import (
 )
 
 // Handle makes srv serve m by calling serve, once for each call, in a goroutine of the carrier. Generated code
-// calls it. serve takes in the request and leaves the reply encoded; if it returns an error, that is what the
-// caller is told about, as Error describes.
+// calls it. serve takes in the request and leaves the reply encoded; an error that it returns is reported to
+// the caller, as described at Error.
 func Handle(srv session.Registrar, m *Method, serve func(ctx context.Context, call *ServerCall) error, opts []HandlerOption) {
 	var config handlerConfig
 	for _, o := range opts {
