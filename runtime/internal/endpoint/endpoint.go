@@ -1,9 +1,9 @@
-// Package endpoint routes the datagrams of one socket without holding one: by
-// connection id to the connection they are for, a first flight to the stateless
-// cookie, what nobody owns to the floor (or a reset, at a limited rate).
+// Package endpoint routes the datagrams of one socket without holding the socket: by connection id to the
+// connection they are for; a first flight to the stateless cookie; anything else is dropped (or answered by a
+// reset, at a limited rate).
 //
-// The shell and the simulator drive the same Endpoint. It locks nothing: its
-// driver owns it. It keeps no memory for a peer whose cookie has not come back.
+// The shell and the simulator drive the same Endpoint. It locks nothing: its driver owns it. It keeps no memory
+// for a peer whose cookie has not come back.
 package endpoint
 
 import (
@@ -25,15 +25,15 @@ type Verdict uint8
 
 // The verdicts of Route.
 const (
-	// Drop: nothing is to be done; a counter says why.
+	// Drop: do nothing; a counter says why.
 	Drop Verdict = iota
 	// Deliver: the datagram is for Route.Conn.
 	Deliver
-	// Reply: Route.Reply goes back to where the datagram came from. It is never larger than what came.
+	// Reply: Route.Reply is sent back to where the datagram came from. It is never larger than the datagram.
 	Reply
-	// Accept: a valid cookie came back, or an address token. The driver makes a server connection from
-	// Route.Accepted, adds it under Accepted.ServerID, and hands it the datagram; it ends Route.Conn
-	// without a word, if Route.Evict is set: too many handshakes are under way, and this was the oldest.
+	// Accept: a valid cookie, or an address token, came back. The driver makes a server connection from
+	// Route.Accepted, adds it under Accepted.ServerID, and hands it the datagram. If Route.Evict is set, it
+	// silently ends Route.Conn: too many handshakes are in progress, and this was the oldest.
 	Accept
 )
 
@@ -52,7 +52,7 @@ type Accepted struct {
 	ClientID, ServerID ID
 	From               netip.AddrPort
 	Cookie             []byte // or token, as it came; valid as long as the datagram
-	// ResetToken is what ends the connection without its state; the endpoint can make it again.
+	// ResetToken is what ends the connection without its state; the endpoint can derive it again.
 	ResetToken [packet.TokenLen]byte
 }
 
@@ -60,18 +60,18 @@ type Accepted struct {
 type Config struct {
 	// Draw fills a slice with random bytes.
 	Draw func([]byte)
-	// Version is the one version, and mode, that is spoken here.
+	// Version is the only version, and mode, that is spoken here.
 	Version packet.Version
 	// Listening endpoints answer first flights.
 	Listening bool
-	// Shards is among how many sockets the system spreads datagrams, where it does, by the first byte of the id that they go to, modulo
-	// Shards. Connections take turns.
+	// Shards is how many sockets the system spreads datagrams over, if it does, by the first byte of the
+	// destination id modulo Shards. Connections take turns.
 	Shards int
-	// Full reports that no handshake can be begun now: CONNECTs with new cookies are dropped, and may come
-	// again. nil means that there is always room.
+	// Full reports that no handshake can be begun now: CONNECTs with new cookies are dropped, and may be
+	// repeated. nil means that there is always room.
 	Full func() bool
-	// ResetKey makes the tokens of stateless resets. Drawn at random where it is zero; then
-	// resets do not work across restarts.
+	// ResetKey makes the tokens of stateless resets. If it is zero, it is drawn at random; then resets do not
+	// work across restarts.
 	ResetKey [32]byte
 }
 
@@ -124,8 +124,8 @@ func New[C any](now mono.Time, config Config) *Endpoint[C] {
 type Counts struct {
 	Malformed, Unknown, Version, BadCookie, SpentCookie uint64 // dropped
 	BadToken, SpentToken                                uint64 // CONNECTs dropped, with an address token
-	// Full: CONNECTs dropped for want of a free worker; Crowded: because their prefix has too many
-	// handshakes under way; Evicted: handshakes given up for newer ones.
+	// Full: CONNECTs dropped for lack of a free worker; Crowded: because their prefix has too many handshakes
+	// in progress; Evicted: handshakes given up for newer ones.
 	Full, Crowded, Evicted                  uint64
 	Inits, Cookies, Accepted, Resets, Tombs uint64 // answered, or let in
 	Tokens                                  uint64 // let in, of Accepted, by an address token
@@ -134,18 +134,18 @@ type Counts struct {
 // Counts returns the counters.
 func (e *Endpoint[C]) Counts() Counts { return e.counts }
 
-// Add makes datagrams for id go to c.
+// Add routes datagrams for id to c.
 func (e *Endpoint[C]) Add(id ID, c C) { e.table[id] = c }
 
-// AddReset makes stateless resets with the token go to c: a dialing end's
-// connection, whose peer gave it the token.
+// AddReset routes stateless resets with the token to c: a dialing end's connection, whose peer gave it the
+// token.
 func (e *Endpoint[C]) AddReset(token [packet.TokenLen]byte, c C) { e.byToken[token] = c }
 
 // RemoveReset undoes AddReset.
 func (e *Endpoint[C]) RemoveReset(token [packet.TokenLen]byte) { delete(e.byToken, token) }
 
-// Issue draws one more id for c, which has one, and makes datagrams for it go to c. token is what a stateless reset for it ends with; zero at an
-// end that does not listen, which sends none.
+// Issue draws one more id for c, which already has one, and routes datagrams for it to c. token is what a
+// stateless reset for it ends with; zero at an end that does not listen, which sends none.
 func (e *Endpoint[C]) Issue(c C, one ID) (id ID, token [packet.TokenLen]byte) {
 	for taken := true; taken; _, taken = e.table[id] {
 		id = e.draw(e.Shard(one))
@@ -180,11 +180,11 @@ func (e *Endpoint[C]) drawInTurn() ID {
 	return e.draw(e.turn)
 }
 
-// Retire forgets an id of a connection that has others: its peer uses it no more.
+// Retire forgets an id of a connection that has others: its peer no longer uses it.
 func (e *Endpoint[C]) Retire(id ID) { delete(e.table, id) }
 
 // Remove forgets a connection with all its ids. Until then, a copy of tombstone, if that is not nil, answers
-// what still comes for them; the answers become rarer as more comes.
+// whatever still arrives for them; the answers become rarer as more arrives.
 func (e *Endpoint[C]) Remove(now mono.Time, ids []ID, until mono.Time, tombstone []byte) {
 	for _, id := range ids {
 		delete(e.table, id)
@@ -196,7 +196,7 @@ func (e *Endpoint[C]) Remove(now mono.Time, ids []ID, until mono.Time, tombstone
 	}
 }
 
-// Len is the number of ids in the table: one or two a connection.
+// Len is the number of ids in the table: one or two per connection.
 func (e *Endpoint[C]) Len() int { return len(e.table) }
 
 // Route decides what a datagram is for. reply is where a reply is built.
@@ -357,7 +357,7 @@ func (e *Endpoint[C]) routeShort(now mono.Time, id ID, datagram, reply []byte) R
 	return Route[C]{Verdict: Reply, Reply: packet.AppendReset(reply, id, e.resetToken(id), e.drawn[:], size)}
 }
 
-// resetToken is what the peer of the connection with the id knows it by.
+// resetToken is the token by which the peer of the connection with the id recognises its reset.
 func (e *Endpoint[C]) resetToken(id ID) (token [packet.TokenLen]byte) {
 	e.reset.Reset()
 	e.reset.Write(id[:])

@@ -9,18 +9,18 @@ import (
 
 // The bounds of handshakes that are under way at a listening end.
 const (
-	// maxHalfOpen is how many there are at most; the oldest makes room for the next.
+	// maxHalfOpen is the maximum number; the oldest makes room for the next.
 	maxHalfOpen = 4096
 	// crowd is how many there may be before each prefix is counted: maxPerPrefix of one /24 of IPv4,
 	// or one /56 of IPv6. Loopback is not counted.
 	crowd        = 1024
 	maxPerPrefix = 64
 
-	// HalfOpenLife is how long a handshake may take at a listening end that nobody gave another time.
+	// HalfOpenLife is the default time that a handshake may take at a listening end.
 	HalfOpenLife = 5 * time.Second
 )
 
-// half is a connection whose cookie came back, and whose handshake is not done.
+// half is a connection whose cookie came back, and whose handshake is not finished.
 type half struct {
 	id         ID
 	prefix     netip.Prefix // the zero value for loopback
@@ -53,7 +53,7 @@ func prefixOf(addr netip.Addr) netip.Prefix {
 	return p
 }
 
-// crowded reports whether the address's prefix has as many as it may have.
+// crowded reports whether the address's prefix has as many as are allowed.
 func (h *halves) crowded(addr netip.Addr) bool {
 	if len(h.byID) < crowd {
 		return false
@@ -93,15 +93,15 @@ func (h *halves) remove(id ID) {
 	}
 }
 
-// Established says that the handshake of the connection with the id is done. The driver of a listening end calls
-// it on conn.EventConnected; what has not been, counts as half open.
+// Established says that the handshake of the connection with the id is finished. The driver of a listening end
+// calls it on conn.EventConnected; until then the connection counts as half open.
 func (e *Endpoint[C]) Established(id ID) {
 	if e.half != nil {
 		e.half.remove(id)
 	}
 }
 
-// HalfOpen is how many handshakes are under way.
+// HalfOpen is how many handshakes are in progress.
 func (e *Endpoint[C]) HalfOpen() int {
 	if e.half == nil {
 		return 0
@@ -109,8 +109,8 @@ func (e *Endpoint[C]) HalfOpen() int {
 	return len(e.half.byID)
 }
 
-// Token makes an address token for who receives at the address. The connection gives it to its peer, whose
-// next CONNECT may bring it in place of a cookie. nil at an end that does not listen.
+// Token makes an address token for the peer that receives at the address. The connection gives it to its peer,
+// whose next CONNECT may bring it in place of a cookie. nil at an end that does not listen.
 func (e *Endpoint[C]) Token(now mono.Time, to netip.AddrPort) []byte {
 	if e.tokens == nil {
 		return nil

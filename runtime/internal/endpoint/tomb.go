@@ -5,7 +5,7 @@ import "github.com/sessgen/sessgen/runtime/internal/mono"
 // maxTombs bounds the connections that are remembered after their end.
 const maxTombs = 1 << 16
 
-// tomb answers what comes for a connection that is over.
+// tomb answers what arrives for a connection that is over.
 type tomb struct {
 	ids    [2]ID // a connection has one or two; the second is the first again where it has one
 	until  mono.Time

@@ -30,8 +30,8 @@ type Seen struct {
 	Version            uint32
 }
 
-// CookieJar makes cookies and knows its own again; it keeps nothing for them. Its
-// key changes with every epoch of CookieLife, and the key of the epoch before still counts.
+// CookieJar makes cookies and recognises its own; it keeps no state for them. Its key changes with every epoch
+// of CookieLife, and the key of the previous epoch still counts.
 type CookieJar struct {
 	epoch int64
 	keys  [2]hash.Hash // of even and odd epochs

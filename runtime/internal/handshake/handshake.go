@@ -1,8 +1,7 @@
-// Package handshake makes the keys of a connection. The connection sees it as
-// messages only: bytes of the handshake at an encryption level go in, and bytes
-// to send, keys, the peer's parameters and the verdict come out. So a TLS stack
-// that needs a goroutine of its own and a plaintext exchange that needs none
-// look alike to the pure core.
+// Package handshake makes the keys of a connection. The connection sees it as messages only: bytes of the
+// handshake at an encryption level go in, and bytes to send, keys, the peer's parameters and the verdict come
+// out. So a TLS stack that needs a goroutine of its own and a plaintext exchange that needs none look alike to
+// the pure core.
 package handshake
 
 // Level is an encryption level (RFC 9001 §2.1), and with it a packet number
@@ -36,8 +35,8 @@ type Opener interface {
 	Open(dst, header, sealed []byte, pn uint64) ([]byte, bool)
 }
 
-// Message is what a handshake says to its connection: one of Send, Keys,
-// PeerParameters, Complete, Over or Failed.
+// Message is what a handshake tells its connection: one of Send, Keys, PeerParameters, Complete, Over or
+// Failed.
 type Message interface{ message() }
 
 type (
@@ -55,15 +54,15 @@ type (
 	// PeerParameters holds the peer's transport parameters as encoded on the
 	// wire. They bind once Complete follows.
 	PeerParameters struct{ Data []byte }
-	// Complete says that the handshake is done and the peer is who it says. It comes after the keys.
+	// Complete says that the handshake is done and the peer is who it claims to be. It comes after the keys.
 	Complete struct {
-		// Judged: the peer asked for a certificate, and has yet to say whether it takes this
-		// end's. The connection is up when the peer has confirmed the handshake.
+		// Judged: the peer asked for a certificate, and has yet to say whether it accepts this end's. The
+		// connection is up when the peer has confirmed the handshake.
 		Judged bool
 	}
 	// Over says that the driver expects nothing more from the peer.
 	Over struct{}
-	// Failed ends the connection with Err. Alert is TLS's code for why, which the peer is told.
+	// Failed ends the connection with Err. Alert is TLS's code for the reason, which the peer is told.
 	Failed struct {
 		Err   error
 		Alert uint8

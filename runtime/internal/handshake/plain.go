@@ -21,8 +21,8 @@ var (
 	errExtra = errors.New("handshake: more than a hello")
 )
 
-// Plain is the handshake of a plaintext connection. The key of the packets'
-// tags is made of a half from each end, and both travel in the clear.
+// Plain is the handshake of a plaintext connection. The key of the packets' tags is made of a half from each
+// end, and both are sent in the clear.
 type Plain struct {
 	client   bool
 	half     [KeyHalfLen]byte

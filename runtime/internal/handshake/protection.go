@@ -10,9 +10,9 @@ import (
 // MaskLen is the length of a header protection mask in bytes.
 const MaskLen = 5
 
-// Cipher is what the keys of TLS are, one direction of one level: they hide the header too, are
-// replaced by others while the connection lives, and may be used so often and no more. A Sealer
-// or Opener that is none, like Tag, does nothing of this.
+// Cipher is what TLS keys are, for one direction of one level: they also hide the header, are replaced by
+// others while the connection lives, and may be used only so often. A Sealer or Opener that is not a Cipher,
+// like Tag, does none of this.
 type Cipher interface {
 	Sealer
 	Opener
@@ -23,7 +23,7 @@ type Cipher interface {
 	// Limits are how many packets may be sealed with one key, and how many may
 	// fail to open with all keys of a connection (RFC 9001 §6.6).
 	Limits() (sealed, forged uint64)
-	// Rest gives up what can be made anew of the secret, until the next use.
+	// Rest gives up what can be derived again from the secret, until the next use.
 	Rest()
 }
 
@@ -31,8 +31,9 @@ type Cipher interface {
 type Protection struct {
 	suite  *suite
 	secret [secretMax]byte
-	// hiding is the key of header protection, which lasts for all key phases; key and iv are the AEAD's. To keep them makes
-	// waking a fifth of what it is from the secret, and what a forged packet costs a connection at rest.
+	// hiding is the header protection key, which lasts for all key phases; key and iv are the AEAD's. Keeping
+	// them makes waking cost a fifth of deriving them from the secret, and so what a forged packet costs a
+	// connection at rest.
 	hiding, key [keyMax]byte
 	iv          [ivLen]byte
 	*ciphers    // nil while at rest
@@ -58,8 +59,8 @@ type masker interface {
 	mask(sample []byte) [MaskLen]byte
 }
 
-// NewProtection makes the protection of one direction of one level from the secret that TLS
-// gave for it. ok is false for a suite that is not TLS 1.3's, by its number, and for a secret that is none of it.
+// NewProtection makes the protection of one direction of one level from the secret that TLS gave for it. ok is
+// false for a suite number that is not TLS 1.3's, and for a secret that does not fit the suite.
 func NewProtection(suite uint16, secret []byte) (p *Protection, ok bool) {
 	s, ok := suites[suite]
 	if !ok || len(secret) != s.secretLen {

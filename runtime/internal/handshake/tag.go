@@ -12,10 +12,9 @@ import (
 // TagLen is how many bytes a Tag adds to a packet.
 const TagLen = 8
 
-// Tag protects packets from corruption and from forgery by who does not see
-// them: the payload stays readable, and eight bytes of AES-GMAC over header and payload
-// follow it. It is the protection of plaintext connections, and of
-// the Initial level of all. A Tag seals or opens one direction of one level.
+// Tag protects packets from corruption and from forgery by those who do not see them: the payload stays
+// readable, and eight bytes of AES-GMAC over header and payload follow it. It is the protection of plaintext
+// connections, and of the Initial level of all. A Tag seals or opens one direction of one level.
 type Tag struct {
 	key    [16]byte
 	iv     [12]byte
@@ -45,12 +44,12 @@ func (t *Tag) wake() {
 	t.maker = &maker{aead: aead}
 }
 
-// Rest gives up what can be made anew of the key, until the next use.
+// Rest gives up what can be derived again from the key, until the next use.
 func (t *Tag) Rest() { t.maker = nil }
 
-// InitialKeys makes the protection of the Initial level. Everyone who sees a COOKIE can make it. The token that the client
-// brings is part of it: where somebody on the way has altered a COOKIE, the client does not
-// mistake the server's answer to the genuine one for the answer to its own.
+// InitialKeys makes the protection of the Initial level. Everyone who sees a COOKIE can make it. The token that
+// the client brings is part of it: if somebody on the path has altered a COOKIE, the client does not mistake
+// the server's answer to the genuine one for the answer to its own.
 func InitialKeys(serverID [8]byte, token []byte) (client, server *Tag) {
 	secret := append(serverID[:], token...)
 	return newTag(secret, "initial client"), newTag(secret, "initial server")
@@ -66,7 +65,7 @@ func (t *Tag) Seal(dst, header, payload []byte, pn uint64) []byte {
 	return append(dst, sum...)
 }
 
-// Open appends the payload to dst, if the tag behind it is right.
+// Open appends the payload to dst, if the tag after it is correct.
 func (t *Tag) Open(dst, header, sealed []byte, pn uint64) ([]byte, bool) {
 	n := len(sealed) - TagLen
 	if n < 0 || subtle.ConstantTimeCompare(t.compute(header, sealed[:n], pn), sealed[n:]) == 0 {

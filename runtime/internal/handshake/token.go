@@ -22,10 +22,10 @@ const (
 	TokenLen = 1 + tokenNonce + tokenAddr + tokenTime + aeadOverhead
 )
 
-// TokenJar makes address tokens, and knows its own again; it keeps nothing for them. Who has one has shown that it
-// receives at its address, and need not again for TokenLife. A token is of use for one server id, which
-// is new with each: so who sees it used learns nothing of the connection it came from. The key changes with every epoch of
-// TokenLife, and the key of the epoch before still counts.
+// TokenJar makes address tokens, and recognises its own; it keeps no state for them. The holder of one has
+// shown that it receives at its address, and need not do so again for TokenLife. A token is for one server id,
+// which is new with each, so an observer of its use learns nothing of the connection it came from. The key
+// changes with every epoch of TokenLife, and the key of the previous epoch still counts.
 type TokenJar struct {
 	epoch int64
 	keys  [2]cipher.AEAD // of even and odd epochs
@@ -65,7 +65,7 @@ func (j *TokenJar) rotate(now mono.Time) {
 	j.epoch = epoch
 }
 
-// Append appends a token for who receives at the address and will dial the server id in the version.
+// Append appends a token for the peer that receives at the address and will dial the server id in the version.
 func (j *TokenJar) Append(b []byte, now mono.Time, addr netip.Addr, server [8]byte, version uint32) []byte {
 	j.rotate(now)
 	b = append(b, byte(j.epoch&1))

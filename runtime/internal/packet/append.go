@@ -82,9 +82,9 @@ func AppendShort(b []byte, dst ID, phase bool, pn uint64, numberLen int) []byte 
 	return appendNumber(b, pn, numberLen)
 }
 
-// AppendReset appends a stateless reset of size bytes, MinReset to MaxReset, for
-// the connection id that a datagram nobody knows was for. filler is random, and
-// long enough; the reset looks like any short packet to who does not know the token.
+// AppendReset appends a stateless reset of size bytes, MinReset to MaxReset, for the connection id of a
+// datagram that belongs to no connection. filler is random, and long enough; the reset looks like any short
+// packet to anyone who does not know the token.
 func AppendReset(b []byte, id ID, token [TokenLen]byte, filler []byte, size int) []byte {
 	b = append(b, shortBit|filler[0]&(numberMask|phaseBit))
 	b = append(b, id[:]...)

@@ -6,7 +6,7 @@ func AppendPing(b []byte) []byte { return append(b, byte(Ping)) }
 // AppendHandshakeDone appends a HANDSHAKE_DONE.
 func AppendHandshakeDone(b []byte) []byte { return append(b, byte(HandshakeDone)) }
 
-// AppendClose appends a CLOSE: every stream is finished, and none comes any more.
+// AppendClose appends a CLOSE: every stream is finished, and no more will come.
 func AppendClose(b []byte) []byte { return append(b, byte(Close)) }
 
 // AppendCloseOK appends a CLOSE_OK, the answer to a CLOSE.
@@ -127,7 +127,7 @@ func AppendRetireConnectionID(b []byte, sequence uint64) []byte {
 	return AppendVarint(append(b, byte(RetireConnectionID)), sequence)
 }
 
-// AppendAckFrequency appends an ACK_FREQUENCY: acknowledge after so many bytes, or so many microseconds.
+// AppendAckFrequency appends an ACK_FREQUENCY: acknowledge after this many bytes, or this many microseconds.
 func AppendAckFrequency(b []byte, bytes, delay uint64) []byte {
 	return AppendVarint(AppendVarint(append(b, byte(AckFrequency)), bytes), delay)
 }

@@ -1,14 +1,14 @@
-// Package packet is the wire: varints, packet numbers, the headers of datagrams,
-// and frames, each way. It keeps no state, allocates nothing, and holds no rule about
-// when something may be sent, except which frames belong to which level.
+// Package packet is the wire format: varints, packet numbers, the headers of datagrams, and frames, in both
+// directions. It keeps no state, allocates nothing, and holds no rule about when something may be sent, except
+// which frames belong to which level.
 //
 // docs/wire.md describes every byte; testdata/wire.txt holds the golden ones.
 package packet
 
 import "errors"
 
-// ErrMalformed is what parsing returns for bytes that are no encoding of anything:
-// cut short, not the shortest form, or with a field out of its range. Errors wrap it with what it was.
+// ErrMalformed is returned for bytes that are not an encoding of anything: cut short, not in the shortest form,
+// or with a field out of its range. Errors wrap it with what it was.
 var ErrMalformed = errors.New("packet: malformed")
 
 // Sizes of fixed parts, in bytes.

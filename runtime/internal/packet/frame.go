@@ -70,8 +70,8 @@ func (t FrameType) AckEliciting() bool {
 	return true
 }
 
-// AtHandshake reports whether the frame may stand in a packet of the Initial or
-// Handshake level; all may at the Application level (RFC 9000 §12.4).
+// AtHandshake reports whether the frame may appear in a packet of the Initial or Handshake level; all may at
+// the Application level (RFC 9000 §12.4).
 func (t FrameType) AtHandshake() bool {
 	switch t {
 	case Padding, Ping, Ack, AckECN, Crypto, ConnectionAbort:
@@ -88,10 +88,10 @@ type Frame struct {
 	Offset uint64 // STREAM, CRYPTO
 	Data   []byte // STREAM, CRYPTO, NEW_TOKEN, PATH_…, and the id and reset token of NEW_CONNECTION_ID
 	Fin    bool   // STREAM
-	// Value is the limit of MAX_… and …_BLOCKED, the code of an abort, the last stream
-	// of GOAWAY, the retire-prior-to of NEW_CONNECTION_ID, the byte threshold of ACK_FREQUENCY.
+	// Value is the limit of MAX_… and …_BLOCKED, the code of an abort, the first refused stream of GOAWAY, the
+	// retire-prior-to of NEW_CONNECTION_ID, the byte threshold of ACK_FREQUENCY.
 	Value uint64
-	// Cause is the type of the frame that a CONNECTION_ABORT complains of, 0 for none.
+	// Cause is the type of the frame that a CONNECTION_ABORT is about, 0 for none.
 	Cause  uint64
 	Reason []byte // of an abort, UTF-8
 	// Delay is the ACK delay, or the max_ack_delay of ACK_FREQUENCY, in microseconds.

@@ -97,7 +97,7 @@ var (
 // SHORT one, which does not name its version, is taken for one that is not: see ParseMasked.
 func ParseHeader(b []byte) (h Header, rest []byte, err error) { return parseHeader(b, false) }
 
-// ParseMasked is ParseHeader for who knows that the SHORT packets that come are Masked.
+// ParseMasked is ParseHeader for callers that know that SHORT packets are Masked.
 func ParseMasked(b []byte) (h Header, rest []byte, err error) { return parseHeader(b, true) }
 
 func parseHeader(b []byte, masked bool) (h Header, rest []byte, err error) {
