@@ -217,8 +217,9 @@ func (d *Decoder) Text() string {
 	return unsafe.String(&d.texts[begin], len(text)) // nothing writes there again
 }
 
-// Short texts, of up to sharedMax bytes, are cut from pieces of memory of up to sharedSize: one that is kept keeps no more
-// than that. The first piece is no larger than the rest of the message that wants it; those behind it are for the messages to come.
+// Short texts, of up to sharedMax bytes, are cut from blocks of memory of up to sharedSize, so keeping one
+// keeps no more than that. The first block is no larger than the rest of the message that needs it; later ones
+// also serve the messages to come.
 const (
 	sharedMax  = 64
 	sharedSize = 256
