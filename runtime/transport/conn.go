@@ -40,7 +40,7 @@ func (c *Conn) OpenSend(ctx context.Context, p *session.Protocol, note, message 
 		return opened, false, err
 	}
 	idle, at := l.machine.Idle(), now()
-	s, err := l.tryOpen(at, p, note)
+	s, err := l.tryOpen(at, p, note, false)
 	switch err {
 	case nil:
 	case conn.ErrBlocked:
@@ -77,11 +77,12 @@ func (l *link) open(ctx context.Context, p *session.Protocol, note []byte) (*str
 	}
 	l.mu.Lock()
 	idle := l.machine.Idle()
-	s, err := l.tryOpen(now(), p, note)
+	eager := !p.DialerSendsFirst()
+	s, err := l.tryOpen(now(), p, note, eager)
 	if err == conn.ErrBlocked || len(l.openers) > 0 {
 		waited := l.await(ctx, &l.openers, func(w *waiter) bool {
 			if l.openers[0] == w || l.over {
-				s, err = l.tryOpen(now(), p, note)
+				s, err = l.tryOpen(now(), p, note, eager)
 			}
 			return err != conn.ErrBlocked
 		})
@@ -89,7 +90,7 @@ func (l *link) open(ctx context.Context, p *session.Protocol, note []byte) (*str
 			err = waited
 		}
 	}
-	if err == nil && !p.DialerSendsFirst() {
+	if err == nil && eager {
 		l.push(idle)
 	} else {
 		l.unlockSame()
@@ -97,8 +98,8 @@ func (l *link) open(ctx context.Context, p *session.Protocol, note []byte) (*str
 	return s, err
 }
 
-// tryOpen opens a stream now, or returns conn.ErrBlocked. l.mu is held.
-func (l *link) tryOpen(at mono.Time, p *session.Protocol, note []byte) (*stream, error) {
+// tryOpen opens a stream now, whose header travels at once if it is eager, or returns conn.ErrBlocked. l.mu is held.
+func (l *link) tryOpen(at mono.Time, p *session.Protocol, note []byte, eager bool) (*stream, error) {
 	if l.over {
 		return nil, l.ended()
 	}
@@ -110,7 +111,7 @@ func (l *link) tryOpen(at mono.Time, p *session.Protocol, note []byte) (*stream,
 	if err != nil {
 		return nil, err
 	}
-	id, err := l.machine.OpenStream(at, l.header, !p.DialerSendsFirst())
+	id, err := l.machine.OpenStream(at, l.header, eager)
 	switch err {
 	case conn.ErrClosing:
 		return nil, closedError{}

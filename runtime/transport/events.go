@@ -71,7 +71,9 @@ func (s *stream) event(e conn.Event) {
 	switch e.Kind {
 	case conn.EventReadable:
 		if s.expecting {
-			s.fetch()
+			if s.fetch(); s.link.machine.Gone(s.id) {
+				return // EventFinished follows, which is a signal too
+			}
 		}
 		s.recv.signal()
 		if s.both {

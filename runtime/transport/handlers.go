@@ -4,6 +4,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/sessgen/sessgen/runtime/internal/mono"
 )
 
 // handlers are the goroutines in which sessions are served. Each serves one session at a time and is then
@@ -72,15 +74,14 @@ type job struct {
 	stream *stream
 }
 
-// run serves the session, and returns how long its handler took, excluding the writing of its last message.
-func (j job) run() (took time.Duration) {
-	begun := now()
+// run serves the session, and returns when its handler had returned, excluding the writing of its last message.
+func (j job) run() (ended mono.Time) {
 	defer j.stream.release()
 	j.serve(j.stream.ctx, j.stream)
-	if ended := j.stream.replied; ended > 0 {
-		return ended.Sub(begun)
+	if ended = j.stream.replied; ended == 0 {
+		ended = now()
 	}
-	return now().Sub(begun)
+	return ended
 }
 
 // add has a session served in a goroutine of its own. It does not block.
@@ -114,35 +115,40 @@ func (h *handlers) call() {
 // loop serves one session after another. It starts as one of those that are coming.
 func (h *handlers) loop(self *handlerLoop) {
 	came, took := true, time.Duration(0)
-	for {
-		j, ok := h.next(self, came, took)
+	for ended := mono.Time(0); ; {
+		j, waited, ok := h.next(self, came, took)
 		if !ok {
 			return
 		}
-		came, took = false, j.run()
+		begun := ended // where one is served right behind another
+		if waited {
+			begun = now()
+		}
+		ended = j.run()
+		came, took = false, ended.Sub(begun)
 	}
 }
 
 // next returns the next session to serve; took is how long the last one took. If there is none, the goroutine
-// reads, or idles; ok is false if it is no longer needed.
-func (h *handlers) next(self *handlerLoop, came bool, took time.Duration) (j job, ok bool) {
+// reads, or idles; ok is false if it is no longer needed. waited reports whether it did anything else before.
+func (h *handlers) next(self *handlerLoop, came bool, took time.Duration) (j job, waited, ok bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.slowness.learn(took)
-	for {
+	for waited = came; ; waited = true {
 		if came {
 			h.coming--
 			h.write(self)
 		}
 		if j, ok = h.take(); ok {
-			return j, true
+			return j, waited, true
 		}
 		if h.write(self) {
 			came = false
 			continue
 		}
 		if h.closed {
-			return job{}, false
+			return job{}, waited, false
 		}
 		h.mu.Unlock()
 		came = h.lead(self)
@@ -151,14 +157,14 @@ func (h *handlers) next(self *handlerLoop, came bool, took time.Duration) (j job
 			continue
 		}
 		if h.closed || len(h.idle) == idleHandlers {
-			return job{}, false
+			return job{}, waited, false
 		}
 		h.idle = append(h.idle, self)
 		h.mu.Unlock()
 		_, came = <-self.next
 		h.mu.Lock()
 		if !came {
-			return job{}, false
+			return job{}, waited, false
 		}
 	}
 }

@@ -61,6 +61,7 @@ type link struct {
 	charged     int         // of the sends' budget
 	retry       atomic.Bool // a budget has room that the machine waited for
 
+	seen  mono.Time // when the machine was last given a datagram
 	alarm mono.Time // for when the timers know this link
 	// writing: one goroutine writes what the machine had to send, without the lock.
 	// again: it is to look for more when it has.
@@ -122,6 +123,7 @@ func (l *link) takeIn() {
 		return
 	}
 	at := now()
+	l.seen = at
 	for _, d := range b.Datagrams {
 		l.machine.HandleMarked(at, d.Addr, d.Data, conn.Mark(d.ECN))
 		l.settle()

@@ -159,6 +159,7 @@ func (s *shard) deliver(at mono.Time) {
 			}
 		}
 		if held {
+			l.seen = at
 			l.machine.HandleMarked(at, d.Addr, d.Data, conn.Mark(d.ECN))
 			l.settle()
 		} else {

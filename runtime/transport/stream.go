@@ -233,7 +233,7 @@ func (s *stream) Recv(ctx context.Context) (message []byte, arrived time.Time, e
 			return s.takeAnswer()
 		}
 		s.link.mu.Lock()
-		message, arrived, err = s.next()
+		message, arrived, err = s.next(now())
 		if err != conn.ErrBlocked {
 			s.link.unlockRead()
 			return message, arrived, err
@@ -260,7 +260,7 @@ func (s *stream) isOver() bool {
 // TryRecv implements session.Stream.
 func (s *stream) TryRecv() (message []byte, arrived time.Time, ok bool, err error) {
 	s.link.mu.Lock()
-	message, arrived, err = s.next()
+	message, arrived, err = s.next(now())
 	if err == conn.ErrBlocked {
 		s.link.unlockSame()
 		return nil, time.Time{}, false, nil
@@ -278,7 +278,7 @@ func (s *stream) takeAnswer() (message []byte, arrived time.Time, err error) {
 // fetch takes the message that has arrived, so that the program need not lock again for it. link.mu is held.
 func (s *stream) fetch() {
 	s.expecting = false
-	message, arrived, err := s.next()
+	message, arrived, err := s.next(s.link.seen)
 	if err == nil {
 		s.answer, s.arrived = message, arrived
 		s.answered.Store(true)
@@ -286,7 +286,7 @@ func (s *stream) fetch() {
 }
 
 // next takes the next message, or returns conn.ErrBlocked if there is none yet. link.mu is held.
-func (s *stream) next() (message []byte, arrived time.Time, err error) {
+func (s *stream) next(at mono.Time) (message []byte, arrived time.Time, err error) {
 	if s.answered.Load() {
 		return s.takeAnswer()
 	}
@@ -297,7 +297,7 @@ func (s *stream) next() (message []byte, arrived time.Time, err error) {
 	default:
 		return nil, time.Time{}, s.over
 	}
-	message, at, err := s.link.machine.RecvInto(now(), s.id, s.room[:])
+	message, came, err := s.link.machine.RecvInto(at, s.id, s.room[:])
 	if s.link.machine.Pressing() {
 		s.link.wantWrite()
 	}
@@ -309,7 +309,7 @@ func (s *stream) next() (message []byte, arrived time.Time, err error) {
 		s.spoken.Confirm()
 		s.spoken = nil
 	}
-	return message, instant(at), nil
+	return message, instant(came), nil
 }
 
 // CloseSend implements session.Stream.

@@ -1,16 +1,13 @@
 package transport
 
-import (
-	"context"
-	"sync"
-)
+import "context"
 
 // waiter is one goroutine at a time that may wait for something of a connection: a message, room to send, the
 // end. While it waits it reads the socket, or is parked until it is its turn to read or until it is ready.
 type waiter struct {
 	shard  *shard
 	serves bool          // it is one of the goroutines that serve sessions
-	wake   chan struct{} // while it is parked
+	wake   chan struct{} // where it parks; nil before the first time
 
 	// What follows is guarded by shard.role.mu.
 
@@ -88,17 +85,14 @@ func (w *waiter) wait(ctx context.Context) error {
 // park sleeps until w is unparked. role.mu is held, but not meanwhile.
 func (w *waiter) park() {
 	r := &w.shard.role
-	wake := wakes.Get().(chan struct{})
-	w.wake = wake
+	if w.wake == nil {
+		w.wake = make(chan struct{}, 1)
+	}
 	r.parked.push(w)
 	r.mu.Unlock()
-	<-wake
-	wakes.Put(wake)
+	<-w.wake
 	r.mu.Lock()
 }
-
-// wakes has empty channels for waiters to park on.
-var wakes = sync.Pool{New: func() any { return make(chan struct{}, 1) }}
 
 // watch makes the end of ctx a signal.
 func (w *waiter) watch(ctx context.Context) {

@@ -36,8 +36,8 @@ func (c *chunks) put(k *chunk) {
 // What lies before acked is gone, from next on it was never sent. In between, lost
 // is what has to be sent again, and arrived what the peer has, out of order.
 type outgoing struct {
-	held  []*chunk // the first one holds the byte at acked
-	begin int      // the index in held of that first one
+	kept  []*chunk // the first one holds the byte at acked
+	begin int      // the index in kept of that first one
 
 	acked, next, end uint64
 	arrived, lost    flow.Intervals
@@ -47,10 +47,10 @@ type outgoing struct {
 func (o *outgoing) write(c *chunks, p []byte) {
 	for len(p) > 0 {
 		at := int(o.end % chunkSize)
-		if at == 0 || len(o.held) == o.begin {
-			o.held = append(o.held, c.get())
+		if at == 0 || len(o.kept) == o.begin {
+			o.kept = append(o.kept, c.get())
 		}
-		n := copy(o.held[len(o.held)-1][at:], p)
+		n := copy(o.kept[len(o.kept)-1][at:], p)
 		o.end += uint64(n)
 		p = p[n:]
 	}
@@ -87,7 +87,7 @@ func (o *outgoing) sent(offset uint64, length int) {
 func (o *outgoing) copyTo(dst []byte, offset uint64) {
 	first := o.acked / chunkSize
 	for len(dst) > 0 {
-		k := o.held[o.begin+int(offset/chunkSize-first)]
+		k := o.kept[o.begin+int(offset/chunkSize-first)]
 		n := copy(dst, k[offset%chunkSize:])
 		dst = dst[n:]
 		offset += uint64(n)
@@ -134,29 +134,29 @@ func (o *outgoing) ack(c *chunks, offset uint64, length int) {
 // release gives back n chunks, and the last one too if nothing is left in it.
 func (o *outgoing) release(c *chunks, n int) {
 	if o.acked == o.end {
-		n = len(o.held) - o.begin
+		n = len(o.kept) - o.begin
 	}
 	for range n {
-		c.put(o.held[o.begin])
-		o.held[o.begin] = nil
+		c.put(o.kept[o.begin])
+		o.kept[o.begin] = nil
 		o.begin++
 	}
-	if o.begin == len(o.held) {
-		o.held, o.begin = o.held[:0], 0
-	} else if o.begin > len(o.held)/2 && o.begin > 32 {
-		left := copy(o.held, o.held[o.begin:])
-		clear(o.held[left:])
-		o.held, o.begin = o.held[:left], 0
+	if o.begin == len(o.kept) {
+		o.kept, o.begin = o.kept[:0], 0
+	} else if o.begin > len(o.kept)/2 && o.begin > 32 {
+		left := copy(o.kept, o.kept[o.begin:])
+		clear(o.kept[left:])
+		o.kept, o.begin = o.kept[:left], 0
 	}
 }
 
 // free gives all memory back; nothing is to be sent any more.
 func (o *outgoing) free(c *chunks) {
-	for _, k := range o.held[o.begin:] {
+	for _, k := range o.kept[o.begin:] {
 		c.put(k)
 	}
-	clear(o.held)
+	clear(o.kept)
 	o.arrived.Clear()
 	o.lost.Clear()
-	*o = outgoing{held: o.held[:0], arrived: o.arrived, lost: o.lost}
+	*o = outgoing{kept: o.kept[:0], arrived: o.arrived, lost: o.lost}
 }

@@ -86,7 +86,7 @@ func TestOutgoingLikeASlice(t *testing.T) {
 			kept := make([]byte, o.buffered())
 			o.copyTo(kept, o.acked)
 			require.True(t, bytes.Equal(written[first:], kept))
-			require.LessOrEqual(t, len(o.held)-o.begin, o.buffered()/chunkSize+2)
+			require.LessOrEqual(t, len(o.kept)-o.begin, o.buffered()/chunkSize+2)
 		}
 		o.free(&pool)
 		require.Zero(t, o.buffered())
@@ -106,7 +106,7 @@ func TestOutgoingDoesNotAllocate(t *testing.T) {
 		o.ack(&pool, o.acked, 1000)
 	}))
 	require.Zero(t, o.buffered())
-	require.Empty(t, o.held)
+	require.Empty(t, o.kept)
 }
 
 // A stretch that is sent again in other pieces than before may be acknowledged over several that had arrived: all that

@@ -16,6 +16,9 @@ func (c *Conn) Read(id StreamID) bool {
 	return s == nil || s.recv.done()
 }
 
+// Gone reports whether the machine knows the stream no more. Its last event may not have been polled yet.
+func (c *Conn) Gone(id StreamID) bool { return c.find(id) == nil }
+
 // Recv returns the next whole message of the stream and when its last byte
 // arrived. The slice belongs to the machine and is valid until the next Recv of
 // this stream. ErrBlocked: none is there, EventReadable follows. io.EOF: the

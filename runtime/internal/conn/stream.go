@@ -12,10 +12,15 @@ import (
 // each header and message with its length before it. The header goes from the
 // dialing end only; the other direction has messages only.
 type stream struct {
-	id    StreamID
 	links [orders]link
 	send  sending
 	recv  receiving
+	standing
+}
+
+// standing is what begins anew where the record of a stream is used again, as sendState and recvState do.
+type standing struct {
+	id StreamID
 	// accepted: the application knows of it. At the dialing end it opened it itself.
 	accepted bool
 	// served: it was accepted, and its handler has not returned.
@@ -33,6 +38,10 @@ type stream struct {
 // sending is a stream's outgoing direction.
 type sending struct {
 	outgoing
+	sendState
+}
+
+type sendState struct {
 	// limit is the offset up to which the peer allows sending.
 	limit uint64
 	// held is how many bytes wait for the first message to travel with: the header.
@@ -73,12 +82,17 @@ type receiving struct {
 	flow.Assembler
 	window flow.Window
 	claim  flow.Reservation
+	// arrivals is when messages became whole.
+	arrivals arrivals
+	recvState
+}
+
+type recvState struct {
 	// claimEnd is the end of the message that claim is for.
 	claimEnd uint64
 	// read is where the next message to be returned by Recv begins, parsed where the first incomplete one
 	// begins.
 	read, parsed uint64
-	arrivals     arrivals
 	// header: the stream's header is still to come.
 	header bool
 	// limitDue: the peer is to be told the limit again.
@@ -118,6 +132,9 @@ func (a *arrivals) add(end uint64, now mono.Time) {
 	}
 	a.marks = append(a.marks, arrival{end, now})
 }
+
+// clear forgets them all.
+func (a *arrivals) clear() { a.marks, a.first = a.marks[:0], 0 }
 
 // of returns when the message with this end became whole, and forgets those before.
 func (a *arrivals) of(end uint64) mono.Time {
@@ -169,9 +186,9 @@ func (c *Conn) dropStream(s *stream) {
 	if !c.client && !s.served {
 		c.peerStreams.End()
 	}
-	outgoing, assembler, marks := s.send.outgoing, s.recv.Assembler, s.recv.arrivals.marks[:0]
-	*s = stream{}
-	s.send.outgoing, s.recv.Assembler, s.recv.arrivals.marks = outgoing, assembler, marks
+	// What holds memory has been emptied, and is used again.
+	s.standing, s.send.sendState, s.recv.recvState, s.recv.claim = standing{}, sendState{}, recvState{}, flow.Reservation{}
+	s.recv.arrivals.clear()
 	if len(c.spare) < spareStreams {
 		c.spare = append(c.spare, s)
 	}
