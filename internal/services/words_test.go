@@ -23,7 +23,7 @@ import (
 // TestCallerHasGone: what a handler is told, and what the log says, where its caller leaves, runs out of time, or is cut off. None of it
 // is the server's fault but the last.
 func TestCallerHasGone(t *testing.T) {
-	ended := make(chan error, 1)
+	ended, began := make(chan error, 1), make(chan struct{}, 1)
 	impl := &odd{
 		list: func(_ context.Context, send func(int64) error) error {
 			for {
@@ -34,6 +34,7 @@ func TestCallerHasGone(t *testing.T) {
 			}
 		},
 		note: func(ctx context.Context, _ string) error {
+			began <- struct{}{}
 			<-ctx.Done()
 			ended <- ctx.Err()
 			return context.Cause(ctx)
@@ -75,7 +76,10 @@ func TestCallerHasGone(t *testing.T) {
 	require.Contains(t, []rpc.Code{rpc.Canceled, rpc.DeadlineExceeded}, rpc.CodeOf(<-ended))
 
 	ctx, cancel = context.WithCancel(t.Context())
-	time.AfterFunc(10*time.Millisecond, cancel)
+	go func() {
+		<-began
+		cancel()
+	}()
 	require.Error(t, c.Note(ctx, "x"))
 	require.ErrorIs(t, <-ended, context.Canceled)
 
