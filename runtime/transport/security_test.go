@@ -1,13 +1,18 @@
 package transport
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/binary"
+	"fmt"
+	"io"
 	"net/netip"
 	"os"
+	"os/exec"
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -160,51 +165,87 @@ func TestAttack19Slowloris(t *testing.T) {
 	require.Equal(t, 5*time.Second, endpoint.HalfOpenLife)
 }
 
-// Row 33: empty datagrams and junk as fast as one core sends them do not stop a connection. The sender takes its core from both ends; what the junk
-// costs them shows beside a flood of a socket that nobody reads.
+// Row 33: empty datagrams and junk as fast as one core sends them do not stop a connection, nor do packets that look right and are for nobody. The
+// sender takes its core from both ends; what the junk costs them shows beside a flood of a socket that nobody reads.
 func TestAttack33JunkFlood(t *testing.T) {
-	clean(t)
-	srv, clientTLS := devServer(t)
-	s := open(t, dialTLS(t, srv.addr, clientTLS), echoes)
-	message := make([]byte, 64<<10)
-	exchanges := func() {
-		for range full(2000, 30) {
-			require.NoError(t, exchange(bounded(t), s, message))
-		}
+	for _, kind := range []string{"junk", "strays"} {
+		t.Run(kind, func(t *testing.T) {
+			clean(t)
+			srv, clientTLS := devServer(t)
+			s := open(t, dialTLS(t, srv.addr, clientTLS), echoes)
+			message := make([]byte, 64<<10)
+			exchanges := func() {
+				for range full(2000, 30) {
+					require.NoError(t, exchange(bounded(t), s, message))
+				}
+			}
+			elsewhere, err := udp.Listen("udp4", "127.0.0.1:0")
+			require.NoError(t, err)
+			defer elsewhere.Close()
+			alone := timed(exchanges)
+			var beside, under time.Duration
+			beforehand := flood(t, elsewhere.LocalAddr(), kind, func() { beside = timed(exchanges) })
+			sent := flood(t, srv.ln.addr(), kind, func() { under = timed(exchanges) })
+			require.NotZero(t, sent)
+			t.Logf("goodput is %.2f of that without under %d datagrams in %v, and %.2f beside %d in %v to another socket: %.2f of it (demand: 0.5)",
+				float64(alone)/float64(under), sent, under.Round(time.Millisecond),
+				float64(alone)/float64(beside), beforehand, beside.Round(time.Millisecond), float64(beside)/float64(under))
+			require.NoError(t, finish(bounded(t), s))
+		})
 	}
-	elsewhere, err := udp.Listen("udp4", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer elsewhere.Close()
-	alone := timed(exchanges)
-	var beside, under time.Duration
-	beforehand := flood(t, elsewhere.LocalAddr(), func() { beside = timed(exchanges) })
-	sent := flood(t, srv.ln.addr(), func() { under = timed(exchanges) })
-	require.NotZero(t, sent)
-	t.Logf("goodput under %d junk datagrams is %.2f of that beside %d to another socket, which is %.2f of that without (demand: 0.5)",
-		sent, float64(beside)/float64(under), beforehand, float64(alone)/float64(beside))
-	require.NoError(t, finish(bounded(t), s))
 }
 
-// flood sends junk to an address while f runs, and returns how many datagrams.
-func flood(t *testing.T, to netip.AddrPort, f func()) (sent int) {
-	a := attack(t, to)
-	stop, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(stopped)
-		junk := [][]byte{nil, {0}, {0x40}, {0xff}, a.garbage()}
-		for ; ; sent++ {
-			select {
-			case <-stop:
-				return
-			default:
-				a.send(junk[sent%len(junk)])
-			}
-		}
-	}()
+// flood has a process of its own send datagrams of a kind to an address while f runs, and returns how many those were. A
+// goroutine of this process would keep one of its two threads to itself.
+func flood(t *testing.T, to netip.AddrPort, kind string, f func()) (sent int) {
+	cmd := exec.Command(os.Args[0], "-test.run=^TestFlood$")
+	cmd.Env = append(os.Environ(), floodEnv+"="+kind+" "+to.String())
+	cmd.Stderr = os.Stderr
+	stdin, err := cmd.StdinPipe() // whose end tells it to stop
+	require.NoError(t, err)
+	stdout, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	out := bufio.NewReader(stdout)
+	_, err = out.ReadString('\n')
+	require.NoError(t, err)
 	f()
-	close(stop)
-	<-stopped
+	require.NoError(t, stdin.Close())
+	_, err = fmt.Fscanln(out, &sent)
+	require.NoError(t, err)
+	_, _ = io.Copy(io.Discard, out)
+	require.NoError(t, cmd.Wait())
 	return sent
+}
+
+const floodEnv = "SESSGEN_TEST_FLOOD"
+
+// TestFlood is the process of a flood, and no test.
+func TestFlood(t *testing.T) {
+	kind, to, ok := strings.Cut(os.Getenv(floodEnv), " ")
+	if !ok {
+		t.Skip("runs only as the attacker of another test")
+	}
+	a := attack(t, netip.MustParseAddrPort(to))
+	datagrams := [][]byte{nil, {0}, {0x40}, {0xff}, a.garbage()}
+	if kind == "strays" {
+		datagrams = nil
+		for range 256 {
+			stray := binary.BigEndian.AppendUint64([]byte{0x40}, a.random.Uint64())
+			datagrams = append(datagrams, append(stray, make([]byte, 40)...))
+		}
+	}
+	var stop atomic.Bool
+	go func() {
+		_, _ = os.Stdin.Read(make([]byte, 1))
+		stop.Store(true)
+	}()
+	fmt.Println("floods")
+	sent := 0
+	for ; !stop.Load(); sent++ {
+		a.send(datagrams[sent%len(datagrams)])
+	}
+	fmt.Println(sent)
 }
 
 func timed(f func()) time.Duration {

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sessgen/sessgen/runtime/internal/handshake"
+	"github.com/sessgen/sessgen/runtime/internal/packet"
 	"github.com/sessgen/sessgen/runtime/internal/udp"
 )
 
@@ -39,10 +41,19 @@ const (
 	batchMax = 64
 )
 
+// admitted are the shapes of all packets: SHORT with a number and a tag, INIT of any version, which is answered with
+// those spoken here, and what follows one, or VERSIONS. What cannot be one costs nobody a wake-up.
+var admitted = []udp.Shape{
+	{Least: 1 + packet.IDLen + 1 + handshake.TagLen, Mask: 0xc0, Value: 0x40},
+	{Least: packet.MinInit, Mask: 0xff, Value: 0x80},
+	{Least: 5 + packet.IDLen, Mask: 0x80, Value: 0x80, Words: []uint32{uint32(packet.V1), uint32(packet.V1Plain), 0}},
+}
+
 // newShard makes a shard of the group on the socket, which it takes over, for datagrams of up to largest bytes.
 func (g *group) newShard(sock *udp.Socket, largest int) *shard {
 	s := &shard{group: g, sock: sock, sources: newSources(), spare: batches{largest: largest}}
 	s.handlers.shard = s
+	sock.Admit(admitted...)
 	s.role.standBy = time.NewTimer(standByDelay)
 	s.role.armed = true
 	s.in = udp.NewBatch(batchMax, largest)
