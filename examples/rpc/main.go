@@ -56,7 +56,7 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 	return nil
 }
 
-// serve listens on address and prints where, then keeps the ledger until ctx ends. Calls that are under way may finish.
+// serve listens on address and prints where, then keeps the ledger until ctx ends. Calls in progress may finish.
 func serve(ctx context.Context, out io.Writer, address string) error {
 	ln, err := transport.Listen(address, transport.WithPlaintext())
 	if err != nil {
@@ -101,7 +101,7 @@ func call(ctx context.Context, out io.Writer, address string, mode transport.Opt
 
 // use makes one call of each kind.
 func use(ctx context.Context, out io.Writer, c *ledger.LedgerClient) error {
-	// A run of requests, and one reply.
+	// A request stream, and one reply.
 	count, err := c.Import(ctx, func(send func(ledger.Line) error) error {
 		for _, cents := range []int64{500, 250, -50} {
 			if err := send(ledger.Line{Text: "ada", Cents: cents}); err != nil {
@@ -128,7 +128,7 @@ func use(ctx context.Context, out io.Writer, c *ledger.LedgerClient) error {
 	}
 	fmt.Fprintf(out, "move from ada to ada: refused before it was sent: %v\n", contract.Where)
 
-	// What the handler says with a code, its caller gets.
+	// An error that the handler returns with a code reaches its caller.
 	var failed *rpc.Error
 	if _, err := c.Move(ctx, "bob", "ada", 1000); !errors.As(err, &failed) {
 		return fmt.Errorf("a move of more than there is was not refused: %w", err)
@@ -143,7 +143,7 @@ func use(ctx context.Context, out io.Writer, c *ledger.LedgerClient) error {
 		fmt.Fprintf(out, "%s has %d\n", account, cents)
 	}
 
-	// A run of replies. Who has seen enough leaves the loop, and the handler's context ends.
+	// A reply stream. Leaving the loop early ends the handler's context.
 	for line, err := range c.History(ctx, "ada") {
 		if err != nil {
 			return err
@@ -164,7 +164,7 @@ func use(ctx context.Context, out io.Writer, c *ledger.LedgerClient) error {
 		fmt.Fprintln(out, "audit:", total)
 	}
 
-	// Deadlines travel: the handler's context ends when the caller's does.
+	// Deadlines are sent along: the handler's context ends when the caller's does.
 	short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
 	defer cancel()
 	_, err = c.Get(short, books.Slow)

@@ -993,7 +993,7 @@ func decodePingAfterPlaceGotPlace(d *session.Decoder) (sum int64) {
 
 // CountdownProtocol is the protocol Countdown: its identity and its steps.
 //
-// Countdown decides without a message how it goes on.
+// Countdown decides how to go on without a message.
 //
 //	Start:
 //	    Caller -> Answerer: From(n uint32), then Down
@@ -1363,7 +1363,7 @@ func decodeCountdownDownIfTrueTick(d *session.Decoder) (at uint32) {
 // InOrderProtocol is the protocol InOrder: its identity and its steps.
 //
 // InOrder sends three values, then gets the three back in order. A server that
-// answers each at once puts receives off.
+// answers each at once defers receives.
 //
 //	Start:
 //	    Client -> Server: M1(a int64), then AfterM1
@@ -2313,8 +2313,8 @@ func decodeInOrderAfterR2R3(d *session.Decoder) (rc int64) {
 
 // BothProtocol is the protocol Both: its identity and its steps.
 //
-// Both lets each role send before it has received: neither need wait for the
-// other.
+// Both lets each role send before it has received: neither needs to wait for
+// the other.
 //
 //	Round:
 //	    if left > 0, then RoundIfTrue, else BeforeDone
@@ -4083,7 +4083,7 @@ func decodeGreetingStartWelcome(d *session.Decoder) (name string) {
 
 // VisitProtocol is the protocol Visit: its identity and its steps.
 //
-// Visit does another protocol with its roles the other way round, and remembers
+// Visit runs another protocol with its roles the other way round, and remembers
 // a list.
 //
 //	Start:

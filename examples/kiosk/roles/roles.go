@@ -19,7 +19,7 @@ type Item struct {
 // Shelf is what a kiosk sells. Each customer finds it full.
 var Shelf = []Item{{Price: 120, Left: 1}, {Price: 80, Left: 2}, {Price: 250, Left: 1}}
 
-// Clerk is the role Clerk.
+// Clerk plays the role Clerk.
 func Clerk(ctx context.Context, start kiosk.KioskClerkStart) (kiosk.KioskClerkEnd, error) {
 	entered, err := start.RecvEnter(ctx)
 	if err != nil {
@@ -62,8 +62,8 @@ func Clerk(ctx context.Context, start kiosk.KioskClerkStart) (kiosk.KioskClerkEn
 	}
 }
 
-// Customer is the role Customer: it inserts a coin of 200, picks the items in
-// turn, and tells out what it gets.
+// Customer plays the role Customer: it inserts a coin of 200, picks the items in
+// turn, and prints to out what it gets.
 func Customer(out io.Writer, items ...int) func(context.Context, kiosk.KioskCustomerStart) (kiosk.KioskCustomerEnd, error) {
 	return func(ctx context.Context, start kiosk.KioskCustomerStart) (kiosk.KioskCustomerEnd, error) {
 		entered, err := start.SendEnter(ctx)

@@ -11,7 +11,7 @@ import (
 	"github.com/sessgen/sessgen/runtime/rpc"
 )
 
-// Slow is an account that takes as long as one lets it.
+// Slow is an account whose balance takes as long as its caller waits.
 const Slow = "slow"
 
 // Books serve the ledger.
@@ -23,7 +23,7 @@ type Books struct {
 
 var _ ledger.LedgerServer = (*Books)(nil)
 
-// New makes books without a line.
+// New returns books without a line.
 func New() *Books { return &Books{lines: make(map[string][]ledger.Line)} }
 
 // balance is what an account holds. b.mu is held.
@@ -48,7 +48,7 @@ func (b *Books) Get(ctx context.Context, account string) (cents int64, err error
 	return b.balance(account), nil
 }
 
-// Move implements ledger.LedgerServer. That the accounts differ and cents is positive, it need not check.
+// Move implements ledger.LedgerServer. It need not check that the accounts differ and cents is positive.
 func (b *Books) Move(_ context.Context, from, to string, cents int64) (id uint64, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
