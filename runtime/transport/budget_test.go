@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sessgen/sessgen/runtime/internal/conn"
 	"github.com/sessgen/sessgen/runtime/session"
 )
 
@@ -21,11 +22,15 @@ func limited(t *testing.T, b *budget, bytes int64) {
 	t.Cleanup(func() { b.limit = standard })
 }
 
+// all are the budgets of the process.
+func all() []*budget { return append(dialing[:], listening[:]...) }
+
 // checkBudgets makes sure that nothing is kept and nobody waits.
 func checkBudgets(t *testing.T) {
-	for _, b := range []*budget{sends, receives} {
+	for _, b := range all() {
 		require.Zero(t, b.used.Load())
 		require.Empty(t, b.waiting)
+		require.Empty(t, b.holders)
 		require.False(t, b.waits.Load())
 	}
 }
@@ -38,18 +43,19 @@ func TestProcessBudget(t *testing.T) {
 		limit, size                  = 1 << 20, 100_000
 		connections, sessions, times = 6, 3, 6
 	)
-	limited(t, sends, limit)
-	limited(t, receives, limit)
+	for _, b := range all() {
+		limited(t, b, limit)
+	}
 	t.Cleanup(func() { checkBudgets(t) })
 	srv := echoServer(t)
-	var most [2]atomic.Int64
+	var most [4]atomic.Int64
 	require.NoError(t, parallel(connections, func(int) error {
 		c := dial(t, srv.addr)
 		return parallel(sessions, func(int) error {
 			s, err := c.OpenStream(bounded(t), echoes, nil)
 			for i := 0; i < times && err == nil; i++ {
 				err = exchange(bounded(t), s, make([]byte, size))
-				for i, b := range []*budget{sends, receives} {
+				for i, b := range all() {
 					most[i].Store(max(most[i].Load(), b.used.Load()))
 				}
 			}
@@ -59,16 +65,21 @@ func TestProcessBudget(t *testing.T) {
 			return finish(bounded(t), s)
 		})
 	}))
-	t.Logf("at most %d and %d bytes were kept", most[0].Load(), most[1].Load())
-	// Who looks at the same moment may find the same room.
-	require.LessOrEqual(t, most[0].Load(), int64(limit+connections*2*(size+10)))
-	require.LessOrEqual(t, most[1].Load(), int64(limit))
+	for i, b := range all() {
+		t.Logf("at most %d bytes were kept", most[i].Load())
+		if b.stock == conn.Incoming {
+			require.LessOrEqual(t, most[i].Load(), int64(limit))
+		} else { // who looks at the same moment may find the same room
+			require.LessOrEqual(t, most[i].Load(), int64(limit+connections*(size+10)))
+		}
+	}
 }
 
 // TestProcessBudgetWaits: connections wait for room in the order in which they came, and one whose
 // sender gives up does not hold up the others.
 func TestProcessBudgetWaits(t *testing.T) {
 	clean(t)
+	sends := dialing[conn.Outgoing]
 	limited(t, sends, 1<<20)
 	t.Cleanup(func() { checkBudgets(t) })
 	srv := serve(t, map[*session.Protocol]handler{echoes: func(ctx context.Context, s session.Stream) {
@@ -120,30 +131,65 @@ func waitingFor(b *budget) []need {
 
 // TestProcessBudgetForgets has the connection end that is told next: the one behind it is told then.
 func TestProcessBudgetForgets(t *testing.T) {
-	b := newBudget()
-	b.limit = func() int64 { return 10 }
+	b := newBudget(conn.Outgoing)
+	b.limit = func() int64 { return 1200 }
+	b.reclaim.planned = true // no sweep
 	s := new(shard)
 	s.pump.init()
 	first, second := &link{shard: s}, &link{shard: s}
-	b.charge(10)
-	b.wait(first, 1)
-	b.wait(second, 1)
-	b.wait(first, 1) // it waits already
+	b.charge(900)
+	b.wait(first, 100, 1)
+	b.wait(second, 100, 1)
+	b.wait(first, 100, 1) // it waits already
 	require.Len(t, b.waiting, 2)
-	b.charge(-5)
+	b.charge(-100)
 	require.True(t, first.retry.Load())
 	require.False(t, second.retry.Load())
 	b.forget(first)
 	require.True(t, second.retry.Load())
 	require.Empty(t, b.waiting)
-	require.True(t, b.take(5))
-	require.False(t, b.take(1))
-	b.wait(first, 1)
-	b.wait(second, 1)
+	require.True(t, b.take(b.limit(), 0, 100))
+	require.False(t, b.take(b.limit(), 100, 1))
+	b.wait(first, 100, 1)
+	b.wait(second, 100, 1)
 	b.forget(first)
-	b.charge(-10)
+	b.charge(-900)
 	require.False(t, b.waits.Load())
-	require.True(t, b.take(100), "larger than all, and alone")
+	require.True(t, b.take(b.limit(), 0, 5000), "larger than all, and alone")
+}
+
+// Whoever comes first has three quarters of a budget. However many come after that, the next one finds something.
+func TestProcessBudgetIsFair(t *testing.T) {
+	const limit = 256 << 20
+	b := newBudget(conn.Outgoing)
+	b.limit = func() int64 { return limit }
+	greedy := func(most int64) (held int64) {
+		for size := int64(1 << 20); size >= 1<<10; {
+			if held+size <= most && b.take(b.limit(), held, size) {
+				held += size
+			} else {
+				size /= 2
+			}
+		}
+		return held
+	}
+	for range 24 {
+		require.EqualValues(t, 8<<20, greedy(8<<20))
+	}
+	require.EqualValues(t, 192<<20, b.used.Load())
+	before := int64(8 << 20)
+	for i := range 100 {
+		held := greedy(8 << 20)
+		require.LessOrEqual(t, held, before)
+		require.GreaterOrEqual(t, held, int64(64<<10), "%d", i)
+		before = held
+	}
+	require.Less(t, b.used.Load(), int64(limit))
+	require.False(t, b.take(b.limit(), 8<<20, 1), "who has more than a share waits")
+	b.charge(-32 << 20)
+	require.False(t, b.take(b.limit(), 0, 100<<20), "a large message waits until half of it is free")
+	b.charge(-96 << 20)
+	require.True(t, b.take(b.limit(), 0, 100<<20), "no longer")
 }
 
 // The three rules of flow control at their full size, over sockets; share_test.go of the core has them in virtual time.

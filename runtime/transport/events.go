@@ -142,8 +142,8 @@ func (l *link) remove() {
 	}
 	l.removed = true
 	l.endTrace()
-	sends.forget(l)
-	receives.forget(l)
+	l.budget(conn.Outgoing).forget(l)
+	l.budget(conn.Incoming).forget(l)
 	at := now()
 	tombstone, until := l.machine.Tombstone(at)
 	l.shard.timers.remove(l)

@@ -58,7 +58,8 @@ type link struct {
 	// dialJournal is where what happens is logged, at the dialing end.
 	dialJournal *journal
 	trace       *qlog.Trace // nil where none is written
-	charged     int         // of the sends' budget
+	held        [2]int64    // of each budget, by its stock
+	holds       [2]bool     // the budget knows it among its holders
 	retry       atomic.Bool // a budget has room that the machine waited for
 
 	seen  mono.Time // when the machine was last given a datagram

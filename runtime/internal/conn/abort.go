@@ -16,6 +16,8 @@ const (
 	AbortMalformed uint64 = 0x21
 	// AbortRefused: the connection is closing, and accepts no new streams. The stream was not looked at.
 	AbortRefused uint64 = 0x22
+	// AbortStalled: memory that others wait for was held by the stream, and next to nothing of it moved for the death timeout.
+	AbortStalled uint64 = 0x23
 )
 
 // AbortStream ends the stream at once, in both directions, at both ends, with a

@@ -69,9 +69,11 @@ func (f *fates) FrameAcked(level handshake.Level, ref recovery.Ref) {
 }
 
 func (c *Conn) streamAcked(s *stream, ref recovery.Ref) {
-	before := s.send.buffered()
+	before, beyond := s.send.buffered(), s.send.beyond()
 	s.send.ack(&c.chunks, ref.Offset, int(ref.Length))
 	c.buffered -= before - s.send.buffered()
+	c.taken += uint64(before - s.send.buffered())
+	c.kept -= beyond - s.send.beyond()
 	if ref.Fin {
 		s.send.finAcked, s.send.finLost = true, false
 	}

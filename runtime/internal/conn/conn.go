@@ -132,8 +132,11 @@ type table struct {
 	pool     flow.Pool
 	surplus  uint64 // bytes that windows may still grow by
 	spare    []*stream
-	buffered int // bytes in all send buffers
-	held     int // of them, headers that wait for the first message to travel with
+	buffered int    // bytes in all send buffers
+	kept     int    // of them, those beyond the streams' floors
+	taken    uint64 // how many bytes the peer has acknowledged
+	pace     pace   // of taken
+	held     int    // of them, headers that wait for the first message to travel with
 }
 
 // awake is what a connection needs while something happens.

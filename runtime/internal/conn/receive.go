@@ -130,8 +130,9 @@ func (c *Conn) handlePacket(now mono.Time, h *packet.Header, raw []byte) bool {
 	arrival := recovery.Arrival{Size: len(raw), Immediate: level != handshake.Application || c.mark == CE, Delay: c.ackDelay()}
 	switch err := c.handleFrames(now, level, payload, &arrival); {
 	case errors.Is(err, errNotNow):
-		// As if it had never come: the peer will send it again.
+		// As if it had never come: the peer will send it again. It hears that this end lives.
 		c.drop(now, len(raw), DropUnavailable)
+		c.received[level].Repeat()
 		return true
 	case err != nil:
 		var fault *CloseError

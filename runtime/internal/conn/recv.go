@@ -111,16 +111,16 @@ func (c *Conn) consume(now mono.Time, s *stream) {
 		r.window.Reserve(0)
 	}
 	c.reserve(s)
-	c.granted()
+	c.granted(now)
 	if r.window.Due() {
 		c.lists[byControl].push(s)
 	}
 }
 
-// widen doubles the stream's window, as far as the surplus allows.
+// widen makes the stream's window twice as large, as far as the surplus goes, and what is shared.
 func (c *Conn) widen(now mono.Time, s *stream) {
 	more := min(s.recv.window.Size(), c.surplus)
-	if more == 0 {
+	if more == 0 || !c.borrow(s, s.recv.window.Grown()+more) {
 		return
 	}
 	c.surplus -= more
@@ -130,8 +130,39 @@ func (c *Conn) widen(now mono.Time, s *stream) {
 	}
 }
 
+// borrow sees to it that the stream has so many bytes of the shared stock for its window.
+func (c *Conn) borrow(s *stream, bytes uint64) bool {
+	r := &s.recv
+	if bytes <= r.borrowed || c.shared == nil {
+		return true
+	}
+	if !c.shared.TakeNow(bytes - r.borrowed) {
+		return false
+	}
+	r.borrowed = bytes
+	return true
+}
+
+// giveBack gives back what the stream has borrowed.
+func (c *Conn) giveBack(s *stream) {
+	if r := &s.recv; r.borrowed > 0 {
+		c.shared.Give(r.borrowed)
+		r.borrowed = 0
+	}
+}
+
+// giveBackWindows gives back what streams have borrowed for windows that nothing is in. The peer may use them all the same: then they borrow it again, and
+// where there is no room what comes is as good as lost until what is before it was read.
+func (c *Conn) giveBackWindows() {
+	for s := c.lists[byAge].first; s != nil; s = c.lists[byAge].next(s) {
+		if s.recv.window.Beyond(s.recv.Highest()) == 0 {
+			c.giveBack(s)
+		}
+	}
+}
+
 // receive takes in a piece of the stream. An error is the connection's, but for
-// flow.ErrGaps, which only says that the packet is to be dropped.
+// errNotNow, which only says that the packet is to be dropped.
 func (c *Conn) receive(now mono.Time, s *stream, offset uint64, data []byte, fin bool) error {
 	if s.aborted != nil {
 		return nil
@@ -145,6 +176,9 @@ func (c *Conn) receive(now mono.Time, s *stream, offset uint64, data []byte, fin
 		if err := r.Finish(end); err != nil {
 			return violation(packet.FinalSizeError, err.Error())
 		}
+	}
+	if beyond := r.window.Beyond(end); beyond > r.borrowed && !c.borrow(s, r.window.Grown()) {
+		return errNotNow
 	}
 	before := r.Ready()
 	switch err := r.Write(&c.buffers, offset, data); {
@@ -203,7 +237,7 @@ func (c *Conn) parse(now mono.Time, s *stream) {
 		return
 	}
 	c.reserve(s)
-	c.granted()
+	c.granted(now)
 	if !c.finishIfDone(s) && r.wanting && (whole || r.done()) {
 		r.wanting = false
 		c.events.push(Event{Kind: EventReadable, Stream: s.id})
@@ -233,11 +267,12 @@ func (c *Conn) reserve(s *stream) {
 	}
 }
 
-// granted gives the streams whose messages have been reserved their credit.
-func (c *Conn) granted() {
+// granted gives their credit to the streams whose messages have been reserved. now is zero where it is not known.
+func (c *Conn) granted(now mono.Time) {
 	for claim := c.pool.Granted(); claim != nil; claim = c.pool.Granted() {
 		s := c.find(StreamID(claim.Owner))
 		s.recv.window.Reserve(claim.Size())
+		s.recv.pace = pace{now, s.recv.Highest() + s.recv.read}
 		s.recv.Expect(s.recv.window.Limit())
 		c.lists[byControl].push(s)
 	}

@@ -60,6 +60,9 @@ func (c *Conn) rest(now mono.Time) {
 	if !quiet {
 		return
 	}
+	if c.table != nil {
+		c.giveBackWindows()
+	}
 	k := &c.keys[handshake.Application]
 	layDown(k.sealer, k.opener, c.turn.next)
 	c.rested = &rested{

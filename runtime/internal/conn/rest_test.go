@@ -137,11 +137,12 @@ func TestEveryMethodAtRest(t *testing.T) {
 // host is a Shared that is never used up.
 type host struct{ lent Lent }
 
-func (h *host) Full() bool       { return false }
-func (h *host) Take(uint64) bool { return true }
-func (h *host) Give(uint64)      {}
-func (h *host) Lend() *Lent      { return &h.lent }
-func (h *host) Return(*Lent)     {}
+func (h *host) Full(int) bool       { return false }
+func (h *host) Take(uint64) bool    { return true }
+func (h *host) TakeNow(uint64) bool { return true }
+func (h *host) Give(uint64)         {}
+func (h *host) Lend() *Lent         { return &h.lent }
+func (h *host) Return(*Lent)        {}
 
 // Who has seen the ids of a connection at rest neither wakes it nor makes it larger, whatever he forges or sends again, and the
 // peer's next packet finds it as it was, in its key phase or in the next.

@@ -67,7 +67,7 @@ func (c *Conn) Send(now mono.Time, id StreamID, message []byte, last bool) error
 	case !s.send.hasRoom(len(message)):
 		s.send.wanted, s.send.refused = len(message), true
 		return ErrBlocked
-	case !s.send.onFloor(len(message)) && (c.buffered >= connBudget || c.full() || c.lists[byAdmission].n > 0 && !s.send.called):
+	case !s.send.onFloor(len(message)) && (c.buffered >= connBudget || c.full(s.send.more(len(message))) || c.lists[byAdmission].n > 0 && !s.send.called):
 		s.send.wanted, s.send.called = len(message), false
 		c.lists[byAdmission].push(s)
 		return ErrBlocked
@@ -75,6 +75,12 @@ func (c *Conn) Send(now mono.Time, id StreamID, message []byte, last bool) error
 	c.lists[byAdmission].remove(s)
 	s.send.refused, s.send.called = false, false
 	c.unhold(s)
+	if c.kept == 0 {
+		c.pace = pace{now, c.taken}
+	}
+	if s.send.beyond() == 0 {
+		s.send.pace = pace{now, s.send.acked}
+	}
 	c.write(s, message)
 	s.send.fin = last
 	c.talk(s)
@@ -112,7 +118,13 @@ func (s *sending) hasRoom(size int) bool {
 // onFloor reports whether a message of this size needs nothing of what the streams share.
 func (s *sending) onFloor(size int) bool { return s.buffered()+size <= sendFloor }
 
-// readmit tells a stream that was refused for lack of its own room that it now has some.
+// beyond is how much of what the stream holds is not on its floor.
+func (s *sending) beyond() int { return max(0, s.buffered()-sendFloor) }
+
+// more is how much a message of this size takes of what the streams share.
+func (s *sending) more(size int) int { return max(0, s.buffered()+size-sendFloor) - s.beyond() }
+
+// readmit tells a stream that was refused for want of room of its own that it has some now.
 func (c *Conn) readmit(s *stream) {
 	if !s.send.refused || !s.send.hasRoom(s.send.wanted) {
 		return
@@ -126,11 +138,11 @@ func (c *Conn) readmit(s *stream) {
 // of them than there is room for.
 func (c *Conn) readmitAll() {
 	waiting := &c.lists[byAdmission]
-	if waiting.n == 0 || c.full() {
-		return
-	}
 	for room := connBudget - c.buffered; waiting.n > 0 && room > 0; {
 		s := waiting.first
+		if c.full(s.send.more(s.send.wanted)) {
+			return
+		}
 		room -= s.send.wanted
 		c.call(s)
 	}
@@ -146,9 +158,11 @@ func (c *Conn) call(s *stream) {
 // write appends a length and p to what s sends.
 func (c *Conn) write(s *stream, p []byte) {
 	n := binary.PutUvarint(c.scratch[:], uint64(len(p)))
+	c.kept -= s.send.beyond()
 	s.send.write(&c.chunks, c.scratch[:n])
 	s.send.write(&c.chunks, p)
 	c.buffered += n + len(p)
+	c.kept += s.send.beyond()
 }
 
 // talk puts s in turn if it has something to send. One that was aborted has not, whatever its peer still says of it.

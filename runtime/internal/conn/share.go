@@ -7,12 +7,14 @@ import (
 
 // Shared is what a connection shares with others beside it: bounds on what all of them may hold.
 type Shared interface {
-	// Full reports whether nothing beyond the streams' floors may be held for sending. Send then returns
-	// ErrBlocked.
-	Full() bool
+	// Full reports whether so many bytes more than the streams' floors are not to be kept for sending now. Send then
+	// returns ErrBlocked.
+	Full(bytes int) bool
 	// Lend gives a connection at rest what it looks at a datagram with, and Return takes it back before the input is over.
 	Lend() *Lent
 	Return(*Lent)
+	// TakeNow is the Bank's Take for a window that grows: nobody waits if it returns false. Give gives the bytes back.
+	TakeNow(bytes uint64) bool
 	// Bank is what room for long messages that arrive is taken from.
 	flow.Bank
 }
@@ -33,17 +35,17 @@ func (c *Conn) Retry(now mono.Time) {
 	}
 	c.rouse(now)
 	c.pool.Retry()
-	c.granted()
+	c.granted(now)
 	c.settle(now)
 }
 
-// full reports whether what is shared is used up for sending.
-func (c *Conn) full() bool { return c.shared != nil && c.shared.Full() }
+// full reports whether what is shared has no room to send so many bytes beyond the floors.
+func (c *Conn) full(bytes int) bool { return c.shared != nil && c.shared.Full(bytes) }
 
-// Buffered is how many bytes the send buffers of all streams hold.
-func (c *Conn) Buffered() int {
+// Kept is how many bytes the send buffers hold of what is shared: those beyond the streams' floors.
+func (c *Conn) Kept() int {
 	if c.table == nil {
 		return 0
 	}
-	return c.buffered
+	return c.kept
 }

@@ -57,6 +57,8 @@ type sendState struct {
 	finSent, finLost, finAcked bool
 	// read: the peer's application has read everything, as FIN_READ says.
 	read bool
+	// pace is that of acked, since something is kept beyond the floor.
+	pace pace
 }
 
 // quiet reports whether nothing can be sent now.
@@ -90,8 +92,11 @@ type receiving struct {
 type recvState struct {
 	// claimEnd is the end of the message that claim is for.
 	claimEnd uint64
-	// read is where the next message to be returned by Recv begins, parsed where the first incomplete one
-	// begins.
+	// borrowed is what it has of the shared stock for what the window has grown by; nothing of it need be after a rest.
+	borrowed uint64
+	// pace is that of what has come, and what was read, since a message was reserved.
+	pace pace
+	// read is where the next message begins that Recv has not returned, parsed where the first one begins that is not whole.
 	read, parsed uint64
 	// header: the stream's header is still to come.
 	header bool
@@ -213,13 +218,15 @@ const spareStreams = 256
 // emptyStream gives a stream's memory back.
 func (c *Conn) emptyStream(s *stream) {
 	c.buffered -= s.send.buffered()
+	c.kept -= s.send.beyond()
 	c.unhold(s)
 	s.send.free(&c.chunks)
 	s.recv.Free(&c.buffers)
 	c.pool.Release(&s.recv.claim)
 	c.surplus += s.recv.window.Grown()
+	c.giveBack(s)
 	s.recv.window = flow.Window{}
-	c.granted()
+	c.granted(0)
 }
 
 // finishIfDone ends a stream when both directions have, R = T both ways, and reports whether they have.

@@ -49,7 +49,7 @@ func (c *Conn) CheckInvariants() error {
 	if c.rested != nil {
 		return c.image().CheckInvariants()
 	}
-	buffered, held, reserved, grown := 0, 0, uint64(0), uint64(0)
+	buffered, kept, held, reserved, grown := 0, 0, 0, uint64(0), uint64(0)
 	if wrong := c.checkIDs(); wrong != "" {
 		return fmt.Errorf("%s", wrong)
 	}
@@ -57,6 +57,7 @@ func (c *Conn) CheckInvariants() error {
 	for s := c.lists[byAge].first; s != nil; s = c.lists[byAge].next(s) {
 		streams++
 		buffered += s.send.buffered()
+		kept += s.send.beyond()
 		held += s.send.held
 		reserved += s.recv.claim.Size()
 		grown += s.recv.window.Grown()
@@ -69,6 +70,8 @@ func (c *Conn) CheckInvariants() error {
 		return fmt.Errorf("%d streams in a row, %d in the table", streams, c.streams.Len())
 	case buffered != c.buffered:
 		return fmt.Errorf("%d bytes are kept to be sent, and %d are counted", buffered, c.buffered)
+	case kept != c.kept:
+		return fmt.Errorf("%d bytes are kept beyond the floors, and %d are counted", kept, c.kept)
 	case held != c.held:
 		return fmt.Errorf("%d bytes of headers are held back, and %d are counted", held, c.held)
 	case grown+c.surplus != uint64(c.config.surplus()):
@@ -104,6 +107,8 @@ func (c *Conn) checkStream(s *stream) error {
 	case c.phase == connected && !c.loss.Outstanding(handshake.Application) && out.next-out.acked != out.arrived.Size()+out.lost.Size():
 		return fmt.Errorf("sent up to %d of which %d are acknowledged: nothing is in flight, and %d are to be sent again",
 			out.next, out.acked+out.arrived.Size(), out.lost.Size())
+	case c.shared != nil && in.borrowed < in.window.Beyond(in.Highest()):
+		return fmt.Errorf("%d bytes are borrowed, and %d have arrived beyond floor and reservation", in.borrowed, in.window.Beyond(in.Highest()))
 	case !in.window.Allows(in.Ready()):
 		return fmt.Errorf("%d bytes arrived, more than were allowed", in.Ready())
 	case !out.quiet() && !s.links[byTurn].in && !c.over():

@@ -12,6 +12,8 @@ const (
 	keptPerClass = 16
 	keptBytes    = 256 << 10
 	keptLong     = 2
+	// largestKept is the largest buffer that is kept: what a thousand connections had once for a long message each is not to stay with them.
+	largestKept = 512 << 10
 )
 
 // Buffers lends receive buffers to the streams of one connection, so that a steady
@@ -50,7 +52,7 @@ func (b *Buffers) Put(buf []byte) {
 		if class := classOf(len(buf)); len(b.free[class]) < max(keptPerClass, keptBytes/len(buf)) {
 			b.free[class] = append(b.free[class], buf)
 		}
-	case len(b.long) < keptLong:
+	case len(b.long) < keptLong && len(buf) <= largestKept:
 		b.long = append(b.long, buf)
 	}
 }

@@ -33,6 +33,11 @@ func (w *Window) Size() uint64 { return Floor + w.grown }
 // Grown is how much of that is beyond the floor.
 func (w *Window) Grown() uint64 { return w.grown }
 
+// Beyond is how far what reaches up to end is behind the floor and what is reserved: in the part that the window has grown by.
+func (w *Window) Beyond(end uint64) uint64 {
+	return max(end, w.consumed+Floor+w.reserved) - (w.consumed + Floor + w.reserved)
+}
+
 // Narrow reports whether the window holds the stream up. It does if half of it was read within two round trips,
 // so that the peer may well be waiting for credit; or within eight, and the peer has used it up, where highest
 // is the end of what has arrived: losses hold up what follows them, and a window that is small because of that

@@ -294,7 +294,7 @@ func TestDocumentIsComplete(t *testing.T) {
 			has("| `%#02x` | %s |", uint64(n), name)
 		}
 	}
-	for _, n := range []uint64{conn.AbortTooLarge, conn.AbortMalformed, conn.AbortRefused} {
+	for _, n := range []uint64{conn.AbortTooLarge, conn.AbortMalformed, conn.AbortRefused, conn.AbortStalled} {
 		has("| `%#02x` | ", n)
 	}
 	for _, v := range []packet.Version{packet.V1, packet.V1Plain} {

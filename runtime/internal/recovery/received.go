@@ -106,6 +106,13 @@ func (r *Received) Postpone(until mono.Time) {
 	}
 }
 
+// Repeat makes an ACK due that says what the last one did, if anything has arrived.
+func (r *Received) Repeat() {
+	if _, any := r.set.largest(); any {
+		r.packets, r.due = max(r.packets, 1), true
+	}
+}
+
 // Waiting reports whether something ack-eliciting has not been acknowledged yet:
 // whatever is sent next in this space should bring an ACK frame.
 func (r *Received) Waiting() bool { return r.packets > 0 }
