@@ -510,29 +510,35 @@ func TestAttack24MalformedPackets(t *testing.T) {
 				default:
 					mangled[d.from.name][kind]++
 				}
-				broken := func(b []byte) {
-					came++
-					for _, to := range []*side{w.client, w.server} {
-						w.flying = append(w.flying, flying{at: w.now.Add(w.latency - 1), from: d.from, to: to, addr: d.addr, data: b[:len(b):len(b)]})
-					}
-				}
+				var broken [][]byte
 				for cut := 1; cut < len(d.data); cut += long(1, 1+len(d.data)/60) {
-					broken(bytes.Clone(d.data[:cut]))
+					broken = append(broken, bytes.Clone(d.data[:cut]))
 				}
 				for bit := 0; bit < 8*len(d.data); bit += long(1, 1+len(d.data)/30) {
+					if d.data[0] == 0x80 && bit/8 > 5+packet.IDLen+packet.NonceLen && bit%997 > 0 {
+						continue // an INIT whose padding differs is none the worse: each would begin a handshake
+					}
 					b := bytes.Clone(d.data)
 					b[bit/8] ^= 1 << (bit % 8)
-					broken(b)
+					broken = append(broken, b)
+				}
+				came += len(broken)
+				for _, to := range []*side{w.client, w.server} {
+					w.flying = append(w.flying, flying{at: w.now.Add(w.latency - 1), from: d.from, to: to, addr: d.addr, data: nil, before: broken})
 				}
 				return 1, 0
 			}
 			w.dial()
-			w.run(time.Second)
+			w.until(func() bool {
+				return w.client.closed != nil || w.client.core.phase == connected && w.client.core.confirmed
+			})
+			require.Nil(t, w.client.closed, w.story())
 			w.chat(w.open(true))
 			w.client.core.Migrate(w.now)
 			w.client.after()
 			w.run(time.Second)
 			require.Greater(t, came, 300)
+			t.Logf("%d came", came)
 			require.Nil(t, w.client.closed, w.story())
 			require.Nil(t, w.server.closed)
 			w.fate = nil

@@ -74,6 +74,7 @@ type flying struct {
 	to     *side
 	addr   netip.AddrPort // where it seems to come from
 	data   []byte
+	before [][]byte // arrive with it, before it
 }
 
 func newWorld(t testing.TB, configs ...func(client, server *Config)) *world {
@@ -330,6 +331,9 @@ func (w *world) step(until mono.Time) bool {
 	for i, d := range w.flying {
 		if d.at <= w.now {
 			w.flying = slices.Delete(w.flying, i, i+1)
+			for _, data := range d.before {
+				d.to.arrive(d.addr, data)
+			}
 			d.to.arrive(d.addr, d.data)
 			return true
 		}
