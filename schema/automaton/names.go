@@ -145,7 +145,7 @@ func uselessAs(m *Message, r diag.Reporter) {
 
 func uselessState(s stated, r diag.Reporter) {
 	if m := s.place.Behind; m != nil {
-		d := r.Report(diag.BadAs, s.state.Pos, len(s.state.Name), "the state directly behind a message is named there")
+		d := r.Report(diag.BadAs, s.state.Pos, len(s.state.Name), "the state after a message is named by the message")
 		d.Suggestion = m.Label + "(…) as " + s.state.Name
 		return
 	}

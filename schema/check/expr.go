@@ -26,8 +26,9 @@ type exprScope struct {
 	// objects are the variables as go/types knows them; imports likewise.
 	objects map[types.Object]*Var
 	imports map[types.Object]*Import
-	lost    bool // there may be names that could not be read
-	wants   int  // how many types have got a name in pkg
+	lost    bool                 // there may be names that could not be read
+	bound   map[string]token.Pos // where the protocol binds its variables, visible or not
+	wants   int                  // how many types have got a name in pkg
 }
 
 func (c *checker) scope(f *ast.File, vars []*Var) *exprScope {
@@ -127,8 +128,17 @@ func (sc *exprScope) check(e *ast.Expr, tree goast.Expr, code diag.Code) (*types
 		if d.Suggestion == "" && e.Pos() <= te.Pos {
 			d.Suggestion = sc.missing(undefined, sc.file.Source[sc.file.File.Offset(to):])
 		}
+		if at := sc.bound[undefined]; at > e.Pos() {
+			d.Relate(at, "it is bound later, here")
+		} else if at.IsValid() {
+			d.Relate(at, "it is bound here, and visible only to the end of that block")
+		}
 	case strings.Contains(message, "untyped bool") && chained(tree):
 		d.Suggestion = "comparisons are joined with &&, as in a < b && b < c"
+	case strings.Contains(message, "mismatched types") && numbers(message):
+		d.Suggestion = "convert one of them, as in int64(n)"
+	case strings.Contains(message, "has no field or method"):
+		d.Suggestion = sc.member(tree, from)
 	}
 	return info, false
 }

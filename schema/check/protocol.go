@@ -37,7 +37,8 @@ func (c *checker) protocol(s *protocolSource) {
 	if !c.roles(s) {
 		return
 	}
-	w := &walker{c: c, source: s}
+	w := &walker{c: c, source: s, bound: map[string]token.Pos{}}
+	bindings(s.decl.Body, w.bound)
 	var f flow
 	s.made.Body, f = w.block(s.decl.Body, scope{}, paths{silent: true})
 	s.ends, s.silent = f.falls || w.ends || w.faulty, f.falls && f.silent || w.endsSilently
@@ -131,6 +132,8 @@ type walker struct {
 	source *protocolSource
 	// speaks: a message was found. faulty: a statement was, which may have been meant as one.
 	speaks, faulty bool
+	// bound says where variables are bound, also those that are visible no longer, or not yet.
+	bound map[string]token.Pos
 	// ends: an end can be reached; endsSilently: without a message.
 	ends, endsSilently bool
 }
@@ -248,6 +251,45 @@ func (w *walker) role(id *ast.Ident) int {
 	d.Relate(w.source.decl.Roles[0].Pos(), "the roles are declared here")
 	suggest(d, id.Name, w.source.made.Roles[:])
 	return -1
+}
+
+// bindings notes where the variables of a block are bound: of those of one name, the first.
+func bindings(b *ast.Block, all map[string]token.Pos) {
+	note := func(id *ast.Ident) {
+		if _, known := all[id.Name]; !known {
+			all[id.Name] = id.Pos()
+		}
+	}
+	for _, s := range b.Stmts {
+		switch s := s.(type) {
+		case *ast.Message:
+			for _, p := range s.Params {
+				for _, id := range p.Names {
+					note(id)
+				}
+			}
+		case *ast.Choice:
+			for _, branch := range s.Branches {
+				bindings(branch, all)
+			}
+		case *ast.Rec:
+			for _, p := range s.Params {
+				note(p.Name)
+			}
+			bindings(s.Body, all)
+		case *ast.If:
+			bindings(s.Then, all)
+			for side := s.Else; side != nil; {
+				nested, isIf := side.(*ast.If)
+				if !isIf {
+					bindings(side.(*ast.Block), all)
+					break
+				}
+				bindings(nested.Then, all)
+				side = nested.Else
+			}
+		}
+	}
 }
 
 // bind makes a variable visible from here on, also one that should have another name: it is

@@ -39,7 +39,7 @@ func (w *walker) message(s *ast.Message, sc *scope) *Message {
 
 func (w *walker) scope(sc scope) *exprScope {
 	made := w.c.scope(w.file(), sc.variables())
-	made.lost = sc.lost
+	made.lost, made.bound = sc.lost, w.bound
 	return made
 }
 
@@ -56,7 +56,7 @@ func (w *walker) params(params []*ast.Param, sc *scope) []*Var {
 
 // as checks the name that an as gives to a place.
 func (w *walker) as(id *ast.Ident) string {
-	if id == nil || !w.c.wellFormed(id, "place", false, true) || w.reserved(id) {
+	if id == nil || !w.c.wellFormed(id, "state", false, true) || w.reserved(id) {
 		return ""
 	}
 	return id.Name
@@ -68,7 +68,7 @@ func (w *walker) named(s *ast.State, behind []ast.Stmt) {
 		w.reserved(s.Name)
 	}
 	if len(behind) == 0 {
-		w.c.report(diag.BadAs, firstToken(s), "state names where the statement behind it stands, and there is none in this block")
+		w.c.report(diag.BadAs, firstToken(s), "state names the state of the next statement, and this block has none")
 	} else if again, ok := behind[0].(*ast.State); ok {
 		w.c.report(diag.BadAs, again.Name, "this state has a name already: %s", s.Name.Name)
 	}
@@ -77,7 +77,7 @@ func (w *walker) named(s *ast.State, behind []ast.Stmt) {
 // reserved reports whether the name is one that every protocol has already.
 func (w *walker) reserved(id *ast.Ident) bool {
 	if id.Name == "Start" || id.Name == "End" {
-		w.c.report(diag.ReservedName, id, "%s is the name of a place that every protocol has", id.Name)
+		w.c.report(diag.ReservedName, id, "%s is the name of a state that every protocol has", id.Name)
 		return true
 	}
 	return false
@@ -87,7 +87,7 @@ func (w *walker) reserved(id *ast.Ident) bool {
 func (w *walker) choice(s *ast.Choice, sc scope, p paths) (Stmt, flow) {
 	c := w.c
 	made := &Choice{Chooser: w.role(s.Role), Pos: c.position(s.Pos())}
-	if len(s.Branches) < 2 {
+	if len(s.Branches) < 2 && !slices.Contains(s.Branches[0].Stmts, nil) {
 		c.reportSpan(diag.ChoiceBranches, s.Pos(), s.Role.End(), "a choice of one branch is none").Suggestion = "add a branch with or { … }"
 	}
 	labels := map[string]*ast.Ident{}

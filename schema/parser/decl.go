@@ -93,7 +93,7 @@ func (p *parser) terminate() {
 	case p.at(token.SEMICOLON):
 		p.advance()
 	case !p.atEnd():
-		p.expectedOr("the end of the line or a semicolon", p.clauseWord())
+		p.expectedOr(endOfLine, p.clauseWord())
 	}
 }
 
@@ -189,6 +189,10 @@ func (p *parser) str(what string) *ast.String {
 
 func (p *parser) parseConst(from token.Pos, doc *ast.Comment) *ast.Const {
 	d := &ast.Const{Doc: doc, Name: p.ident("the constant's name")}
+	if name := p.peek(); isScalar(d.Name.Name) && name.tok == token.IDENT && p.peekAt(1).tok == token.ASSIGN { // as in C
+		p.report(diag.Syntax, d.Name.Pos(), name.end(), "the name comes first: %s %s", name.lit, d.Name.Name)
+		d.Name = p.ident("the constant's name")
+	}
 	if !p.at(token.ASSIGN) {
 		d.Type = p.parseExpr("a type or =", inType)
 	}
@@ -204,6 +208,11 @@ func (p *parser) parseConst(from token.Pos, doc *ast.Comment) *ast.Const {
 
 // body = "{" { item ";" } "}" . It reports whether it could read every item.
 func (p *parser) body(item func()) (all bool) {
+	if l := p.peek(); l.tok == token.SEMICOLON && l.lit == "\n" && p.peekAt(1).tok == token.LBRACE {
+		p.advance()
+		brace := p.peek()
+		p.report(diag.Syntax, brace.pos, brace.end(), "{ belongs at the end of the previous line")
+	}
 	open := p.expect(token.LBRACE, "{")
 	all = true
 	for !p.at(token.RBRACE) && !p.at(token.EOF) && !p.atDecl() {

@@ -6,6 +6,7 @@ import (
 	"go/token"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/sessgen/sessgen/schema/ast"
@@ -18,6 +19,15 @@ func (p *parser) deadline() *ast.Expr {
 	switch l := p.peek(); {
 	case p.atNumber() && !slices.Contains(binary, p.peekAt(1).tok):
 		return p.duration()
+	case l.tok == token.LPAREN && p.peekAt(1).tok == token.INT && p.peekAt(2).tok == token.IDENT && p.peekAt(3).tok == token.RPAREN:
+		p.advance()
+		d := p.duration()
+		to := p.advance().end()
+		p.say(diag.Diagnostic{
+			Code: diag.BadDuration, Pos: l.pos, End: to, Message: "a duration is written without parentheses",
+			Suggestion: "did you mean " + p.text(d.From, d.To) + "?",
+		})
+		return d
 	case l.tok == token.STRING || p.atWord(messageClauses...) || p.atWord(rpcClauses...):
 		p.expected(what)
 	}
@@ -45,8 +55,14 @@ func (p *parser) duration() *ast.Expr {
 		d := diag.Diagnostic{Code: diag.BadDuration, Pos: from, End: to, Message: fmt.Sprintf("%q is not a duration; write one as in 500ms", text)}
 		if p.at(token.IDENT) && !p.atWord(messageClauses...) && !p.atWord(rpcClauses...) {
 			unit := p.advance() // apart from its number
-			if _, err := time.ParseDuration(text + unit.lit); err == nil {
-				d.Suggestion = "did you mean " + text + unit.lit + "?"
+			name := unit.lit
+			for _, u := range units {
+				if strings.HasPrefix(u.long, strings.ToLower(strings.TrimSuffix(name, "s"))) && len(name) > 2 {
+					name = u.short
+				}
+			}
+			if _, err := time.ParseDuration(text + name); err == nil {
+				d.Suggestion = "did you mean " + text + name + "?"
 			}
 		}
 		p.say(d)
@@ -78,6 +94,9 @@ func (p *parser) noDuration() {
 	}
 }
 
+// units are the units of durations that people write out.
+var units = []struct{ long, short string }{{"hour", "h"}, {"minute", "m"}, {"second", "s"}, {"millisecond", "ms"}, {"microsecond", "us"}}
+
 // spelled is a duration as Go writes it: 5 * time.Second.
 func spelled(d time.Duration) string {
 	count, unit := inUnits(d)
@@ -86,11 +105,10 @@ func spelled(d time.Duration) string {
 
 // inUnits is a duration in the largest unit of package time that holds it whole.
 func inUnits(d time.Duration) (count, unit string) {
-	units := []struct {
+	for _, u := range []struct {
 		of   time.Duration
 		name string
-	}{{time.Hour, "Hour"}, {time.Minute, "Minute"}, {time.Second, "Second"}, {time.Millisecond, "Millisecond"}, {time.Microsecond, "Microsecond"}}
-	for _, u := range units {
+	}{{time.Hour, "Hour"}, {time.Minute, "Minute"}, {time.Second, "Second"}, {time.Millisecond, "Millisecond"}, {time.Microsecond, "Microsecond"}} {
 		if d != 0 && d%u.of == 0 {
 			return strconv.FormatInt(int64(d/u.of), 10), u.name
 		}

@@ -31,6 +31,7 @@ func ParseFile(fset *token.FileSet, name string, source []byte, diags *diag.List
 	p.lexemes, tree.Comments, p.illegal = scan(file, source, diags)
 	p.comments = tree.Comments
 	p.parseFile(tree)
+	tree.Lost = append(tree.Lost, p.lost...)
 	return tree
 }
 
@@ -70,8 +71,10 @@ type parser struct {
 	comments []*ast.Comment
 	depth    int
 	illegal  map[int]bool // lines in which there is something that is no token
+	recs     []string     // the names of those around the place
 	choices  int          // around the place: choices whose branches may go on with or,
 	ifs      int          // and ifs that may go on with else
+	lost     []string     // names of declarations that stand where none may
 	gaveUp   bool         // nothing more is said of this file
 }
 
@@ -129,7 +132,7 @@ func (p *parser) expectedOr(what, meant string) {
 		Code: diag.Syntax, Pos: l.pos, End: max(l.end(), l.pos+1),
 		Message: "expected " + what + ", found " + describe(l),
 	}
-	if meant != "" {
+	if d.Suggestion = p.hint(what); meant != "" {
 		d.Suggestion = "did you mean " + meant + "?"
 	}
 	p.say(d)

@@ -61,6 +61,9 @@ func (p *parser) parseStmt() ast.Stmt {
 	case l.tok == token.IDENT && slices.Contains([]token.Token{token.SUB, token.ARROW, token.ASSIGN, token.GTR, token.COLON, token.NOT}, after):
 		return p.parseMessage(doc)
 	}
+	if after == token.IDENT && slices.Contains(declWords, l.text()) {
+		p.lost = append(p.lost, p.peekAt(1).lit)
+	}
 	meant := ""
 	switch {
 	case slices.Contains(loopWords, l.text()):
@@ -68,7 +71,7 @@ func (p *parser) parseStmt() ast.Stmt {
 	case after == token.IDENT || after == token.LPAREN:
 		meant = diag.Closest(l.text(), stmtWords)
 	}
-	p.expectedOr("a message (A -> B: Label()), choice, rec, continue, if, do, state or end", meant)
+	p.expectedOr(statement, meant)
 	return nil
 }
 
@@ -155,7 +158,9 @@ func (p *parser) params() []*ast.Param {
 		param.Type = p.typeBehind(param.Names)
 		param.To = p.last()
 		params = append(params, param)
-		if !p.at(token.COMMA) {
+		if l := p.peek(); l.tok == token.SEMICOLON && l.lit == ";" && p.peekAt(1).tok == token.IDENT {
+			p.say(diag.Diagnostic{Code: diag.Syntax, Pos: l.pos, End: l.end(), Message: "parameters are separated by commas", Suggestion: "did you mean ,?"})
+		} else if !p.at(token.COMMA) {
 			break
 		}
 		p.advance()
@@ -253,6 +258,8 @@ func (p *parser) parseRec(doc *ast.Comment) *ast.Rec {
 		}
 		p.expect(token.RPAREN, ", or )")
 	}
+	p.recs = append(p.recs, r.Name.Name)
+	defer func() { p.recs = p.recs[:len(p.recs)-1] }()
 	r.Body = p.parseBlock()
 	r.To = p.last()
 	return r
@@ -285,8 +292,16 @@ func (p *parser) parseIf(doc *ast.Comment) *ast.If {
 	s := &ast.If{Doc: doc}
 	s.From = p.advance().pos
 	s.Cond = p.parseExpr("a condition", inCondition)
-	if p.at(token.ASSIGN) {
+	switch {
+	case p.at(token.ASSIGN):
 		p.expectedOr("{", p.clauseWord())
+	case p.at(token.DEFINE): // an if of Go, with a statement before the condition
+		p.attempt(func() { p.expected("{") }, func() {
+			for !p.at(token.LBRACE) && !p.at(token.RBRACE) && !p.at(token.EOF) && !p.onNewLine() {
+				p.advance()
+			}
+		})
+		s.Cond.Tree = &goast.BadExpr{From: s.Cond.From, To: s.Cond.To}
 	}
 	s.Then = p.parseThen()
 	if p.at(token.ELSE) || p.choices == 0 && p.swapped("or", "else") {

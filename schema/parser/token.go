@@ -5,6 +5,7 @@ import (
 	goast "go/ast"
 	"go/scanner"
 	"go/token"
+	"strings"
 
 	"github.com/sessgen/sessgen/schema/ast"
 	"github.com/sessgen/sessgen/schema/diag"
@@ -41,14 +42,22 @@ var continues = map[string]bool{
 // scan splits a file into tokens and comments.
 func scan(file *token.File, source []byte, diags *diag.List) (lexemes []lexeme, comments []*ast.Comment, illegal map[int]bool) {
 	illegal = map[int]bool{}
+	remark := 0  // the line of what was meant as a comment
 	cut := false // the rest of the file went into a string or a comment
 	var s scanner.Scanner
 	s.Init(file, source, func(at token.Position, message string) {
+		if at.Line == remark { // a comment as other languages have it, of which all is said
+			return
+		}
 		pos := file.Pos(min(at.Offset, file.Size()))
 		d := diags.Add(diag.Diagnostic{Code: diag.BadToken, Pos: pos, End: pos + 1, Message: message})
 		switch {
 		case bytes.HasPrefix(source[min(at.Offset, len(source)):], []byte("→")):
 			d.Suggestion = "did you mean ->?"
+		case strings.HasSuffix(message, "'?'"):
+			d.Suggestion = "an optional value is of a type *T"
+		case strings.HasSuffix(message, "'#'"):
+			d.Suggestion, remark = "a comment begins with //", at.Line
 		case message == "illegal rune literal" || message == "more than one character in rune literal":
 			d.Suggestion = "text stands in double quotes"
 		case message == "raw string literal not terminated" || message == "comment not terminated":
