@@ -101,9 +101,14 @@ func exchangeAll(b *testing.B, sessions int, conns ...*Conn) {
 }
 
 // BenchmarkBulk sends messages of 64 KiB one way.
-func BenchmarkBulk(b *testing.B) {
-	bulk := protocol("Bulk", 0)
-	srv := serve(b, map[*session.Protocol]handler{bulk: func(ctx context.Context, s session.Stream) {
+func BenchmarkBulk(b *testing.B) { bulk(b, 64<<10) }
+
+// BenchmarkBulkLong sends messages of 4 MiB one way.
+func BenchmarkBulkLong(b *testing.B) { bulk(b, 4<<20) }
+
+func bulk(b *testing.B, size int) {
+	oneWay := protocol("Bulk", 0)
+	srv := serve(b, map[*session.Protocol]handler{oneWay: func(ctx context.Context, s session.Stream) {
 		for {
 			if _, _, err := s.Recv(ctx); err != nil {
 				_ = s.CloseSend()
@@ -112,8 +117,8 @@ func BenchmarkBulk(b *testing.B) {
 			}
 		}
 	}})
-	s := open(b, dial(b, srv.addr), bulk)
-	message := make([]byte, 64<<10)
+	s := open(b, dial(b, srv.addr), oneWay)
+	message := make([]byte, size)
 	b.SetBytes(int64(len(message)))
 	b.ReportAllocs()
 	for b.Loop() {

@@ -16,7 +16,8 @@ const (
 	AbortMalformed uint64 = 0x21
 	// AbortRefused: the connection is closing, and accepts no new streams. The stream was not looked at.
 	AbortRefused uint64 = 0x22
-	// AbortStalled: memory that others wait for was held by the stream, and next to nothing of it moved for the death timeout.
+	// AbortStalled: memory that others wait for was held by the stream, and next to nothing of it moved for the death timeout;
+	// or its header did not arrive for the idle timeout.
 	AbortStalled uint64 = 0x23
 )
 
@@ -41,6 +42,7 @@ func (c *Conn) abort(s *stream, code uint64, reason string) {
 	c.emptyStream(s)
 	c.lists[byTurn].remove(s)
 	c.lists[byAdmission].remove(s)
+	c.lists[byOpening].remove(s)
 	s.abortDue = true
 	c.lists[byControl].push(s)
 }

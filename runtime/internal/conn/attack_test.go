@@ -117,6 +117,47 @@ func TestAttack21IdleHog(t *testing.T) {
 	require.Equal(t, 3*w.server.core.probePeriod(), w.now.Sub(w.server.core.activeAt))
 }
 
+// Attack 21, of a stream: who sends all but the beginning of streams has what they hold taken away when the idle timeout is over, and the streams' places
+// with it. A stream whose number was passed over holds nothing, and may wait for its first message.
+func TestAttack21NoOpening(t *testing.T) {
+	const first, streams, idle = 10, 100, 20 * time.Second
+	configure := func(client, server *Config) { client.KeepAlive, server.IdleTimeout = 5*time.Second, idle }
+	w := connectedWorld(t, configure)
+	quiet := w.open(false) // its header travels with its first message
+	w.open(true)
+	w.run(3 * idle)
+	w.client.send(quiet, "at last", false)
+	w.until(func() bool { m, _ := w.server.recvIf(quiet); return len(m) == 1 })
+
+	w = connectedWorld(t, configure)
+	w.run(time.Second)
+	w.fate = func(*flying) (int, time.Duration) { return 0, 0 } // from now on the client is somebody else
+	server, number := w.server.core, uint64(1000)
+	send := func(frame []byte) {
+		w.server.arrive(clientAddr, w.client.forge(number, frame))
+		number++
+	}
+	for id := uint64(first); id < first+streams; id++ {
+		send(append(packet.AppendStreamHead(nil, id, 1, 1000, false), make([]byte, 1000)...))
+	}
+	held := func() (n int) {
+		for id := range StreamID(first + streams) {
+			if s := server.find(id); s != nil && s.aborted == nil {
+				n++
+			}
+		}
+		return n
+	}
+	for range idle / time.Second {
+		require.Equal(t, first+streams, held())
+		w.run(time.Second)
+		send(packet.AppendPing(nil))
+	}
+	require.Equal(t, first, held())
+	require.NoError(t, server.CheckInvariants())
+	require.Nil(t, w.server.closed)
+}
+
 // Attack 22: who opens streams and aborts them at once starts no more programs than it may have streams, as long
 // as the programs have not returned.
 func TestAttack22RapidReset(t *testing.T) {

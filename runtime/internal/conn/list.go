@@ -8,6 +8,7 @@ const (
 	byTurn                   // those with something to send
 	byControl                // those that owe the peer a control frame
 	byAdmission              // those whose Send was refused for want of room
+	byOpening                // those whose header has begun to arrive and is not whole, in the order in which it began
 	orders
 )
 

@@ -187,6 +187,10 @@ func (c *Conn) receive(now mono.Time, s *stream, offset uint64, data []byte, fin
 	case err != nil:
 		return err
 	}
+	if r.header && !s.links[byOpening].in {
+		r.openedAt = now
+		c.lists[byOpening].push(s)
+	}
 	// What was lost holds up a reader that has read all that it could, and the credit behind it is used up.
 	if r.read == r.parsed && r.window.Spent(r.Highest()) {
 		c.widen(now, s)
@@ -294,10 +298,28 @@ func (c *Conn) keepHeader(header []byte) []byte {
 // headersKept bounds the memory kept for the headers of future streams.
 const headersKept = 1 << 10
 
+// openingAt is when the next stream ends whose header has begun to arrive and is not whole: after the idle timeout, in which a
+// peer that lives has sent it. One that only has a number, because a later one was opened, takes nothing and may wait for its first message.
+func (c *Conn) openingAt() mono.Time {
+	s := c.lists[byOpening].first
+	if s == nil {
+		return mono.Never
+	}
+	return s.recv.openedAt.Add(c.idleTimeout())
+}
+
+// endOpenings ends the streams whose header did not come.
+func (c *Conn) endOpenings(now mono.Time) {
+	for now >= c.openingAt() {
+		c.fault(c.lists[byOpening].first, AbortStalled, "the opening did not arrive")
+	}
+}
+
 // accept tells the application of a stream whose header has arrived.
 func (c *Conn) accept(s *stream, begin, end uint64) {
 	r := &s.recv
 	r.header, s.accepted, s.served = false, true, true
+	c.lists[byOpening].remove(s)
 	header := c.keepHeader(r.Peek(begin, end))
 	r.read = end
 	r.Assembler.Consume(&c.buffers, end)

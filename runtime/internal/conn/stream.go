@@ -92,6 +92,8 @@ type receiving struct {
 type recvState struct {
 	// claimEnd is the end of the message that claim is for.
 	claimEnd uint64
+	// openedAt is when the first bytes of the stream arrived, before the header was whole.
+	openedAt mono.Time
 	// borrowed is what it has of the shared stock for what the window has grown by; nothing of it need be after a rest.
 	borrowed uint64
 	// pace is that of what has come, and what was read, since a message was reserved.

@@ -49,6 +49,7 @@ func (c *Conn) HandleTimeout(now mono.Time) {
 	if now >= c.movingAt() {
 		c.pathTimeout()
 	}
+	c.endOpenings(now)
 	if now >= c.driverEnd {
 		c.endDriver()
 	}
@@ -72,7 +73,7 @@ func (c *Conn) NextTimeout() mono.Time {
 // alarm is when something else than a rest is due.
 func (c *Conn) alarm() mono.Time {
 	at := min(c.loss.Deadline(), c.initAt, c.proofAt, c.closeExpiry(), c.deathAt(), c.idleAt(), c.keepAliveAt(), c.driverEnd, c.movingAt(),
-		c.pacedUntil, c.loss.RepeatAt())
+		c.pacedUntil, c.loss.RepeatAt(), c.openingAt())
 	if c.phase < connected {
 		at = min(at, c.handshakeEnd)
 	}
