@@ -41,7 +41,7 @@ func (b *BBR) wake(now mono.Time) {
 	m := &b.model
 	m.maxBW, m.inflightHigh, m.minRTT, m.minRTTAt = r.maxBW, r.inflightHigh, r.minRTT, r.minRTTAt
 	m.appLimited = true
-	b.probe.min, b.probe.minAt = r.minRTT, r.minRTTAt
+	b.probe.min, b.probe.minAt, b.probe.lastAt = r.minRTT, r.minRTTAt, now
 	b.noise.stretches, b.noise.n = r.stretches, r.n
 	if !b.filled {
 		b.enterStartup()

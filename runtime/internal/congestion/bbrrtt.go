@@ -7,11 +7,14 @@ import (
 )
 
 // bbrProbeRTT is how BBR keeps its estimate of the round trip current: when it has not seen one as short for a
-// while, it keeps little in flight for a moment, so that no queue of its own gets in the way.
+// while, it keeps little in flight for a moment, so that no queue of its own gets in the way. As short means within
+// bbrSameRTT: a flow that has the path to itself sees such a round trip all the time (the draft wants a shorter one). But a
+// queue that never drains looks the same, so BBR probes every bbrProbeRTTMost anyway.
 type bbrProbeRTT struct {
 	min       time.Duration
 	minAt     mono.Time
 	expired   bool
+	lastAt    mono.Time // when ProbeRTT ended last
 	doneAt    mono.Time // zero: not begun
 	roundDone bool
 }
@@ -19,15 +22,24 @@ type bbrProbeRTT struct {
 const (
 	bbrMinRTTWindow     = 10 * time.Second
 	bbrProbeRTTInterval = 5 * time.Second
+	bbrProbeRTTMost     = 20 * time.Second
 	bbrProbeRTTTime     = 200 * time.Millisecond
+	bbrSameRTT          = 1 // percent
 )
 
 // updateMinRTT takes in the round trip.
 func (b *BBR) updateMinRTT(s Sample) {
 	p := &b.probe
-	p.expired = s.Now > p.minAt.Add(bbrProbeRTTInterval)
-	if s.RTT > 0 && (s.RTT < p.min || p.min == 0 || p.expired) {
+	if p.min == 0 {
+		p.lastAt = s.Now
+	}
+	p.expired = p.min > 0 && (s.Now > p.minAt.Add(bbrProbeRTTInterval) || s.Now > p.lastAt.Add(bbrProbeRTTMost))
+	switch {
+	case s.RTT == 0:
+	case s.RTT < p.min, p.min == 0, p.expired:
 		p.min, p.minAt = s.RTT, s.Now
+	case s.RTT*100 <= p.min*(100+bbrSameRTT):
+		p.minAt = s.Now
 	}
 	m := &b.model
 	if p.min > 0 && (p.min < m.minRTT || m.minRTT == 0 || s.Now > m.minRTTAt.Add(bbrMinRTTWindow)) {
@@ -63,7 +75,7 @@ func (b *BBR) checkProbeRTT(s Sample) {
 }
 
 func (b *BBR) endProbeRTT(s Sample) {
-	b.probe.minAt = s.Now
+	b.probe.minAt, b.probe.lastAt = s.Now, s.Now
 	b.window = max(b.window, b.priorWindow)
 	b.priorWindow = 0
 	b.model.resetLow()
