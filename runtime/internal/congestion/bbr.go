@@ -10,9 +10,9 @@ import (
 // rate with about two bandwidth-delay products in flight, rather than until something is lost. Names are the
 // draft's, in this project's spelling.
 //
-// It deviates in two places: it does not count as congestion what the path loses anyway (noise.go), and a probe
-// that met congestion keeps only half of what it gained, and the next one waits until a CUBIC flow would have
-// recovered (failed).
+// It deviates in three places: it does not count as congestion what the path loses anyway (noise.go); a probe that met
+// congestion keeps only half of what it gained, and the next one waits until a CUBIC flow would have recovered (failed);
+// and if the queue is shallow, it makes room in the meantime (bbryield.go).
 type BBR struct {
 	maxDatagram int
 	random      uint64
@@ -42,7 +42,10 @@ type bbrRun struct {
 	idleRestart         bool
 	// limited: the window was what held packets back, in this round or the one before.
 	limited, limitedBefore bool
-	undo                   bbrUndo
+	// firstLoss is what the bandwidth was when Startup first lost too much.
+	firstLoss int
+	yielded   bbrYield
+	undo      bbrUndo
 }
 
 // bbrState is what BBR is about.
@@ -136,6 +139,13 @@ func (b *BBR) OnAck(s Sample) {
 		b.noise.probeFull = false
 		b.tooHigh(s.Now, s.TotalDelivered, s.TxInFlight, s.AppLimited)
 	}
+	if b.noise.overflow {
+		b.noise.overflow = false
+		if b.cycle.shallow {
+			b.cycle.shallow = false
+			b.yield(s.Now)
+		}
+	}
 	b.updateCongestionSignals(s)
 	b.model.updateAggregation(s, b.window)
 	b.checkFullBW(s)
@@ -177,13 +187,16 @@ func (b *BBR) resetFullBW() { b.fullBW, b.fullBWCount, b.fullBWNow = 0, 0, false
 
 // checkStartup ends Startup when the pipe is full: the bandwidth has reached its plateau, or a
 // round lost too much.
-func (b *BBR) checkStartup(Sample) {
+func (b *BBR) checkStartup(s Sample) {
 	if b.state != bbrStartup {
 		return
 	}
 	if b.noise.startupFull {
 		b.filled = true
 		b.model.inflightHigh = max(b.bdp(100), b.model.inflightLatest)
+		if b.firstLoss > 0 && b.shallow() {
+			b.yieldStartup(s.Now)
+		}
 	}
 	if b.filled {
 		b.state = bbrDrain
@@ -290,6 +303,7 @@ func (b *BBR) OnSpurious(mono.Time) {
 	u := b.undo
 	b.undo = bbrUndo{}
 	b.resetFullBW()
+	b.endYield()
 	b.model.lossInRound = false
 	b.model.bwLow = max(b.model.bwLow, u.bwLow)
 	b.model.inflightLow = max(b.model.inflightLow, u.inflightLow)

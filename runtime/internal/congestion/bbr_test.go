@@ -1,6 +1,7 @@
 package congestion
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -34,12 +35,12 @@ func TestBBRFailedProbe(t *testing.T) {
 			b.model.maxBW[1] = 12e6
 			if ended {
 				b.startDown(Sample{Now: after(3500)})
-				require.Less(t, b.cycle.wait, b.comeback())
+				require.Less(t, b.cycle.wait, b.comeback(100))
 			}
 			b.tooHigh(after(3600), 0, 1<<20, false)
 			require.Equal(t, bbrDown, b.state)
 			require.Equal(t, 11_000_000, b.model.bw())
-			require.GreaterOrEqual(t, b.cycle.wait, b.comeback())
+			require.GreaterOrEqual(t, b.cycle.wait, b.comeback(100))
 			b.updateModel(Sample{Now: after(3700), Rate: 12e6})
 			require.Equal(t, 11_000_000, b.model.bw())
 
@@ -75,21 +76,30 @@ func TestBBRProbeRTTKeepsTheWait(t *testing.T) {
 	require.True(t, b.probeDue(Sample{Now: after(10100)}))
 }
 
-// The wait behind a failed probe is as long as our own CUBIC takes, with half of the path, to come back from a loss to where it was.
+// The wait behind a failed probe is as long as our own CUBIC takes, with half of the path, to come back from a loss to where it
+// was: on its curve where round trips are long, in its Reno-friendly region where they are short.
 func TestBBRWaitsAsLongAsCubicTakes(t *testing.T) {
-	b := cruising()
-	c := NewCubic(1200)
-	before := b.bdp(100) / 2
-	c.window, c.ssthresh, c.wMax = before, before, float64(before)/1200*1.01 // it was cut before
-	c.OnLost(Lost{Now: after(0), LastSentAt: after(0)})
-	now := after(100)
-	for ; c.Window() < before; now = now.Add(100 * time.Millisecond) {
-		for range c.Window() / 1200 {
-			c.OnAcked(Acked{Now: now, SentAt: now.Add(-100*time.Millisecond) + 1, Size: 1200, BytesInFlight: c.Window()})
+	for _, rtt := range []time.Duration{100 * time.Millisecond, 20 * time.Millisecond} {
+		b := cruising()
+		b.model.minRTT = rtt
+		c := NewCubic(1200)
+		before := b.bdp(100) / 2
+		c.window, c.ssthresh, c.wMax = before, before, float64(before)/1200*1.01 // it was cut before
+		c.OnLost(Lost{Now: after(0), LastSentAt: after(0)})
+		now := after(0).Add(rtt)
+		for ; c.Window() < before; now = now.Add(rtt) {
+			for range c.Window() / 1200 {
+				c.OnAcked(Acked{Now: now, SentAt: now.Add(-rtt) + 1, Size: 1200, BytesInFlight: c.Window()})
+			}
 		}
+		took := now.Sub(after(0)).Seconds()
+		require.InDelta(t, took, b.comeback(100).Seconds(), 0.15*took, rtt)
+		b.model.rtt = 2 * rtt // as much queue as path: Reno's way takes four times as long
+		require.InDelta(t, min(4*took, 2*math.Cbrt(float64(before/1200)*0.15/0.4)), b.comeback(100).Seconds(), 0.15*4*took, rtt)
 	}
-	took := now.Sub(after(0))
-	require.InDelta(t, took.Seconds(), b.comeback().Seconds(), 0.15*took.Seconds())
+	b := cruising()
+	b.model.minRTT = time.Millisecond
+	require.Equal(t, bbrLeastWait, b.comeback(100))
 }
 
 // What a path loses is learnt in small windows too, from its first round trips on.
@@ -104,4 +114,105 @@ func TestBBRLearnsNoiseInSmallWindows(t *testing.T) {
 		b.noise.onAck(s, b)
 	}
 	require.InDelta(t, 0.1, b.noise.share(), 0.01)
+}
+
+// The first round trip is the shortest so far, whenever a connection begins: there is no other to look for.
+func TestBBRDoesNotBeginWithProbeRTT(t *testing.T) {
+	b := NewBBR(1200, 1)
+	b.OnSent(after(60_000), 1200, 0)
+	b.OnAck(Sample{Now: after(60_100), RTT: 100 * time.Millisecond, Acked: 1200, Delivered: 1200, TotalDelivered: 1200, Rate: 12000})
+	require.Equal(t, bbrStartup, b.state)
+}
+
+// ProbeRTT is not needed while round trips as short as the shortest are seen, but for now and then.
+func TestBBRProbeRTTWhenItIsNeeded(t *testing.T) {
+	for growth, want := range map[time.Duration]mono.Time{
+		time.Millisecond:     after(20_000), // what is seen is as short
+		2 * time.Millisecond: after(5_000),
+	} {
+		b := cruising()
+		rtt, now := 100*time.Millisecond, after(0)
+		for b.state != bbrProbeRTTState {
+			b.updateMinRTT(Sample{Now: now, RTT: rtt})
+			b.checkProbeRTT(Sample{Now: now, BytesInFlight: 1 << 20})
+			rtt, now = 100*time.Millisecond+growth, now.Add(50*time.Millisecond)
+		}
+		require.InDelta(t, int64(want), int64(now), float64(200*time.Millisecond), growth)
+	}
+}
+
+// probes lets a probe meet congestion after 500 ms, with so long a round trip, and the round behind it lose so many of 800 datagrams.
+func (b *BBR) probes(rtt time.Duration, lost int) {
+	b.startRefill(Sample{Now: after(3000)})
+	b.startUp(Sample{Now: after(3100)})
+	b.noise.wasProbe = true
+	b.model.rtt = rtt
+	b.tooHigh(after(3600), 0, 1<<20, false)
+	b.noise.lost, b.noise.acked = lost*1200, (800-lost)*1200
+	b.OnAck(Sample{Now: after(3700), RTT: rtt, PriorDelivered: 1, TotalDelivered: 2})
+}
+
+// Where a shallow queue has overflowed, BBR falls to seven tenths and is back when the next probe is due.
+func TestBBRYieldsWhereTheQueueIsShallow(t *testing.T) {
+	b := cruising()
+	b.probes(110*time.Millisecond, 80)
+	require.Equal(t, 7_000_000, b.model.bw())
+	wait := b.cycle.wait
+	require.Equal(t, b.yielded.over, wait)
+	require.Greater(t, wait, 10*time.Second)
+	b.regain(after(3700).Add(wait / 2))
+	require.Equal(t, 10_000_000-3_000_000/8, b.model.bw())
+	b.regain(after(3700).Add(wait))
+	require.Equal(t, 10_000_000, b.model.bw())
+	require.True(t, b.probeDue(Sample{Now: after(3700).Add(wait + 1)}))
+}
+
+func TestBBRDoesNotYield(t *testing.T) {
+	t.Run("to a deep queue", func(t *testing.T) {
+		b := cruising()
+		b.probes(150*time.Millisecond, 80)
+		require.Equal(t, 10_000_000, b.model.bw())
+	})
+	t.Run("to few losses", func(t *testing.T) {
+		b := cruising()
+		b.probes(110*time.Millisecond, 8)
+		require.Equal(t, 10_000_000, b.model.bw())
+	})
+	t.Run("on a path that loses anyway", func(t *testing.T) {
+		b := cruising()
+		b.noise.stretches[0], b.noise.n = 0.02, 1
+		b.probes(110*time.Millisecond, 80)
+		require.Equal(t, 10_000_000, b.model.bw())
+		require.LessOrEqual(t, b.cycle.wait, bbrProbeWait+bbrProbeSpread)
+	})
+	t.Run("once the path turns out to be shorter", func(t *testing.T) {
+		b := cruising()
+		b.probes(110*time.Millisecond, 80)
+		b.model.minRTT = 80 * time.Millisecond
+		b.regain(after(3800))
+		require.Equal(t, 10_000_000, b.model.bw())
+		require.LessOrEqual(t, b.cycle.wait, bbrProbeWait+bbrProbeSpread)
+	})
+	t.Run("to losses that were none", func(t *testing.T) {
+		b := cruising()
+		b.probes(110*time.Millisecond, 80)
+		b.OnSpurious(after(3800))
+		require.Equal(t, 10_000_000, b.model.bw())
+	})
+}
+
+// Startup gives back what it has beyond what it had when it first lost too much, at most half.
+func TestBBRStartupGivesBack(t *testing.T) {
+	for first, kept := range map[int]int{2e6: 5e6, 7e6: 7e6, 12e6: 10e6} {
+		b := NewBBR(1200, 1)
+		b.model.minRTT, b.model.rtt = 100*time.Millisecond, 110*time.Millisecond
+		b.model.maxBW[1] = 10e6
+		b.firstLoss, b.noise.startupFull = first, true
+		b.checkStartup(Sample{Now: after(1000)})
+		require.Equal(t, bbrDrain, b.state)
+		require.Equal(t, kept, b.yielded.from)
+		require.Equal(t, kept*7/10, b.model.bw())
+		b.startDown(Sample{Now: after(1200)})
+		require.Equal(t, b.yielded.over, b.cycle.wait)
+	}
 }

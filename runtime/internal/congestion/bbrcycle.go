@@ -1,7 +1,6 @@
 package congestion
 
 import (
-	"math"
 	"time"
 
 	"github.com/sessgen/sessgen/runtime/internal/mono"
@@ -18,6 +17,8 @@ type bbrCycle struct {
 	// failed: the current probe met congestion. before is the bandwidth estimate before the probe.
 	failed bool
 	before int
+	// shallow: the last probe met congestion in a shallow queue; if that overflowed, BBR has yet to make room.
+	shallow bool
 	// upRounds is how many rounds the probe has lasted, growth how many bytes the bound grows by in a round,
 	// upAcked how much of that has not been used yet.
 	upRounds, growth, upAcked int
@@ -35,8 +36,9 @@ const (
 )
 
 const (
-	bbrProbeWait = 2 * time.Second
-	bbrUpRounds  = 30
+	bbrProbeWait   = 2 * time.Second
+	bbrProbeSpread = time.Second
+	bbrUpRounds    = 30
 )
 
 func (b *BBR) enterPhase(s Sample, state bbrState, gain, windowGain int) {
@@ -49,9 +51,12 @@ func (b *BBR) startDown(s Sample) {
 	b.model.lossInRound, b.model.bwLatest, b.model.inflightLatest = false, 0, 0
 	c := &b.cycle
 	c.growth = 0
-	c.wait = bbrProbeWait + time.Duration(b.draw()%uint64(time.Second))
+	c.wait = bbrProbeWait + time.Duration(b.draw()%uint64(bbrProbeSpread))
 	if c.failed {
-		c.wait = max(c.wait, b.comeback())
+		c.wait = b.comeback(100)
+	}
+	if b.yielded.from > 0 {
+		c.wait = max(c.wait, b.yielded.over)
 	}
 	c.failed = false
 	c.phase = acksProbeStopping
@@ -61,7 +66,13 @@ func (b *BBR) startDown(s Sample) {
 
 func (b *BBR) startRefill(s Sample) {
 	c := &b.cycle
+	c.shallow = false
+	b.endYield()
 	c.before = b.model.bw()
+	if b.noise.clean(b) {
+		// What congestion left is where the probe begins: the highest of two cycles may be half a minute old.
+		b.model.keep(c.before)
+	}
 	b.model.resetLow()
 	c.upRounds, c.upAcked, c.phase = 0, 0, acksRefilling
 	b.model.lid = unlimited
@@ -84,6 +95,10 @@ func (b *BBR) updateCycle(s Sample) {
 		return
 	}
 	b.adaptHigh(s)
+	if !b.noise.clean(b) {
+		// What the path loses anyway holds others back, whatever BBR does.
+		b.noWait()
+	}
 	switch b.state {
 	case bbrDown:
 		switch {
@@ -183,6 +198,9 @@ func (b *BBR) OnLost(l Lost) {
 		b.undo.armed = false
 	}
 	b.noise.onLost(l)
+	if b.state == bbrStartup && b.firstLoss == 0 && b.noise.tooHigh(b.noise.lost, l.BytesInFlight, b) {
+		b.firstLoss = max(1, b.model.bw())
+	}
 	if !b.cycle.samples {
 		return
 	}
@@ -232,23 +250,14 @@ func (b *BBR) fail() {
 	if c.failed {
 		return
 	}
-	c.failed = true
+	c.failed, c.shallow = true, b.shallow()
 	if b.state == bbrDown || b.state == bbrCruise {
-		c.failed, c.wait = false, max(c.wait, b.comeback())
+		c.failed, c.wait = false, b.comeback(100)
 	}
 	if c.before == 0 {
 		return
 	}
 	m := &b.model
 	won := max(0, m.maxBW[0]-c.before, m.maxBW[1]-c.before)
-	m.lid = c.before + won/2
-	m.maxBW = [2]int{min(m.maxBW[0], m.lid), min(m.maxBW[1], m.lid)}
-}
-
-// comeback is how long a CUBIC flow that has half the path takes to come back to where it was before a loss. RFC 9438 §4.2 calls K the time to its
-// plateau. Fast convergence (§4.7) puts that below where it was, so that it takes as long again to climb there: K for half of the
-// way, twice, is 2^(2/3) times K for all of it. The draft waits for a Reno flow's comeback, at most 63 round trips, which is far less.
-func (b *BBR) comeback() time.Duration {
-	half := float64(b.bdp(100)/b.maxDatagram) / 2
-	return time.Duration(2 * math.Cbrt(half*(1-cubicBeta)/2/cubicC) * float64(time.Second))
+	m.keep(c.before + won/2)
 }

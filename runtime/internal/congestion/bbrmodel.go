@@ -14,9 +14,12 @@ type bbrModel struct {
 	lid int
 	// bwLow and inflightLow bound what congestion lets through for now, inflightHigh what may be in flight in the long run.
 	bwLow, inflightLow, inflightHigh int
+	// ceiling bounds the bandwidth while BBR makes room for others (bbryield.go).
+	ceiling int
 
-	minRTT   time.Duration
-	minRTTAt mono.Time
+	// rtt is the latest round trip.
+	rtt, minRTT time.Duration
+	minRTTAt    mono.Time
 
 	// A round trip is over when something is acknowledged that was sent after its beginning.
 	roundEnd   uint64
@@ -41,11 +44,11 @@ type bbrModel struct {
 const bbrExtraRounds = 5
 
 func newBBRModel() bbrModel {
-	return bbrModel{lid: unlimited, bwLow: unlimited, inflightLow: unlimited, inflightHigh: unlimited}
+	return bbrModel{lid: unlimited, ceiling: unlimited, bwLow: unlimited, inflightLow: unlimited, inflightHigh: unlimited}
 }
 
 // bw is the bandwidth to count with.
-func (m *bbrModel) bw() int { return min(max(m.maxBW[0], m.maxBW[1]), m.bwLow) }
+func (m *bbrModel) bw() int { return min(max(m.maxBW[0], m.maxBW[1]), m.bwLow, m.ceiling) }
 
 func (m *bbrModel) bdp(bw int) int {
 	return int(int64(bw) * m.minRTT.Microseconds() / int64(time.Second/time.Microsecond))
@@ -58,6 +61,10 @@ func (m *bbrModel) startRound(s Sample) { m.roundEnd = s.TotalDelivered }
 func (b *BBR) updateModel(s Sample) {
 	m := &b.model
 	m.appLimited = s.AppLimited
+	if s.RTT > 0 {
+		m.rtt = s.RTT
+	}
+	b.regain(s.Now)
 	m.roundStart = s.PriorDelivered >= m.roundEnd
 	if m.roundStart {
 		m.startRound(s)
@@ -70,6 +77,12 @@ func (b *BBR) updateModel(s Sample) {
 	if s.Rate > 0 && (s.Rate >= max(m.maxBW[0], m.maxBW[1]) || !s.AppLimited) {
 		m.maxBW[1] = max(m.maxBW[1], min(s.Rate, m.lid))
 	}
+}
+
+// keep forgets what is more than so much bandwidth, until the next probe.
+func (m *bbrModel) keep(bw int) {
+	m.lid = bw
+	m.maxBW = [2]int{min(m.maxBW[0], bw), min(m.maxBW[1], bw)}
 }
 
 // advanceMaxBW ends a cycle of the filter.
@@ -87,7 +100,7 @@ func (m *bbrModel) advance(s Sample) {
 }
 
 // updateCongestionSignals lowers the short-term bounds at the end of a round that met congestion.
-func (b *BBR) updateCongestionSignals(Sample) {
+func (b *BBR) updateCongestionSignals(s Sample) {
 	m := &b.model
 	if !m.lossRoundStart {
 		return
@@ -102,6 +115,9 @@ func (b *BBR) updateCongestionSignals(Sample) {
 		}
 		m.bwLow = max(m.bwLatest, m.bwLow*bbrBeta/100)
 		m.inflightLow = max(m.inflightLatest, m.inflightLow*bbrBeta/100)
+		if b.filled && b.shallow() {
+			b.yieldCruise(s.Now)
+		}
 	}
 	m.lossInRound = false
 }

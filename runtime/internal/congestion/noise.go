@@ -32,8 +32,9 @@ type noise struct {
 	marked   bool
 	probed   bool // more was tried in it, or in the one before
 	wasProbe bool
-	// startupFull: a round of Startup lost too much. probeFull: the last round, which was a probe's, did.
-	startupFull, probeFull bool
+	// startupFull: a round of Startup lost too much. probeFull: the last round, which was a probe's, did. overflow: the
+	// last round, of a probe or right after one, lost what would be too much in any round.
+	startupFull, probeFull, overflow bool
 }
 
 const (
@@ -45,6 +46,8 @@ const (
 	noiseStretch   = 500
 	noiseRounds    = 12
 	noiseStretches = 4
+	// noiseClean is the share up to which it loses nothing to speak of.
+	noiseClean = 0.005
 	// noiseFew datagrams tell nothing, where they are no more than 1 % of the round.
 	noiseFew = 1
 	// noiseChance is how many standard deviations chance may add.
@@ -61,6 +64,14 @@ func (n *noise) share() float64 {
 		least = min(least, share)
 	}
 	return least
+}
+
+// clean reports whether the path loses next to nothing by itself. Some of what Startup learns may be others' overflow.
+func (n *noise) clean(b *BBR) bool {
+	if b.state == bbrStartup {
+		return n.share() < 3*noiseClean
+	}
+	return n.share() < noiseClean
 }
 
 // expected is how much of that many bytes the path may lose anyway.
@@ -122,6 +133,7 @@ func (n *noise) judge(b *BBR) {
 		n.probeFull = n.lost > max(n.expected(all, b), min(noiseFew*b.maxDatagram, all/100))
 	}
 	if n.probed || n.wasProbe {
+		n.overflow = n.lost > n.allowed(all, b)
 		return
 	}
 	limit := max(n.expected(all, b), min(noiseFew*b.maxDatagram, all/100))
