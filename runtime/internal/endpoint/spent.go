@@ -15,14 +15,18 @@ import (
 // and hardly any other is refused; under very many the life of cookies becomes shorter.
 type spent struct {
 	life  time.Duration
-	sets  [2]*[spentBits / 64]uint64 // nil while empty
+	sets  [2]spentSet
 	began [2]mono.Time
 	now   int // which of the two is this generation's
 	ids   int // in it
 }
 
+// spentSet is a Bloom filter in pages, each of which is made when a bit of it is set: few servers hear of so many clients that they need all.
+type spentSet [spentBits / spentPage]*[spentPage / 64]uint64
+
 const (
 	spentBits   = 1 << 19
+	spentPage   = 1 << 13
 	spentHashes = 4
 	// spentMax is how many ids a generation takes: with a false alarm for one of 420.
 	spentMax = spentBits / 16
@@ -37,32 +41,34 @@ func newSpent(now mono.Time, life time.Duration) spent {
 func (s *spent) spend(now, made mono.Time, id ID) (fresh, stale bool) {
 	if s.ids >= spentMax || now.Sub(s.began[s.now]) >= s.life {
 		s.now ^= 1
-		s.sets[s.now], s.began[s.now], s.ids = nil, now, 0
+		s.sets[s.now], s.began[s.now], s.ids = spentSet{}, now, 0
 	}
 	if made < s.began[s.now^1] {
 		return false, true
 	}
-	if s.in(s.sets[0], id) || s.in(s.sets[1], id) {
+	if s.sets[0].has(id) || s.sets[1].has(id) {
 		return false, false
 	}
-	set := &s.sets[s.now]
-	if *set == nil {
-		*set = new([spentBits / 64]uint64)
-	}
-	for i := range spentHashes {
-		bit := spentBit(id, i)
-		(*set)[bit/64] |= 1 << (bit % 64)
-	}
+	s.sets[s.now].add(id)
 	s.ids++
 	return true, false
 }
 
-func (s *spent) in(set *[spentBits / 64]uint64, id ID) bool {
-	if set == nil {
-		return false
-	}
+func (f *spentSet) add(id ID) {
 	for i := range spentHashes {
-		if bit := spentBit(id, i); set[bit/64]&(1<<(bit%64)) == 0 {
+		bit := spentBit(id, i)
+		page := &f[bit/spentPage]
+		if *page == nil {
+			*page = new([spentPage / 64]uint64)
+		}
+		(*page)[bit%spentPage/64] |= 1 << (bit % 64)
+	}
+}
+
+func (f *spentSet) has(id ID) bool {
+	for i := range spentHashes {
+		bit := spentBit(id, i)
+		if page := f[bit/spentPage]; page == nil || page[bit%spentPage/64]&(1<<(bit%64)) == 0 {
 			return false
 		}
 	}
