@@ -180,6 +180,7 @@ func layDown(ciphers ...any) {
 func (c *Conn) wake(now mono.Time) {
 	r := c.rested
 	c.rested, c.awake = nil, newAwake()
+	c.buffers.Store = c.shared
 	c.roused = now
 	c.complete, c.proven, c.confirmed, c.authentic, c.driverOver = true, true, true, c.client, true
 	c.keys = [handshake.Levels]keys{{gone: true}, {gone: true}, {sealer: r.sealer, opener: r.opener}}

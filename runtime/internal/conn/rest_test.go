@@ -142,6 +142,8 @@ func (h *host) Take(uint64) bool    { return true }
 func (h *host) TakeNow(uint64) bool { return true }
 func (h *host) Give(uint64)         {}
 func (h *host) Lend() *Lent         { return &h.lent }
+func (h *host) GetLong(int) []byte  { return nil }
+func (h *host) PutLong([]byte)      {}
 func (h *host) Return(*Lent)        {}
 
 // Who has seen the ids of a connection at rest neither wakes it nor makes it larger, whatever he forges or sends again, and the

@@ -15,14 +15,18 @@ type Shared interface {
 	Return(*Lent)
 	// TakeNow is the Bank's Take for a window that grows: nobody waits if it returns false. Give gives the bytes back.
 	TakeNow(bytes uint64) bool
-	// Bank is what room for long messages that arrive is taken from.
+	// Bank is what room for long messages that arrive is taken from, Store what lends them buffers.
 	flow.Bank
+	flow.Store
 }
 
 // Share makes the connection respect what it shares with others. The driver calls it once, before the first
 // input. When Full becomes false, or the Bank has bytes that it did not have before, it calls Retry.
 func (c *Conn) Share(s Shared) {
 	c.shared = s
+	if c.awake != nil {
+		c.buffers.Store = s
+	}
 	if c.table != nil {
 		c.pool.Bank = s
 	}

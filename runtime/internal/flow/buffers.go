@@ -12,15 +12,25 @@ const (
 	keptPerClass = 16
 	keptBytes    = 256 << 10
 	keptLong     = 2
-	// largestKept is the largest buffer that is kept: what a thousand connections had once for a long message each is not to stay with them.
+	// largestKept is the largest buffer that a connection keeps: what a thousand of them had once for a long message each is not to
+	// stay with them.
 	largestKept = 512 << 10
 )
 
 // Buffers lends receive buffers to the streams of one connection, so that a steady
 // exchange allocates none. The zero value is ready.
 type Buffers struct {
-	free [classes][][]byte
-	long [][]byte
+	// Store has buffers that are too large to be kept here, for several connections; nil for nowhere.
+	Store Store
+	free  [classes][][]byte
+	long  [][]byte
+}
+
+// Store keeps large buffers for whoever needs one next, for as long as it likes.
+type Store interface {
+	// GetLong returns a buffer of at least size bytes, and not many more, or nil.
+	GetLong(size int) []byte
+	PutLong(buf []byte)
 }
 
 // Get returns a buffer of at least size bytes.
@@ -33,6 +43,11 @@ func (b *Buffers) Get(size int) []byte {
 			return buf
 		}
 		return make([]byte, smallestBuffer<<class)
+	}
+	if size > largestKept && b.Store != nil {
+		if buf := b.Store.GetLong(size); buf != nil {
+			return buf
+		}
 	}
 	for i, buf := range b.long {
 		if len(buf) >= size {
@@ -52,7 +67,11 @@ func (b *Buffers) Put(buf []byte) {
 		if class := classOf(len(buf)); len(b.free[class]) < max(keptPerClass, keptBytes/len(buf)) {
 			b.free[class] = append(b.free[class], buf)
 		}
-	case len(b.long) < keptLong && len(buf) <= largestKept:
+	case len(buf) > largestKept:
+		if b.Store != nil {
+			b.Store.PutLong(buf)
+		}
+	case len(b.long) < keptLong:
 		b.long = append(b.long, buf)
 	}
 }
