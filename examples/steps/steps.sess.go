@@ -172,8 +172,8 @@ func (s PingCallerReady) Abort(err error) { s.step.Abort(err) }
 func (s PingCallerReady) String() string { return s.step.Describe("PingCallerReady") }
 
 // PingCallerAfterNumber is where the role Caller of Ping stands behind Number
-// (steps.sess:10:13). Receive GotNumber to reach PingCallerReady, or put it
-// off with DeferGotNumber and go on there at once.
+// (steps.sess:10:13). Receive GotNumber to reach PingCallerReady, or defer it
+// with DeferGotNumber and go on there at once.
 type PingCallerAfterNumber struct {
 	step session.Step
 	n    int64
@@ -218,10 +218,10 @@ func (s PingCallerAfterNumber) acceptGotNumber(in *session.Inbound) (m int64, ne
 	return m, PingCallerReady{step: ahead}, nil
 }
 
-// DeferGotNumber puts GotNumber off: the next state is there at once, and what
-// it sends overtakes the GotNumber, which the pending value receives later.
-// Whatever is received next takes it in first, and checks it then. At most 64
-// are put off at a time: session.ErrTooManyPending.
+// DeferGotNumber defers receiving GotNumber: the next state is available at
+// once, and what it sends overtakes the GotNumber, which the pending value
+// receives later. Whatever is received next receives it first, and checks it
+// then. At most 64 may be deferred at a time: session.ErrTooManyPending.
 func (s PingCallerAfterNumber) DeferGotNumber() (*PingCallerAfterNumberPending, PingCallerReady, error) {
 	pending := &PingCallerAfterNumberPending{at: s}
 	next, err := s.step.Defer(pingAfterNumberGotNumber, &pending.pending, (*pingCallerAfterNumberTaker)(pending))
@@ -231,18 +231,19 @@ func (s PingCallerAfterNumber) DeferGotNumber() (*PingCallerAfterNumberPending, 
 	return pending, PingCallerReady{step: next}, nil
 }
 
-// PingCallerAfterNumberPending is the GotNumber that DeferGotNumber put off:
-// receive it with Recv or TryRecv, once, before or after others that were put
-// off. As long as it is not in, they use the session as a step does: of them
-// and a step in another goroutine one gets session.ErrStateUsed.
+// PingCallerAfterNumberPending is the GotNumber that DeferGotNumber deferred:
+// receive it once, with Recv or TryRecv, before or after other deferred
+// messages. Until it has been received they use the session as a step does: if
+// one races with a step in another goroutine, one of the two gets
+// session.ErrStateUsed.
 type PingCallerAfterNumberPending struct {
 	pending session.Pending
 	at      PingCallerAfterNumber
 	m       int64
 }
 
-// Recv receives the GotNumber that was put off, and takes in first what was put
-// off before it. It is a *session.PeerError, and the session over, unless
+// Recv receives the deferred GotNumber, after whatever was deferred before it.
+// It is a *session.PeerError, and the session over, unless
 //
 //	m == n
 func (p *PingCallerAfterNumberPending) Recv(ctx context.Context) (m int64, err error) {
@@ -261,7 +262,7 @@ func (p *PingCallerAfterNumberPending) TryRecv() (m int64, ok bool, err error) {
 	return p.m, true, nil
 }
 
-// pingCallerAfterNumberTaker takes in what was put off.
+// pingCallerAfterNumberTaker receives what was deferred.
 type pingCallerAfterNumberTaker PingCallerAfterNumberPending
 
 // TakeIn implements session.Taker.
@@ -277,7 +278,7 @@ func (s PingCallerAfterNumber) Abort(err error) { s.step.Abort(err) }
 func (s PingCallerAfterNumber) String() string { return s.step.Describe("PingCallerAfterNumber") }
 
 // PingCallerAfterText is where the role Caller of Ping stands behind Text
-// (steps.sess:14:13). Receive GotText to reach PingCallerReady, or put it off
+// (steps.sess:14:13). Receive GotText to reach PingCallerReady, or defer it
 // with DeferGotText and go on there at once.
 type PingCallerAfterText struct {
 	step session.Step
@@ -323,10 +324,10 @@ func (s PingCallerAfterText) acceptGotText(in *session.Inbound) (length int, nex
 	return length, PingCallerReady{step: ahead}, nil
 }
 
-// DeferGotText puts GotText off: the next state is there at once, and what it
-// sends overtakes the GotText, which the pending value receives later. Whatever
-// is received next takes it in first, and checks it then. At most 64 are put
-// off at a time: session.ErrTooManyPending.
+// DeferGotText defers receiving GotText: the next state is available at once,
+// and what it sends overtakes the GotText, which the pending value receives
+// later. Whatever is received next receives it first, and checks it then. At
+// most 64 may be deferred at a time: session.ErrTooManyPending.
 func (s PingCallerAfterText) DeferGotText() (*PingCallerAfterTextPending, PingCallerReady, error) {
 	pending := &PingCallerAfterTextPending{at: s}
 	next, err := s.step.Defer(pingAfterTextGotText, &pending.pending, (*pingCallerAfterTextTaker)(pending))
@@ -336,18 +337,18 @@ func (s PingCallerAfterText) DeferGotText() (*PingCallerAfterTextPending, PingCa
 	return pending, PingCallerReady{step: next}, nil
 }
 
-// PingCallerAfterTextPending is the GotText that DeferGotText put off: receive
-// it with Recv or TryRecv, once, before or after others that were put off. As
-// long as it is not in, they use the session as a step does: of them and a step
-// in another goroutine one gets session.ErrStateUsed.
+// PingCallerAfterTextPending is the GotText that DeferGotText deferred: receive
+// it once, with Recv or TryRecv, before or after other deferred messages. Until
+// it has been received they use the session as a step does: if one races with a
+// step in another goroutine, one of the two gets session.ErrStateUsed.
 type PingCallerAfterTextPending struct {
 	pending session.Pending
 	at      PingCallerAfterText
 	length  int
 }
 
-// Recv receives the GotText that was put off, and takes in first what was put
-// off before it. It is a *session.PeerError, and the session over, unless
+// Recv receives the deferred GotText, after whatever was deferred before it. It
+// is a *session.PeerError, and the session over, unless
 //
 //	length == len(text)
 func (p *PingCallerAfterTextPending) Recv(ctx context.Context) (length int, err error) {
@@ -366,7 +367,7 @@ func (p *PingCallerAfterTextPending) TryRecv() (length int, ok bool, err error) 
 	return p.length, true, nil
 }
 
-// pingCallerAfterTextTaker takes in what was put off.
+// pingCallerAfterTextTaker receives what was deferred.
 type pingCallerAfterTextTaker PingCallerAfterTextPending
 
 // TakeIn implements session.Taker.
@@ -382,7 +383,7 @@ func (s PingCallerAfterText) Abort(err error) { s.step.Abort(err) }
 func (s PingCallerAfterText) String() string { return s.step.Describe("PingCallerAfterText") }
 
 // PingCallerAfterPlace is where the role Caller of Ping stands behind Place
-// (steps.sess:18:13). Receive GotPlace to reach PingCallerReady, or put it off
+// (steps.sess:18:13). Receive GotPlace to reach PingCallerReady, or defer it
 // with DeferGotPlace and go on there at once.
 type PingCallerAfterPlace struct {
 	step session.Step
@@ -428,10 +429,10 @@ func (s PingCallerAfterPlace) acceptGotPlace(in *session.Inbound) (sum int64, ne
 	return sum, PingCallerReady{step: ahead}, nil
 }
 
-// DeferGotPlace puts GotPlace off: the next state is there at once, and what it
-// sends overtakes the GotPlace, which the pending value receives later.
-// Whatever is received next takes it in first, and checks it then. At most 64
-// are put off at a time: session.ErrTooManyPending.
+// DeferGotPlace defers receiving GotPlace: the next state is available at once,
+// and what it sends overtakes the GotPlace, which the pending value receives
+// later. Whatever is received next receives it first, and checks it then. At
+// most 64 may be deferred at a time: session.ErrTooManyPending.
 func (s PingCallerAfterPlace) DeferGotPlace() (*PingCallerAfterPlacePending, PingCallerReady, error) {
 	pending := &PingCallerAfterPlacePending{at: s}
 	next, err := s.step.Defer(pingAfterPlaceGotPlace, &pending.pending, (*pingCallerAfterPlaceTaker)(pending))
@@ -441,18 +442,19 @@ func (s PingCallerAfterPlace) DeferGotPlace() (*PingCallerAfterPlacePending, Pin
 	return pending, PingCallerReady{step: next}, nil
 }
 
-// PingCallerAfterPlacePending is the GotPlace that DeferGotPlace put off:
-// receive it with Recv or TryRecv, once, before or after others that were put
-// off. As long as it is not in, they use the session as a step does: of them
-// and a step in another goroutine one gets session.ErrStateUsed.
+// PingCallerAfterPlacePending is the GotPlace that DeferGotPlace deferred:
+// receive it once, with Recv or TryRecv, before or after other deferred
+// messages. Until it has been received they use the session as a step does: if
+// one races with a step in another goroutine, one of the two gets
+// session.ErrStateUsed.
 type PingCallerAfterPlacePending struct {
 	pending session.Pending
 	at      PingCallerAfterPlace
 	sum     int64
 }
 
-// Recv receives the GotPlace that was put off, and takes in first what was put
-// off before it. It is a *session.PeerError, and the session over, unless
+// Recv receives the deferred GotPlace, after whatever was deferred before it.
+// It is a *session.PeerError, and the session over, unless
 //
 //	sum == at.X+at.Y
 func (p *PingCallerAfterPlacePending) Recv(ctx context.Context) (sum int64, err error) {
@@ -471,7 +473,7 @@ func (p *PingCallerAfterPlacePending) TryRecv() (sum int64, ok bool, err error) 
 	return p.sum, true, nil
 }
 
-// pingCallerAfterPlaceTaker takes in what was put off.
+// pingCallerAfterPlaceTaker receives what was deferred.
 type pingCallerAfterPlaceTaker PingCallerAfterPlacePending
 
 // TakeIn implements session.Taker.
@@ -491,7 +493,7 @@ type PingCallerEnd struct {
 	step session.Step
 }
 
-// Close waits until the other role has finished too. RunPingCaller calls it by
+// Close waits until the other role has finished too. RunPingCaller does so
 // itself.
 func (s PingCallerEnd) Close(ctx context.Context) error { return s.step.Close(ctx) }
 
@@ -1147,8 +1149,8 @@ type CountdownCallerEnd struct {
 	step session.Step
 }
 
-// Close waits until the other role has finished too. RunCountdownCaller calls
-// it by itself.
+// Close waits until the other role has finished too. RunCountdownCaller does so
+// itself.
 func (s CountdownCallerEnd) Close(ctx context.Context) error { return s.step.Close(ctx) }
 
 // Abort ends the session at both ends, unless both have finished.
@@ -1686,8 +1688,8 @@ type InOrderClientEnd struct {
 	step session.Step
 }
 
-// Close waits until the other role has finished too. RunInOrderClient calls it
-// by itself.
+// Close waits until the other role has finished too. RunInOrderClient does so
+// itself.
 func (s InOrderClientEnd) Close(ctx context.Context) error { return s.step.Close(ctx) }
 
 // Abort ends the session at both ends, unless both have finished.
@@ -1697,7 +1699,7 @@ func (s InOrderClientEnd) Abort(err error) { s.step.Abort(err) }
 func (s InOrderClientEnd) String() string { return s.step.Describe("InOrderClientEnd") }
 
 // InOrderServerStart is where the role Server of InOrder begins
-// (steps.sess:40:5). Receive M1 to reach InOrderServerAfterM1, or put it off
+// (steps.sess:40:5). Receive M1 to reach InOrderServerAfterM1, or defer it
 // with DeferM1 and go on there at once.
 type InOrderServerStart struct {
 	step session.Step
@@ -1732,10 +1734,10 @@ func (s InOrderServerStart) acceptM1(in *session.Inbound) (a int64, next InOrder
 	return a, InOrderServerAfterM1{step: ahead, a: session.Known(a)}, nil
 }
 
-// DeferM1 puts M1 off: the next state is there at once, and what it sends
-// overtakes the M1, which the pending value receives later. Whatever is
-// received next takes it in first, and checks it then. At most 64 are put off
-// at a time: session.ErrTooManyPending.
+// DeferM1 defers receiving M1: the next state is available at once, and what it
+// sends overtakes the M1, which the pending value receives later. Whatever is
+// received next receives it first, and checks it then. At most 64 may be
+// deferred at a time: session.ErrTooManyPending.
 func (s InOrderServerStart) DeferM1() (*InOrderServerStartPending, InOrderServerAfterM1, error) {
 	pending := &InOrderServerStartPending{at: s}
 	next, err := s.step.Defer(inOrderStartM1, &pending.pending, (*inOrderServerStartTaker)(pending))
@@ -1745,18 +1747,17 @@ func (s InOrderServerStart) DeferM1() (*InOrderServerStartPending, InOrderServer
 	return pending, InOrderServerAfterM1{step: next, a: session.Awaited(&pending.pending, &pending.a)}, nil
 }
 
-// InOrderServerStartPending is the M1 that DeferM1 put off: receive it with
-// Recv or TryRecv, once, before or after others that were put off. As long as
-// it is not in, they use the session as a step does: of them and a step in
-// another goroutine one gets session.ErrStateUsed.
+// InOrderServerStartPending is the M1 that DeferM1 deferred: receive it once,
+// with Recv or TryRecv, before or after other deferred messages. Until it has
+// been received they use the session as a step does: if one races with a step
+// in another goroutine, one of the two gets session.ErrStateUsed.
 type InOrderServerStartPending struct {
 	pending session.Pending
 	at      InOrderServerStart
 	a       int64
 }
 
-// Recv receives the M1 that was put off, and takes in first what was put off
-// before it.
+// Recv receives the deferred M1, after whatever was deferred before it.
 func (p *InOrderServerStartPending) Recv(ctx context.Context) (a int64, err error) {
 	if err := p.pending.Recv(ctx); err != nil {
 		return a, err
@@ -1773,7 +1774,7 @@ func (p *InOrderServerStartPending) TryRecv() (a int64, ok bool, err error) {
 	return p.a, true, nil
 }
 
-// inOrderServerStartTaker takes in what was put off.
+// inOrderServerStartTaker receives what was deferred.
 type inOrderServerStartTaker InOrderServerStartPending
 
 // TakeIn implements session.Taker.
@@ -1789,15 +1790,15 @@ func (s InOrderServerStart) Abort(err error) { s.step.Abort(err) }
 func (s InOrderServerStart) String() string { return s.step.Describe("InOrderServerStart") }
 
 // InOrderServerAfterM1 is where the role Server of InOrder stands behind M1
-// (steps.sess:41:5). Receive M2 to reach InOrderServerAfterM2, or put it off
+// (steps.sess:41:5). Receive M2 to reach InOrderServerAfterM2, or defer it
 // with DeferM2 and go on there at once.
 type InOrderServerAfterM1 struct {
 	step session.Step
 	a    session.Late[int64]
 }
 
-// A is the parameter a of M1. It is the zero value as long as the message that
-// brings it is put off.
+// A is the parameter a of M1. It is the zero value while the message that
+// brings it is deferred.
 func (s InOrderServerAfterM1) A() int64 {
 	value, _ := s.a.Get()
 	return value
@@ -1833,10 +1834,10 @@ func (s InOrderServerAfterM1) acceptM2(in *session.Inbound) (b int64, next InOrd
 	return b, InOrderServerAfterM2{step: ahead, a: session.Known(a), b: session.Known(b)}, nil
 }
 
-// DeferM2 puts M2 off: the next state is there at once, and what it sends
-// overtakes the M2, which the pending value receives later. Whatever is
-// received next takes it in first, and checks it then. At most 64 are put off
-// at a time: session.ErrTooManyPending.
+// DeferM2 defers receiving M2: the next state is available at once, and what it
+// sends overtakes the M2, which the pending value receives later. Whatever is
+// received next receives it first, and checks it then. At most 64 may be
+// deferred at a time: session.ErrTooManyPending.
 func (s InOrderServerAfterM1) DeferM2() (*InOrderServerAfterM1Pending, InOrderServerAfterM2, error) {
 	pending := &InOrderServerAfterM1Pending{at: s}
 	next, err := s.step.Defer(inOrderAfterM1M2, &pending.pending, (*inOrderServerAfterM1Taker)(pending))
@@ -1846,18 +1847,17 @@ func (s InOrderServerAfterM1) DeferM2() (*InOrderServerAfterM1Pending, InOrderSe
 	return pending, InOrderServerAfterM2{step: next, a: s.a, b: session.Awaited(&pending.pending, &pending.b)}, nil
 }
 
-// InOrderServerAfterM1Pending is the M2 that DeferM2 put off: receive it with
-// Recv or TryRecv, once, before or after others that were put off. As long as
-// it is not in, they use the session as a step does: of them and a step in
-// another goroutine one gets session.ErrStateUsed.
+// InOrderServerAfterM1Pending is the M2 that DeferM2 deferred: receive it once,
+// with Recv or TryRecv, before or after other deferred messages. Until it has
+// been received they use the session as a step does: if one races with a step
+// in another goroutine, one of the two gets session.ErrStateUsed.
 type InOrderServerAfterM1Pending struct {
 	pending session.Pending
 	at      InOrderServerAfterM1
 	b       int64
 }
 
-// Recv receives the M2 that was put off, and takes in first what was put off
-// before it.
+// Recv receives the deferred M2, after whatever was deferred before it.
 func (p *InOrderServerAfterM1Pending) Recv(ctx context.Context) (b int64, err error) {
 	if err := p.pending.Recv(ctx); err != nil {
 		return b, err
@@ -1874,7 +1874,7 @@ func (p *InOrderServerAfterM1Pending) TryRecv() (b int64, ok bool, err error) {
 	return p.b, true, nil
 }
 
-// inOrderServerAfterM1Taker takes in what was put off.
+// inOrderServerAfterM1Taker receives what was deferred.
 type inOrderServerAfterM1Taker InOrderServerAfterM1Pending
 
 // TakeIn implements session.Taker.
@@ -1890,7 +1890,7 @@ func (s InOrderServerAfterM1) Abort(err error) { s.step.Abort(err) }
 func (s InOrderServerAfterM1) String() string { return s.step.Describe("InOrderServerAfterM1") }
 
 // InOrderServerAfterM2 is where the role Server of InOrder stands behind M2
-// (steps.sess:42:5). Receive M3 to reach InOrderServerAfterM3, or put it off
+// (steps.sess:42:5). Receive M3 to reach InOrderServerAfterM3, or defer it
 // with DeferM3 and go on there at once.
 type InOrderServerAfterM2 struct {
 	step session.Step
@@ -1898,15 +1898,15 @@ type InOrderServerAfterM2 struct {
 	b    session.Late[int64]
 }
 
-// A is the parameter a of M1. It is the zero value as long as the message that
-// brings it is put off.
+// A is the parameter a of M1. It is the zero value while the message that
+// brings it is deferred.
 func (s InOrderServerAfterM2) A() int64 {
 	value, _ := s.a.Get()
 	return value
 }
 
-// B is the parameter b of M2. It is the zero value as long as the message that
-// brings it is put off.
+// B is the parameter b of M2. It is the zero value while the message that
+// brings it is deferred.
 func (s InOrderServerAfterM2) B() int64 {
 	value, _ := s.b.Get()
 	return value
@@ -1943,10 +1943,10 @@ func (s InOrderServerAfterM2) acceptM3(in *session.Inbound) (c int64, next InOrd
 	return c, InOrderServerAfterM3{step: ahead, a: session.Known(a), b: session.Known(b), c: session.Known(c)}, nil
 }
 
-// DeferM3 puts M3 off: the next state is there at once, and what it sends
-// overtakes the M3, which the pending value receives later. Whatever is
-// received next takes it in first, and checks it then. At most 64 are put off
-// at a time: session.ErrTooManyPending.
+// DeferM3 defers receiving M3: the next state is available at once, and what it
+// sends overtakes the M3, which the pending value receives later. Whatever is
+// received next receives it first, and checks it then. At most 64 may be
+// deferred at a time: session.ErrTooManyPending.
 func (s InOrderServerAfterM2) DeferM3() (*InOrderServerAfterM2Pending, InOrderServerAfterM3, error) {
 	pending := &InOrderServerAfterM2Pending{at: s}
 	next, err := s.step.Defer(inOrderAfterM2M3, &pending.pending, (*inOrderServerAfterM2Taker)(pending))
@@ -1956,18 +1956,17 @@ func (s InOrderServerAfterM2) DeferM3() (*InOrderServerAfterM2Pending, InOrderSe
 	return pending, InOrderServerAfterM3{step: next, a: s.a, b: s.b, c: session.Awaited(&pending.pending, &pending.c)}, nil
 }
 
-// InOrderServerAfterM2Pending is the M3 that DeferM3 put off: receive it with
-// Recv or TryRecv, once, before or after others that were put off. As long as
-// it is not in, they use the session as a step does: of them and a step in
-// another goroutine one gets session.ErrStateUsed.
+// InOrderServerAfterM2Pending is the M3 that DeferM3 deferred: receive it once,
+// with Recv or TryRecv, before or after other deferred messages. Until it has
+// been received they use the session as a step does: if one races with a step
+// in another goroutine, one of the two gets session.ErrStateUsed.
 type InOrderServerAfterM2Pending struct {
 	pending session.Pending
 	at      InOrderServerAfterM2
 	c       int64
 }
 
-// Recv receives the M3 that was put off, and takes in first what was put off
-// before it.
+// Recv receives the deferred M3, after whatever was deferred before it.
 func (p *InOrderServerAfterM2Pending) Recv(ctx context.Context) (c int64, err error) {
 	if err := p.pending.Recv(ctx); err != nil {
 		return c, err
@@ -1984,7 +1983,7 @@ func (p *InOrderServerAfterM2Pending) TryRecv() (c int64, ok bool, err error) {
 	return p.c, true, nil
 }
 
-// inOrderServerAfterM2Taker takes in what was put off.
+// inOrderServerAfterM2Taker receives what was deferred.
 type inOrderServerAfterM2Taker InOrderServerAfterM2Pending
 
 // TakeIn implements session.Taker.
@@ -2008,22 +2007,22 @@ type InOrderServerAfterM3 struct {
 	c    session.Late[int64]
 }
 
-// A is the parameter a of M1. It is the zero value as long as the message that
-// brings it is put off.
+// A is the parameter a of M1. It is the zero value while the message that
+// brings it is deferred.
 func (s InOrderServerAfterM3) A() int64 {
 	value, _ := s.a.Get()
 	return value
 }
 
-// B is the parameter b of M2. It is the zero value as long as the message that
-// brings it is put off.
+// B is the parameter b of M2. It is the zero value while the message that
+// brings it is deferred.
 func (s InOrderServerAfterM3) B() int64 {
 	value, _ := s.b.Get()
 	return value
 }
 
-// C is the parameter c of M3. It is the zero value as long as the message that
-// brings it is put off.
+// C is the parameter c of M3. It is the zero value while the message that
+// brings it is deferred.
 func (s InOrderServerAfterM3) C() int64 {
 	value, _ := s.c.Get()
 	return value
@@ -2034,7 +2033,8 @@ func (s InOrderServerAfterM3) C() int64 {
 //
 //	ra == a
 //
-// It is refused with session.ErrPending as long as a value of that is put off.
+// While a value that this needs is deferred, it is refused with
+// session.ErrPending.
 func (s InOrderServerAfterM3) SendR1(ctx context.Context, ra int64) (InOrderServerAfterR1, error) {
 	out, err := s.step.BeginSend(inOrderAfterM3R1)
 	if err != nil {
@@ -2069,15 +2069,15 @@ type InOrderServerAfterR1 struct {
 	c    session.Late[int64]
 }
 
-// B is the parameter b of M2. It is the zero value as long as the message that
-// brings it is put off.
+// B is the parameter b of M2. It is the zero value while the message that
+// brings it is deferred.
 func (s InOrderServerAfterR1) B() int64 {
 	value, _ := s.b.Get()
 	return value
 }
 
-// C is the parameter c of M3. It is the zero value as long as the message that
-// brings it is put off.
+// C is the parameter c of M3. It is the zero value while the message that
+// brings it is deferred.
 func (s InOrderServerAfterR1) C() int64 {
 	value, _ := s.c.Get()
 	return value
@@ -2088,7 +2088,8 @@ func (s InOrderServerAfterR1) C() int64 {
 //
 //	rb == b
 //
-// It is refused with session.ErrPending as long as a value of that is put off.
+// While a value that this needs is deferred, it is refused with
+// session.ErrPending.
 func (s InOrderServerAfterR1) SendR2(ctx context.Context, rb int64) (InOrderServerAfterR2, error) {
 	out, err := s.step.BeginSend(inOrderAfterR1R2)
 	if err != nil {
@@ -2122,8 +2123,8 @@ type InOrderServerAfterR2 struct {
 	c    session.Late[int64]
 }
 
-// C is the parameter c of M3. It is the zero value as long as the message that
-// brings it is put off.
+// C is the parameter c of M3. It is the zero value while the message that
+// brings it is deferred.
 func (s InOrderServerAfterR2) C() int64 {
 	value, _ := s.c.Get()
 	return value
@@ -2134,7 +2135,8 @@ func (s InOrderServerAfterR2) C() int64 {
 //
 //	rc == c
 //
-// It is refused with session.ErrPending as long as a value of that is put off.
+// While a value that this needs is deferred, it is refused with
+// session.ErrPending.
 func (s InOrderServerAfterR2) SendR3(ctx context.Context, rc int64) (InOrderServerEnd, error) {
 	out, err := s.step.BeginSend(inOrderAfterR2R3)
 	if err != nil {
@@ -2434,7 +2436,7 @@ func (s BothLeftRoundIfTrue) Abort(err error) { s.step.Abort(err) }
 func (s BothLeftRoundIfTrue) String() string { return s.step.Describe("BothLeftRoundIfTrue") }
 
 // BothLeftAfterThere is where the role Left of Both stands behind There
-// (steps.sess:53:13). Receive Back to reach BothLeftRound, or put it off with
+// (steps.sess:53:13). Receive Back to reach BothLeftRound, or defer it with
 // DeferBack and go on there at once.
 type BothLeftAfterThere struct {
 	step session.Step
@@ -2474,10 +2476,10 @@ func (s BothLeftAfterThere) acceptBack(in *session.Inbound) (back []byte, next B
 	return back, BothLeftRound{step: ahead, left: left - 1}, nil
 }
 
-// DeferBack puts Back off: the next state is there at once, and what it sends
-// overtakes the Back, which the pending value receives later. Whatever is
-// received next takes it in first, and checks it then. At most 64 are put off
-// at a time: session.ErrTooManyPending.
+// DeferBack defers receiving Back: the next state is available at once, and
+// what it sends overtakes the Back, which the pending value receives later.
+// Whatever is received next receives it first, and checks it then. At most 64
+// may be deferred at a time: session.ErrTooManyPending.
 func (s BothLeftAfterThere) DeferBack() (*BothLeftAfterTherePending, BothLeftRound, error) {
 	pending := &BothLeftAfterTherePending{at: s}
 	next, err := s.step.Defer(bothAfterThereBack, &pending.pending, (*bothLeftAfterThereTaker)(pending))
@@ -2488,18 +2490,17 @@ func (s BothLeftAfterThere) DeferBack() (*BothLeftAfterTherePending, BothLeftRou
 	return pending, BothLeftRound{step: next, left: left - 1}, nil
 }
 
-// BothLeftAfterTherePending is the Back that DeferBack put off: receive it with
-// Recv or TryRecv, once, before or after others that were put off. As long as
-// it is not in, they use the session as a step does: of them and a step in
-// another goroutine one gets session.ErrStateUsed.
+// BothLeftAfterTherePending is the Back that DeferBack deferred: receive it
+// once, with Recv or TryRecv, before or after other deferred messages. Until it
+// has been received they use the session as a step does: if one races with a
+// step in another goroutine, one of the two gets session.ErrStateUsed.
 type BothLeftAfterTherePending struct {
 	pending session.Pending
 	at      BothLeftAfterThere
 	back    []byte
 }
 
-// Recv receives the Back that was put off, and takes in first what was put off
-// before it.
+// Recv receives the deferred Back, after whatever was deferred before it.
 func (p *BothLeftAfterTherePending) Recv(ctx context.Context) (back []byte, err error) {
 	if err := p.pending.Recv(ctx); err != nil {
 		return back, err
@@ -2516,7 +2517,7 @@ func (p *BothLeftAfterTherePending) TryRecv() (back []byte, ok bool, err error) 
 	return p.back, true, nil
 }
 
-// bothLeftAfterThereTaker takes in what was put off.
+// bothLeftAfterThereTaker receives what was deferred.
 type bothLeftAfterThereTaker BothLeftAfterTherePending
 
 // TakeIn implements session.Taker.
@@ -2561,7 +2562,7 @@ type BothLeftEnd struct {
 	step session.Step
 }
 
-// Close waits until the other role has finished too. RunBothLeft calls it by
+// Close waits until the other role has finished too. RunBothLeft does so
 // itself.
 func (s BothLeftEnd) Close(ctx context.Context) error { return s.step.Close(ctx) }
 
@@ -2606,8 +2607,8 @@ func (s BothRightRound) Abort(err error) { s.step.Abort(err) }
 func (s BothRightRound) String() string { return s.step.Describe("BothRightRound") }
 
 // BothRightRoundIfTrue is a place of the role Right of Both
-// (steps.sess:52:13). Receive There to reach BothRightAfterThere, or put it
-// off with DeferThere and go on there at once.
+// (steps.sess:52:13). Receive There to reach BothRightAfterThere, or defer it
+// with DeferThere and go on there at once.
 type BothRightRoundIfTrue struct {
 	step session.Step
 	left int
@@ -2646,10 +2647,10 @@ func (s BothRightRoundIfTrue) acceptThere(in *session.Inbound) (there []byte, ne
 	return there, BothRightAfterThere{step: ahead, left: left}, nil
 }
 
-// DeferThere puts There off: the next state is there at once, and what it sends
-// overtakes the There, which the pending value receives later. Whatever is
-// received next takes it in first, and checks it then. At most 64 are put off
-// at a time: session.ErrTooManyPending.
+// DeferThere defers receiving There: the next state is available at once, and
+// what it sends overtakes the There, which the pending value receives later.
+// Whatever is received next receives it first, and checks it then. At most 64
+// may be deferred at a time: session.ErrTooManyPending.
 func (s BothRightRoundIfTrue) DeferThere() (*BothRightRoundIfTruePending, BothRightAfterThere, error) {
 	pending := &BothRightRoundIfTruePending{at: s}
 	next, err := s.step.Defer(bothRoundIfTrueThere, &pending.pending, (*bothRightRoundIfTrueTaker)(pending))
@@ -2660,18 +2661,17 @@ func (s BothRightRoundIfTrue) DeferThere() (*BothRightRoundIfTruePending, BothRi
 	return pending, BothRightAfterThere{step: next, left: left}, nil
 }
 
-// BothRightRoundIfTruePending is the There that DeferThere put off: receive it
-// with Recv or TryRecv, once, before or after others that were put off. As long
-// as it is not in, they use the session as a step does: of them and a step in
-// another goroutine one gets session.ErrStateUsed.
+// BothRightRoundIfTruePending is the There that DeferThere deferred: receive it
+// once, with Recv or TryRecv, before or after other deferred messages. Until it
+// has been received they use the session as a step does: if one races with a
+// step in another goroutine, one of the two gets session.ErrStateUsed.
 type BothRightRoundIfTruePending struct {
 	pending session.Pending
 	at      BothRightRoundIfTrue
 	there   []byte
 }
 
-// Recv receives the There that was put off, and takes in first what was put off
-// before it.
+// Recv receives the deferred There, after whatever was deferred before it.
 func (p *BothRightRoundIfTruePending) Recv(ctx context.Context) (there []byte, err error) {
 	if err := p.pending.Recv(ctx); err != nil {
 		return there, err
@@ -2688,7 +2688,7 @@ func (p *BothRightRoundIfTruePending) TryRecv() (there []byte, ok bool, err erro
 	return p.there, true, nil
 }
 
-// bothRightRoundIfTrueTaker takes in what was put off.
+// bothRightRoundIfTrueTaker receives what was deferred.
 type bothRightRoundIfTrueTaker BothRightRoundIfTruePending
 
 // TakeIn implements session.Taker.
@@ -2941,7 +2941,7 @@ func (s TimelyAskerStart) Abort(err error) { s.step.Abort(err) }
 func (s TimelyAskerStart) String() string { return s.step.Describe("TimelyAskerStart") }
 
 // TimelyAskerAfterFirst is where the role Asker of Timely stands behind First
-// (steps.sess:63:5). Receive One to reach TimelyAskerAfterOne, or put it off
+// (steps.sess:63:5). Receive One to reach TimelyAskerAfterOne, or defer it
 // with DeferOne and go on there at once.
 type TimelyAskerAfterFirst struct {
 	step session.Step
@@ -2982,10 +2982,10 @@ func (s TimelyAskerAfterFirst) acceptOne(in *session.Inbound) (x int64, next Tim
 	return x, TimelyAskerAfterOne{step: ahead, x: session.Known(x)}, nil
 }
 
-// DeferOne puts One off: the next state is there at once, and what it sends
-// overtakes the One, which the pending value receives later. Whatever is
-// received next takes it in first, and checks it then. At most 64 are put off
-// at a time: session.ErrTooManyPending.
+// DeferOne defers receiving One: the next state is available at once, and what
+// it sends overtakes the One, which the pending value receives later. Whatever
+// is received next receives it first, and checks it then. At most 64 may be
+// deferred at a time: session.ErrTooManyPending.
 func (s TimelyAskerAfterFirst) DeferOne() (*TimelyAskerAfterFirstPending, TimelyAskerAfterOne, error) {
 	pending := &TimelyAskerAfterFirstPending{at: s}
 	next, err := s.step.Defer(timelyAfterFirstOne, &pending.pending, (*timelyAskerAfterFirstTaker)(pending))
@@ -2995,19 +2995,19 @@ func (s TimelyAskerAfterFirst) DeferOne() (*TimelyAskerAfterFirstPending, Timely
 	return pending, TimelyAskerAfterOne{step: next, x: session.Awaited(&pending.pending, &pending.x)}, nil
 }
 
-// TimelyAskerAfterFirstPending is the One that DeferOne put off: receive it
-// with Recv or TryRecv, once, before or after others that were put off. As long
-// as it is not in, they use the session as a step does: of them and a step in
-// another goroutine one gets session.ErrStateUsed.
+// TimelyAskerAfterFirstPending is the One that DeferOne deferred: receive it
+// once, with Recv or TryRecv, before or after other deferred messages. Until it
+// has been received they use the session as a step does: if one races with a
+// step in another goroutine, one of the two gets session.ErrStateUsed.
 type TimelyAskerAfterFirstPending struct {
 	pending session.Pending
 	at      TimelyAskerAfterFirst
 	x       int64
 }
 
-// Recv receives the One that was put off, and takes in first what was put off
-// before it. It must arrive within 1s. It is a *session.PeerError, and the
-// session over, unless
+// Recv receives the deferred One, after whatever was deferred before it. It
+// must arrive within 1s. It is a *session.PeerError, and the session over,
+// unless
 //
 //	x > 0
 func (p *TimelyAskerAfterFirstPending) Recv(ctx context.Context) (x int64, err error) {
@@ -3026,7 +3026,7 @@ func (p *TimelyAskerAfterFirstPending) TryRecv() (x int64, ok bool, err error) {
 	return p.x, true, nil
 }
 
-// timelyAskerAfterFirstTaker takes in what was put off.
+// timelyAskerAfterFirstTaker receives what was deferred.
 type timelyAskerAfterFirstTaker TimelyAskerAfterFirstPending
 
 // TakeIn implements session.Taker.
@@ -3048,8 +3048,8 @@ type TimelyAskerAfterOne struct {
 	x    session.Late[int64]
 }
 
-// X is the parameter x of One. It is the zero value as long as the message that
-// brings it is put off.
+// X is the parameter x of One. It is the zero value while the message that
+// brings it is deferred.
 func (s TimelyAskerAfterOne) X() int64 {
 	value, _ := s.x.Get()
 	return value
@@ -3075,15 +3075,15 @@ func (s TimelyAskerAfterOne) Abort(err error) { s.step.Abort(err) }
 func (s TimelyAskerAfterOne) String() string { return s.step.Describe("TimelyAskerAfterOne") }
 
 // TimelyAskerAfterSecond is where the role Asker of Timely stands behind Second
-// (steps.sess:65:5). Receive Two to reach TimelyAskerAfterTwo, or put it off
+// (steps.sess:65:5). Receive Two to reach TimelyAskerAfterTwo, or defer it
 // with DeferTwo and go on there at once.
 type TimelyAskerAfterSecond struct {
 	step session.Step
 	x    session.Late[int64]
 }
 
-// X is the parameter x of One. It is the zero value as long as the message that
-// brings it is put off.
+// X is the parameter x of One. It is the zero value while the message that
+// brings it is deferred.
 func (s TimelyAskerAfterSecond) X() int64 {
 	value, _ := s.x.Get()
 	return value
@@ -3125,10 +3125,10 @@ func (s TimelyAskerAfterSecond) acceptTwo(in *session.Inbound) (y int64, next Ti
 	return y, TimelyAskerAfterTwo{step: ahead}, nil
 }
 
-// DeferTwo puts Two off: the next state is there at once, and what it sends
-// overtakes the Two, which the pending value receives later. Whatever is
-// received next takes it in first, and checks it then. At most 64 are put off
-// at a time: session.ErrTooManyPending.
+// DeferTwo defers receiving Two: the next state is available at once, and what
+// it sends overtakes the Two, which the pending value receives later. Whatever
+// is received next receives it first, and checks it then. At most 64 may be
+// deferred at a time: session.ErrTooManyPending.
 func (s TimelyAskerAfterSecond) DeferTwo() (*TimelyAskerAfterSecondPending, TimelyAskerAfterTwo, error) {
 	pending := &TimelyAskerAfterSecondPending{at: s}
 	next, err := s.step.Defer(timelyAfterSecondTwo, &pending.pending, (*timelyAskerAfterSecondTaker)(pending))
@@ -3138,19 +3138,19 @@ func (s TimelyAskerAfterSecond) DeferTwo() (*TimelyAskerAfterSecondPending, Time
 	return pending, TimelyAskerAfterTwo{step: next}, nil
 }
 
-// TimelyAskerAfterSecondPending is the Two that DeferTwo put off: receive it
-// with Recv or TryRecv, once, before or after others that were put off. As long
-// as it is not in, they use the session as a step does: of them and a step in
-// another goroutine one gets session.ErrStateUsed.
+// TimelyAskerAfterSecondPending is the Two that DeferTwo deferred: receive it
+// once, with Recv or TryRecv, before or after other deferred messages. Until it
+// has been received they use the session as a step does: if one races with a
+// step in another goroutine, one of the two gets session.ErrStateUsed.
 type TimelyAskerAfterSecondPending struct {
 	pending session.Pending
 	at      TimelyAskerAfterSecond
 	y       int64
 }
 
-// Recv receives the Two that was put off, and takes in first what was put off
-// before it. It must arrive within 1s. It is a *session.PeerError, and the
-// session over, unless
+// Recv receives the deferred Two, after whatever was deferred before it. It
+// must arrive within 1s. It is a *session.PeerError, and the session over,
+// unless
 //
 //	y > x
 func (p *TimelyAskerAfterSecondPending) Recv(ctx context.Context) (y int64, err error) {
@@ -3169,7 +3169,7 @@ func (p *TimelyAskerAfterSecondPending) TryRecv() (y int64, ok bool, err error) 
 	return p.y, true, nil
 }
 
-// timelyAskerAfterSecondTaker takes in what was put off.
+// timelyAskerAfterSecondTaker receives what was deferred.
 type timelyAskerAfterSecondTaker TimelyAskerAfterSecondPending
 
 // TakeIn implements session.Taker.
@@ -3215,7 +3215,7 @@ type TimelyAskerEnd struct {
 	step session.Step
 }
 
-// Close waits until the other role has finished too. RunTimelyAsker calls it by
+// Close waits until the other role has finished too. RunTimelyAsker does so
 // itself.
 func (s TimelyAskerEnd) Close(ctx context.Context) error { return s.step.Close(ctx) }
 
@@ -3226,8 +3226,8 @@ func (s TimelyAskerEnd) Abort(err error) { s.step.Abort(err) }
 func (s TimelyAskerEnd) String() string { return s.step.Describe("TimelyAskerEnd") }
 
 // TimelyWiseStart is where the role Wise of Timely begins (steps.sess:62:5).
-// Receive First to reach TimelyWiseAfterFirst, or put it off with DeferFirst
-// and go on there at once.
+// Receive First to reach TimelyWiseAfterFirst, or defer it with DeferFirst and
+// go on there at once.
 type TimelyWiseStart struct {
 	step session.Step
 }
@@ -3260,10 +3260,10 @@ func (s TimelyWiseStart) acceptFirst(in *session.Inbound) (next TimelyWiseAfterF
 	return TimelyWiseAfterFirst{step: ahead}, nil
 }
 
-// DeferFirst puts First off: the next state is there at once, and what it sends
-// overtakes the First, which the pending value receives later. Whatever is
-// received next takes it in first, and checks it then. At most 64 are put off
-// at a time: session.ErrTooManyPending.
+// DeferFirst defers receiving First: the next state is available at once, and
+// what it sends overtakes the First, which the pending value receives later.
+// Whatever is received next receives it first, and checks it then. At most 64
+// may be deferred at a time: session.ErrTooManyPending.
 func (s TimelyWiseStart) DeferFirst() (*TimelyWiseStartPending, TimelyWiseAfterFirst, error) {
 	pending := &TimelyWiseStartPending{at: s}
 	next, err := s.step.Defer(timelyStartFirst, &pending.pending, (*timelyWiseStartTaker)(pending))
@@ -3273,17 +3273,16 @@ func (s TimelyWiseStart) DeferFirst() (*TimelyWiseStartPending, TimelyWiseAfterF
 	return pending, TimelyWiseAfterFirst{step: next}, nil
 }
 
-// TimelyWiseStartPending is the First that DeferFirst put off: receive it with
-// Recv or TryRecv, once, before or after others that were put off. As long as
-// it is not in, they use the session as a step does: of them and a step in
-// another goroutine one gets session.ErrStateUsed.
+// TimelyWiseStartPending is the First that DeferFirst deferred: receive it
+// once, with Recv or TryRecv, before or after other deferred messages. Until it
+// has been received they use the session as a step does: if one races with a
+// step in another goroutine, one of the two gets session.ErrStateUsed.
 type TimelyWiseStartPending struct {
 	pending session.Pending
 	at      TimelyWiseStart
 }
 
-// Recv receives the First that was put off, and takes in first what was put off
-// before it.
+// Recv receives the deferred First, after whatever was deferred before it.
 func (p *TimelyWiseStartPending) Recv(ctx context.Context) (err error) {
 	if err := p.pending.Recv(ctx); err != nil {
 		return err
@@ -3300,7 +3299,7 @@ func (p *TimelyWiseStartPending) TryRecv() (ok bool, err error) {
 	return true, nil
 }
 
-// timelyWiseStartTaker takes in what was put off.
+// timelyWiseStartTaker receives what was deferred.
 type timelyWiseStartTaker TimelyWiseStartPending
 
 // TakeIn implements session.Taker.
@@ -3348,8 +3347,8 @@ func (s TimelyWiseAfterFirst) Abort(err error) { s.step.Abort(err) }
 func (s TimelyWiseAfterFirst) String() string { return s.step.Describe("TimelyWiseAfterFirst") }
 
 // TimelyWiseAfterOne is where the role Wise of Timely stands behind One
-// (steps.sess:64:5). Receive Second to reach TimelyWiseAfterSecond, or put it
-// off with DeferSecond and go on there at once.
+// (steps.sess:64:5). Receive Second to reach TimelyWiseAfterSecond, or defer
+// it with DeferSecond and go on there at once.
 type TimelyWiseAfterOne struct {
 	step session.Step
 	x    int64
@@ -3387,10 +3386,10 @@ func (s TimelyWiseAfterOne) acceptSecond(in *session.Inbound) (next TimelyWiseAf
 	return TimelyWiseAfterSecond{step: ahead, x: x}, nil
 }
 
-// DeferSecond puts Second off: the next state is there at once, and what it
-// sends overtakes the Second, which the pending value receives later. Whatever
-// is received next takes it in first, and checks it then. At most 64 are put
-// off at a time: session.ErrTooManyPending.
+// DeferSecond defers receiving Second: the next state is available at once, and
+// what it sends overtakes the Second, which the pending value receives later.
+// Whatever is received next receives it first, and checks it then. At most 64
+// may be deferred at a time: session.ErrTooManyPending.
 func (s TimelyWiseAfterOne) DeferSecond() (*TimelyWiseAfterOnePending, TimelyWiseAfterSecond, error) {
 	pending := &TimelyWiseAfterOnePending{at: s}
 	next, err := s.step.Defer(timelyAfterOneSecond, &pending.pending, (*timelyWiseAfterOneTaker)(pending))
@@ -3401,17 +3400,16 @@ func (s TimelyWiseAfterOne) DeferSecond() (*TimelyWiseAfterOnePending, TimelyWis
 	return pending, TimelyWiseAfterSecond{step: next, x: x}, nil
 }
 
-// TimelyWiseAfterOnePending is the Second that DeferSecond put off: receive it
-// with Recv or TryRecv, once, before or after others that were put off. As long
-// as it is not in, they use the session as a step does: of them and a step in
-// another goroutine one gets session.ErrStateUsed.
+// TimelyWiseAfterOnePending is the Second that DeferSecond deferred: receive it
+// once, with Recv or TryRecv, before or after other deferred messages. Until it
+// has been received they use the session as a step does: if one races with a
+// step in another goroutine, one of the two gets session.ErrStateUsed.
 type TimelyWiseAfterOnePending struct {
 	pending session.Pending
 	at      TimelyWiseAfterOne
 }
 
-// Recv receives the Second that was put off, and takes in first what was put
-// off before it.
+// Recv receives the deferred Second, after whatever was deferred before it.
 func (p *TimelyWiseAfterOnePending) Recv(ctx context.Context) (err error) {
 	if err := p.pending.Recv(ctx); err != nil {
 		return err
@@ -3428,7 +3426,7 @@ func (p *TimelyWiseAfterOnePending) TryRecv() (ok bool, err error) {
 	return true, nil
 }
 
-// timelyWiseAfterOneTaker takes in what was put off.
+// timelyWiseAfterOneTaker receives what was deferred.
 type timelyWiseAfterOneTaker TimelyWiseAfterOnePending
 
 // TakeIn implements session.Taker.
@@ -3719,7 +3717,7 @@ func (s GreetingHostStart) String() string { return s.step.Describe("GreetingHos
 
 // GreetingHostAfterWelcome is where the role Host of Greeting stands behind
 // Welcome (steps.sess:72:5). Receive Thanks to reach GreetingHostGreeted, or
-// put it off with DeferThanks and go on there at once.
+// defer it with DeferThanks and go on there at once.
 type GreetingHostAfterWelcome struct {
 	step session.Step
 }
@@ -3752,10 +3750,10 @@ func (s GreetingHostAfterWelcome) acceptThanks(in *session.Inbound) (next Greeti
 	return GreetingHostGreeted{step: ahead}, nil
 }
 
-// DeferThanks puts Thanks off: the next state is there at once, and what it
-// sends overtakes the Thanks, which the pending value receives later. Whatever
-// is received next takes it in first, and checks it then. At most 64 are put
-// off at a time: session.ErrTooManyPending.
+// DeferThanks defers receiving Thanks: the next state is available at once, and
+// what it sends overtakes the Thanks, which the pending value receives later.
+// Whatever is received next receives it first, and checks it then. At most 64
+// may be deferred at a time: session.ErrTooManyPending.
 func (s GreetingHostAfterWelcome) DeferThanks() (*GreetingHostAfterWelcomePending, GreetingHostGreeted, error) {
 	pending := &GreetingHostAfterWelcomePending{at: s}
 	next, err := s.step.Defer(greetingAfterWelcomeThanks, &pending.pending, (*greetingHostAfterWelcomeTaker)(pending))
@@ -3765,17 +3763,17 @@ func (s GreetingHostAfterWelcome) DeferThanks() (*GreetingHostAfterWelcomePendin
 	return pending, GreetingHostGreeted{step: next}, nil
 }
 
-// GreetingHostAfterWelcomePending is the Thanks that DeferThanks put off:
-// receive it with Recv or TryRecv, once, before or after others that were put
-// off. As long as it is not in, they use the session as a step does: of them
-// and a step in another goroutine one gets session.ErrStateUsed.
+// GreetingHostAfterWelcomePending is the Thanks that DeferThanks deferred:
+// receive it once, with Recv or TryRecv, before or after other deferred
+// messages. Until it has been received they use the session as a step does: if
+// one races with a step in another goroutine, one of the two gets
+// session.ErrStateUsed.
 type GreetingHostAfterWelcomePending struct {
 	pending session.Pending
 	at      GreetingHostAfterWelcome
 }
 
-// Recv receives the Thanks that was put off, and takes in first what was put
-// off before it.
+// Recv receives the deferred Thanks, after whatever was deferred before it.
 func (p *GreetingHostAfterWelcomePending) Recv(ctx context.Context) (err error) {
 	if err := p.pending.Recv(ctx); err != nil {
 		return err
@@ -3792,7 +3790,7 @@ func (p *GreetingHostAfterWelcomePending) TryRecv() (ok bool, err error) {
 	return true, nil
 }
 
-// greetingHostAfterWelcomeTaker takes in what was put off.
+// greetingHostAfterWelcomeTaker receives what was deferred.
 type greetingHostAfterWelcomeTaker GreetingHostAfterWelcomePending
 
 // TakeIn implements session.Taker.
@@ -3837,8 +3835,8 @@ type GreetingHostEnd struct {
 	step session.Step
 }
 
-// Close waits until the other role has finished too. RunGreetingHost calls it
-// by itself.
+// Close waits until the other role has finished too. RunGreetingHost does so
+// itself.
 func (s GreetingHostEnd) Close(ctx context.Context) error { return s.step.Close(ctx) }
 
 // Abort ends the session at both ends, unless both have finished.
@@ -3849,7 +3847,7 @@ func (s GreetingHostEnd) String() string { return s.step.Describe("GreetingHostE
 
 // GreetingGuestStart is where the role Guest of Greeting begins
 // (steps.sess:71:5). Receive Welcome to reach GreetingGuestAfterWelcome, or
-// put it off with DeferWelcome and go on there at once.
+// defer it with DeferWelcome and go on there at once.
 type GreetingGuestStart struct {
 	step session.Step
 }
@@ -3889,10 +3887,10 @@ func (s GreetingGuestStart) acceptWelcome(in *session.Inbound) (name string, nex
 	return name, GreetingGuestAfterWelcome{step: ahead}, nil
 }
 
-// DeferWelcome puts Welcome off: the next state is there at once, and what it
-// sends overtakes the Welcome, which the pending value receives later. Whatever
-// is received next takes it in first, and checks it then. At most 64 are put
-// off at a time: session.ErrTooManyPending.
+// DeferWelcome defers receiving Welcome: the next state is available at once,
+// and what it sends overtakes the Welcome, which the pending value receives
+// later. Whatever is received next receives it first, and checks it then. At
+// most 64 may be deferred at a time: session.ErrTooManyPending.
 func (s GreetingGuestStart) DeferWelcome() (*GreetingGuestStartPending, GreetingGuestAfterWelcome, error) {
 	pending := &GreetingGuestStartPending{at: s}
 	next, err := s.step.Defer(greetingStartWelcome, &pending.pending, (*greetingGuestStartTaker)(pending))
@@ -3902,18 +3900,18 @@ func (s GreetingGuestStart) DeferWelcome() (*GreetingGuestStartPending, Greeting
 	return pending, GreetingGuestAfterWelcome{step: next}, nil
 }
 
-// GreetingGuestStartPending is the Welcome that DeferWelcome put off: receive
-// it with Recv or TryRecv, once, before or after others that were put off. As
-// long as it is not in, they use the session as a step does: of them and a step
-// in another goroutine one gets session.ErrStateUsed.
+// GreetingGuestStartPending is the Welcome that DeferWelcome deferred: receive
+// it once, with Recv or TryRecv, before or after other deferred messages. Until
+// it has been received they use the session as a step does: if one races with a
+// step in another goroutine, one of the two gets session.ErrStateUsed.
 type GreetingGuestStartPending struct {
 	pending session.Pending
 	at      GreetingGuestStart
 	name    string
 }
 
-// Recv receives the Welcome that was put off, and takes in first what was put
-// off before it. It is a *session.PeerError, and the session over, unless
+// Recv receives the deferred Welcome, after whatever was deferred before it. It
+// is a *session.PeerError, and the session over, unless
 //
 //	name != ""
 func (p *GreetingGuestStartPending) Recv(ctx context.Context) (name string, err error) {
@@ -3932,7 +3930,7 @@ func (p *GreetingGuestStartPending) TryRecv() (name string, ok bool, err error) 
 	return p.name, true, nil
 }
 
-// greetingGuestStartTaker takes in what was put off.
+// greetingGuestStartTaker receives what was deferred.
 type greetingGuestStartTaker GreetingGuestStartPending
 
 // TakeIn implements session.Taker.
@@ -4186,7 +4184,7 @@ func (s VisitVisitorStart) String() string { return s.step.Describe("VisitVisito
 
 // VisitVisitorWaiting is where the role Visitor of Visit stands behind Knock
 // (steps.sess:71:5). Receive Welcome to reach VisitVisitorDoorAfterWelcome,
-// or put it off with DeferWelcome and go on there at once.
+// or defer it with DeferWelcome and go on there at once.
 type VisitVisitorWaiting struct {
 	step  session.Step
 	gifts []string
@@ -4228,10 +4226,10 @@ func (s VisitVisitorWaiting) acceptWelcome(in *session.Inbound) (name string, ne
 	return name, VisitVisitorDoorAfterWelcome{step: ahead, gifts: gifts}, nil
 }
 
-// DeferWelcome puts Welcome off: the next state is there at once, and what it
-// sends overtakes the Welcome, which the pending value receives later. Whatever
-// is received next takes it in first, and checks it then. At most 64 are put
-// off at a time: session.ErrTooManyPending.
+// DeferWelcome defers receiving Welcome: the next state is available at once,
+// and what it sends overtakes the Welcome, which the pending value receives
+// later. Whatever is received next receives it first, and checks it then. At
+// most 64 may be deferred at a time: session.ErrTooManyPending.
 func (s VisitVisitorWaiting) DeferWelcome() (*VisitVisitorWaitingPending, VisitVisitorDoorAfterWelcome, error) {
 	pending := &VisitVisitorWaitingPending{at: s}
 	next, err := s.step.Defer(visitWaitingWelcome, &pending.pending, (*visitVisitorWaitingTaker)(pending))
@@ -4242,18 +4240,18 @@ func (s VisitVisitorWaiting) DeferWelcome() (*VisitVisitorWaitingPending, VisitV
 	return pending, VisitVisitorDoorAfterWelcome{step: next, gifts: gifts}, nil
 }
 
-// VisitVisitorWaitingPending is the Welcome that DeferWelcome put off: receive
-// it with Recv or TryRecv, once, before or after others that were put off. As
-// long as it is not in, they use the session as a step does: of them and a step
-// in another goroutine one gets session.ErrStateUsed.
+// VisitVisitorWaitingPending is the Welcome that DeferWelcome deferred: receive
+// it once, with Recv or TryRecv, before or after other deferred messages. Until
+// it has been received they use the session as a step does: if one races with a
+// step in another goroutine, one of the two gets session.ErrStateUsed.
 type VisitVisitorWaitingPending struct {
 	pending session.Pending
 	at      VisitVisitorWaiting
 	name    string
 }
 
-// Recv receives the Welcome that was put off, and takes in first what was put
-// off before it. It is a *session.PeerError, and the session over, unless
+// Recv receives the deferred Welcome, after whatever was deferred before it. It
+// is a *session.PeerError, and the session over, unless
 //
 //	name != ""
 func (p *VisitVisitorWaitingPending) Recv(ctx context.Context) (name string, err error) {
@@ -4272,7 +4270,7 @@ func (p *VisitVisitorWaitingPending) TryRecv() (name string, ok bool, err error)
 	return p.name, true, nil
 }
 
-// visitVisitorWaitingTaker takes in what was put off.
+// visitVisitorWaitingTaker receives what was deferred.
 type visitVisitorWaitingTaker VisitVisitorWaitingPending
 
 // TakeIn implements session.Taker.
@@ -4318,7 +4316,7 @@ func (s VisitVisitorDoorAfterWelcome) String() string {
 
 // VisitVisitorDoorGreeted is where the role Visitor of Visit stands behind
 // Thanks (steps.sess:73:5). Receive Come to reach VisitVisitorBeforeCount, or
-// put it off with DeferCome and go on there at once.
+// defer it with DeferCome and go on there at once.
 type VisitVisitorDoorGreeted struct {
 	step  session.Step
 	gifts []string
@@ -4353,10 +4351,10 @@ func (s VisitVisitorDoorGreeted) acceptCome(in *session.Inbound) (next VisitVisi
 	return VisitVisitorBeforeCount{step: ahead, gifts: gifts}, nil
 }
 
-// DeferCome puts Come off: the next state is there at once, and what it sends
-// overtakes the Come, which the pending value receives later. Whatever is
-// received next takes it in first, and checks it then. At most 64 are put off
-// at a time: session.ErrTooManyPending.
+// DeferCome defers receiving Come: the next state is available at once, and
+// what it sends overtakes the Come, which the pending value receives later.
+// Whatever is received next receives it first, and checks it then. At most 64
+// may be deferred at a time: session.ErrTooManyPending.
 func (s VisitVisitorDoorGreeted) DeferCome() (*VisitVisitorDoorGreetedPending, VisitVisitorBeforeCount, error) {
 	pending := &VisitVisitorDoorGreetedPending{at: s}
 	next, err := s.step.Defer(visitDoorGreetedCome, &pending.pending, (*visitVisitorDoorGreetedTaker)(pending))
@@ -4367,17 +4365,16 @@ func (s VisitVisitorDoorGreeted) DeferCome() (*VisitVisitorDoorGreetedPending, V
 	return pending, VisitVisitorBeforeCount{step: next, gifts: gifts}, nil
 }
 
-// VisitVisitorDoorGreetedPending is the Come that DeferCome put off: receive it
-// with Recv or TryRecv, once, before or after others that were put off. As long
-// as it is not in, they use the session as a step does: of them and a step in
-// another goroutine one gets session.ErrStateUsed.
+// VisitVisitorDoorGreetedPending is the Come that DeferCome deferred: receive
+// it once, with Recv or TryRecv, before or after other deferred messages. Until
+// it has been received they use the session as a step does: if one races with a
+// step in another goroutine, one of the two gets session.ErrStateUsed.
 type VisitVisitorDoorGreetedPending struct {
 	pending session.Pending
 	at      VisitVisitorDoorGreeted
 }
 
-// Recv receives the Come that was put off, and takes in first what was put off
-// before it.
+// Recv receives the deferred Come, after whatever was deferred before it.
 func (p *VisitVisitorDoorGreetedPending) Recv(ctx context.Context) (err error) {
 	if err := p.pending.Recv(ctx); err != nil {
 		return err
@@ -4394,7 +4391,7 @@ func (p *VisitVisitorDoorGreetedPending) TryRecv() (ok bool, err error) {
 	return true, nil
 }
 
-// visitVisitorDoorGreetedTaker takes in what was put off.
+// visitVisitorDoorGreetedTaker receives what was deferred.
 type visitVisitorDoorGreetedTaker VisitVisitorDoorGreetedPending
 
 // TakeIn implements session.Taker.
@@ -4410,8 +4407,8 @@ func (s VisitVisitorDoorGreeted) Abort(err error) { s.step.Abort(err) }
 func (s VisitVisitorDoorGreeted) String() string { return s.step.Describe("VisitVisitorDoorGreeted") }
 
 // VisitVisitorBeforeCount is a place of the role Visitor of Visit
-// (steps.sess:80:5). Receive Count to reach VisitVisitorAfterCount, or put it
-// off with DeferCount and go on there at once.
+// (steps.sess:80:5). Receive Count to reach VisitVisitorAfterCount, or defer
+// it with DeferCount and go on there at once.
 type VisitVisitorBeforeCount struct {
 	step  session.Step
 	gifts []string
@@ -4460,10 +4457,10 @@ func (s VisitVisitorBeforeCount) acceptCount(in *session.Inbound) (n int, next V
 	return n, VisitVisitorAfterCount{step: ahead}, nil
 }
 
-// DeferCount puts Count off: the next state is there at once, and what it sends
-// overtakes the Count, which the pending value receives later. Whatever is
-// received next takes it in first, and checks it then. At most 64 are put off
-// at a time: session.ErrTooManyPending.
+// DeferCount defers receiving Count: the next state is available at once, and
+// what it sends overtakes the Count, which the pending value receives later.
+// Whatever is received next receives it first, and checks it then. At most 64
+// may be deferred at a time: session.ErrTooManyPending.
 func (s VisitVisitorBeforeCount) DeferCount() (*VisitVisitorBeforeCountPending, VisitVisitorAfterCount, error) {
 	pending := &VisitVisitorBeforeCountPending{at: s}
 	next, err := s.step.Defer(visitBeforeCountCount, &pending.pending, (*visitVisitorBeforeCountTaker)(pending))
@@ -4473,18 +4470,18 @@ func (s VisitVisitorBeforeCount) DeferCount() (*VisitVisitorBeforeCountPending, 
 	return pending, VisitVisitorAfterCount{step: next}, nil
 }
 
-// VisitVisitorBeforeCountPending is the Count that DeferCount put off: receive
-// it with Recv or TryRecv, once, before or after others that were put off. As
-// long as it is not in, they use the session as a step does: of them and a step
-// in another goroutine one gets session.ErrStateUsed.
+// VisitVisitorBeforeCountPending is the Count that DeferCount deferred: receive
+// it once, with Recv or TryRecv, before or after other deferred messages. Until
+// it has been received they use the session as a step does: if one races with a
+// step in another goroutine, one of the two gets session.ErrStateUsed.
 type VisitVisitorBeforeCountPending struct {
 	pending session.Pending
 	at      VisitVisitorBeforeCount
 	n       int
 }
 
-// Recv receives the Count that was put off, and takes in first what was put off
-// before it. It is a *session.PeerError, and the session over, unless
+// Recv receives the deferred Count, after whatever was deferred before it. It
+// is a *session.PeerError, and the session over, unless
 //
 //	n == len(gifts) && gifts[0] != ""
 func (p *VisitVisitorBeforeCountPending) Recv(ctx context.Context) (n int, err error) {
@@ -4503,7 +4500,7 @@ func (p *VisitVisitorBeforeCountPending) TryRecv() (n int, ok bool, err error) {
 	return p.n, true, nil
 }
 
-// visitVisitorBeforeCountTaker takes in what was put off.
+// visitVisitorBeforeCountTaker receives what was deferred.
 type visitVisitorBeforeCountTaker VisitVisitorBeforeCountPending
 
 // TakeIn implements session.Taker.
@@ -4548,8 +4545,8 @@ type VisitVisitorEnd struct {
 	step session.Step
 }
 
-// Close waits until the other role has finished too. RunVisitVisitor calls it
-// by itself.
+// Close waits until the other role has finished too. RunVisitVisitor does so
+// itself.
 func (s VisitVisitorEnd) Close(ctx context.Context) error { return s.step.Close(ctx) }
 
 // Abort ends the session at both ends, unless both have finished.
@@ -4559,8 +4556,8 @@ func (s VisitVisitorEnd) Abort(err error) { s.step.Abort(err) }
 func (s VisitVisitorEnd) String() string { return s.step.Describe("VisitVisitorEnd") }
 
 // VisitHouseStart is where the role House of Visit begins (steps.sess:78:5).
-// Receive Knock to reach VisitHouseWaiting, or put it off with DeferKnock and
-// go on there at once.
+// Receive Knock to reach VisitHouseWaiting, or defer it with DeferKnock and go
+// on there at once.
 type VisitHouseStart struct {
 	step session.Step
 }
@@ -4602,10 +4599,10 @@ func (s VisitHouseStart) acceptKnock(in *session.Inbound) (gifts []string, next 
 	return gifts, VisitHouseWaiting{step: ahead, gifts: session.Known(keptGifts)}, nil
 }
 
-// DeferKnock puts Knock off: the next state is there at once, and what it sends
-// overtakes the Knock, which the pending value receives later. Whatever is
-// received next takes it in first, and checks it then. At most 64 are put off
-// at a time: session.ErrTooManyPending.
+// DeferKnock defers receiving Knock: the next state is available at once, and
+// what it sends overtakes the Knock, which the pending value receives later.
+// Whatever is received next receives it first, and checks it then. At most 64
+// may be deferred at a time: session.ErrTooManyPending.
 func (s VisitHouseStart) DeferKnock() (*VisitHouseStartPending, VisitHouseWaiting, error) {
 	pending := &VisitHouseStartPending{at: s}
 	next, err := s.step.Defer(visitStartKnock, &pending.pending, (*visitHouseStartTaker)(pending))
@@ -4615,18 +4612,18 @@ func (s VisitHouseStart) DeferKnock() (*VisitHouseStartPending, VisitHouseWaitin
 	return pending, VisitHouseWaiting{step: next, gifts: session.Awaited(&pending.pending, &pending.gifts)}, nil
 }
 
-// VisitHouseStartPending is the Knock that DeferKnock put off: receive it with
-// Recv or TryRecv, once, before or after others that were put off. As long as
-// it is not in, they use the session as a step does: of them and a step in
-// another goroutine one gets session.ErrStateUsed.
+// VisitHouseStartPending is the Knock that DeferKnock deferred: receive it
+// once, with Recv or TryRecv, before or after other deferred messages. Until it
+// has been received they use the session as a step does: if one races with a
+// step in another goroutine, one of the two gets session.ErrStateUsed.
 type VisitHouseStartPending struct {
 	pending session.Pending
 	at      VisitHouseStart
 	gifts   []string
 }
 
-// Recv receives the Knock that was put off, and takes in first what was put off
-// before it. It is a *session.PeerError, and the session over, unless
+// Recv receives the deferred Knock, after whatever was deferred before it. It
+// is a *session.PeerError, and the session over, unless
 //
 //	len(gifts) > 0
 func (p *VisitHouseStartPending) Recv(ctx context.Context) (gifts []string, err error) {
@@ -4649,7 +4646,7 @@ func (p *VisitHouseStartPending) TryRecv() (gifts []string, ok bool, err error) 
 	return gifts, true, nil
 }
 
-// visitHouseStartTaker takes in what was put off.
+// visitHouseStartTaker receives what was deferred.
 type visitHouseStartTaker VisitHouseStartPending
 
 // TakeIn implements session.Taker.
@@ -4699,7 +4696,7 @@ func (s VisitHouseWaiting) String() string { return s.step.Describe("VisitHouseW
 
 // VisitHouseDoorAfterWelcome is where the role House of Visit stands behind
 // Welcome (steps.sess:72:5). Receive Thanks to reach VisitHouseDoorGreeted,
-// or put it off with DeferThanks and go on there at once.
+// or defer it with DeferThanks and go on there at once.
 type VisitHouseDoorAfterWelcome struct {
 	step  session.Step
 	gifts session.Late[[]string]
@@ -4734,10 +4731,10 @@ func (s VisitHouseDoorAfterWelcome) acceptThanks(in *session.Inbound) (next Visi
 	return VisitHouseDoorGreeted{step: ahead, gifts: session.Known(gifts)}, nil
 }
 
-// DeferThanks puts Thanks off: the next state is there at once, and what it
-// sends overtakes the Thanks, which the pending value receives later. Whatever
-// is received next takes it in first, and checks it then. At most 64 are put
-// off at a time: session.ErrTooManyPending.
+// DeferThanks defers receiving Thanks: the next state is available at once, and
+// what it sends overtakes the Thanks, which the pending value receives later.
+// Whatever is received next receives it first, and checks it then. At most 64
+// may be deferred at a time: session.ErrTooManyPending.
 func (s VisitHouseDoorAfterWelcome) DeferThanks() (*VisitHouseDoorAfterWelcomePending, VisitHouseDoorGreeted, error) {
 	pending := &VisitHouseDoorAfterWelcomePending{at: s}
 	next, err := s.step.Defer(visitDoorAfterWelcomeThanks, &pending.pending, (*visitHouseDoorAfterWelcomeTaker)(pending))
@@ -4747,17 +4744,17 @@ func (s VisitHouseDoorAfterWelcome) DeferThanks() (*VisitHouseDoorAfterWelcomePe
 	return pending, VisitHouseDoorGreeted{step: next, gifts: s.gifts}, nil
 }
 
-// VisitHouseDoorAfterWelcomePending is the Thanks that DeferThanks put off:
-// receive it with Recv or TryRecv, once, before or after others that were put
-// off. As long as it is not in, they use the session as a step does: of them
-// and a step in another goroutine one gets session.ErrStateUsed.
+// VisitHouseDoorAfterWelcomePending is the Thanks that DeferThanks deferred:
+// receive it once, with Recv or TryRecv, before or after other deferred
+// messages. Until it has been received they use the session as a step does: if
+// one races with a step in another goroutine, one of the two gets
+// session.ErrStateUsed.
 type VisitHouseDoorAfterWelcomePending struct {
 	pending session.Pending
 	at      VisitHouseDoorAfterWelcome
 }
 
-// Recv receives the Thanks that was put off, and takes in first what was put
-// off before it.
+// Recv receives the deferred Thanks, after whatever was deferred before it.
 func (p *VisitHouseDoorAfterWelcomePending) Recv(ctx context.Context) (err error) {
 	if err := p.pending.Recv(ctx); err != nil {
 		return err
@@ -4774,7 +4771,7 @@ func (p *VisitHouseDoorAfterWelcomePending) TryRecv() (ok bool, err error) {
 	return true, nil
 }
 
-// visitHouseDoorAfterWelcomeTaker takes in what was put off.
+// visitHouseDoorAfterWelcomeTaker receives what was deferred.
 type visitHouseDoorAfterWelcomeTaker VisitHouseDoorAfterWelcomePending
 
 // TakeIn implements session.Taker.
@@ -4824,8 +4821,8 @@ type VisitHouseBeforeCount struct {
 	gifts session.Late[[]string]
 }
 
-// Gifts is the parameter gifts of Knock. It is the zero value as long as the
-// message that brings it is put off.
+// Gifts is the parameter gifts of Knock. It is the zero value while the message
+// that brings it is deferred.
 func (s VisitHouseBeforeCount) Gifts() []string {
 	value, _ := s.gifts.Get()
 	value = slices.Clone(value)
@@ -4837,7 +4834,8 @@ func (s VisitHouseBeforeCount) Gifts() []string {
 //
 //	n == len(gifts) && gifts[0] != ""
 //
-// It is refused with session.ErrPending as long as a value of that is put off.
+// While a value that this needs is deferred, it is refused with
+// session.ErrPending.
 func (s VisitHouseBeforeCount) SendCount(ctx context.Context, n int) (VisitHouseAfterCount, error) {
 	out, err := s.step.BeginSend(visitBeforeCountCount)
 	if err != nil {
@@ -5310,7 +5308,7 @@ type ShareGiverEnd struct {
 	step session.Step
 }
 
-// Close waits until the other role has finished too. RunShareGiver calls it by
+// Close waits until the other role has finished too. RunShareGiver does so
 // itself.
 func (s ShareGiverEnd) Close(ctx context.Context) error { return s.step.Close(ctx) }
 

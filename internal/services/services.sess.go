@@ -16,9 +16,9 @@ import (
 // one age: update github.com/sessgen/sessgen there, or run sessgen again.
 const _ = session.GenVersion1
 
-// ContractsServer serves Contracts. Each call has a goroutine of its own; its
-// context ends with the call. What a method returns as an *rpc.Error, its
-// caller gets; of any other error only the code travels, never the text.
+// ContractsServer serves Contracts. Each call has its own goroutine; its
+// context ends with the call. An *rpc.Error that a method returns reaches the
+// caller; of any other error only the code travels, never the text.
 //
 // Contracts divides. A divisor of zero makes each of its contracts panic.
 type ContractsServer interface {
@@ -57,8 +57,8 @@ type ContractsServer interface {
 
 	// Echo has both.
 	//
-	// The items come first: send is not for the inside of their loop, and it skips
-	// those that are left.
+	// Receive the items first: calling send within their loop skips those that are
+	// left.
 	//
 	// Each item has passed
 	//
@@ -202,12 +202,13 @@ func RegisterContracts(srv session.Registrar, impl ContractsServer, opts ...rpc.
 }
 
 // ContractsClient calls Contracts. Its methods may be called from any number of
-// goroutines; every error of theirs is an *rpc.Error.
+// goroutines; every error they return is an *rpc.Error.
 type ContractsClient struct {
 	rpc *rpc.Client
 }
 
-// NewContractsClient makes a client on conn, which stays the caller's to close.
+// NewContractsClient makes a client on conn, which remains the caller's to
+// close.
 func NewContractsClient(conn session.Conn, opts ...rpc.ClientOption) *ContractsClient {
 	return &ContractsClient{rpc: rpc.NewClient(conn, opts...)}
 }
@@ -240,8 +241,8 @@ func (c *ContractsClient) Divide(ctx context.Context, a, by int64, opts ...rpc.C
 	})
 }
 
-// List calls rpc List. The call is made, with a new one each time, when the run
-// is ranged over; an error is its last element. Who stops early, cancels it.
+// List calls rpc List. Each range over the sequence makes a call; an error is
+// its last element, and leaving the loop early cancels the call.
 //
 // List has a run of replies.
 //
@@ -277,8 +278,8 @@ func (c *ContractsClient) List(ctx context.Context, n int64, opts ...rpc.CallOpt
 	}
 }
 
-// Sum calls rpc Sum. The requests are what body sends; what body returns as an
-// error ends the call with it.
+// Sum calls rpc Sum. The requests are what body sends; an error that body
+// returns ends the call.
 //
 // Sum has a run of requests.
 //
@@ -309,10 +310,10 @@ func (c *ContractsClient) Sum(ctx context.Context, body func(send func(item int6
 	})
 }
 
-// Echo calls rpc Echo. The requests are what body sends; what body returns as
-// an error ends the call with it. They go first: the replies come when body has
-// returned. The call is made, with a new one each time, when the run is ranged
-// over; an error is its last element. Who stops early, cancels it.
+// Echo calls rpc Echo. The requests are what body sends; an error that body
+// returns ends the call. Requests go first: the replies come once body has
+// returned. Each range over the sequence makes a call; an error is its last
+// element, and leaving the loop early cancels the call.
 //
 // Echo has both.
 //

@@ -73,7 +73,7 @@ func RegisterWholeB(srv session.Registrar, body func(ctx context.Context, start 
 }
 
 // WholeAStart is where the role A of Whole begins (shapes.sess:109:5). Receive
-// Put to reach WholeAAfterPut, or put it off with DeferPut and go on there at
+// Put to reach WholeAAfterPut, or defer it with DeferPut and go on there at
 // once.
 type WholeAStart struct {
 	step session.Step
@@ -108,10 +108,10 @@ func (s WholeAStart) acceptPut(in *session.Inbound) (all All, next WholeAAfterPu
 	return all, WholeAAfterPut{step: ahead}, nil
 }
 
-// DeferPut puts Put off: the next state is there at once, and what it sends
-// overtakes the Put, which the pending value receives later. Whatever is
-// received next takes it in first, and checks it then. At most 64 are put off
-// at a time: session.ErrTooManyPending.
+// DeferPut defers receiving Put: the next state is available at once, and what
+// it sends overtakes the Put, which the pending value receives later. Whatever
+// is received next receives it first, and checks it then. At most 64 may be
+// deferred at a time: session.ErrTooManyPending.
 func (s WholeAStart) DeferPut() (*WholeAStartPending, WholeAAfterPut, error) {
 	pending := &WholeAStartPending{at: s}
 	next, err := s.step.Defer(wholeStartPut, &pending.pending, (*wholeAStartTaker)(pending))
@@ -121,18 +121,17 @@ func (s WholeAStart) DeferPut() (*WholeAStartPending, WholeAAfterPut, error) {
 	return pending, WholeAAfterPut{step: next}, nil
 }
 
-// WholeAStartPending is the Put that DeferPut put off: receive it with Recv or
-// TryRecv, once, before or after others that were put off. As long as it is not
-// in, they use the session as a step does: of them and a step in another
-// goroutine one gets session.ErrStateUsed.
+// WholeAStartPending is the Put that DeferPut deferred: receive it once, with
+// Recv or TryRecv, before or after other deferred messages. Until it has been
+// received they use the session as a step does: if one races with a step in
+// another goroutine, one of the two gets session.ErrStateUsed.
 type WholeAStartPending struct {
 	pending session.Pending
 	at      WholeAStart
 	all     All
 }
 
-// Recv receives the Put that was put off, and takes in first what was put off
-// before it.
+// Recv receives the deferred Put, after whatever was deferred before it.
 func (p *WholeAStartPending) Recv(ctx context.Context) (all All, err error) {
 	if err := p.pending.Recv(ctx); err != nil {
 		return all, err
@@ -149,7 +148,7 @@ func (p *WholeAStartPending) TryRecv() (all All, ok bool, err error) {
 	return p.all, true, nil
 }
 
-// wholeAStartTaker takes in what was put off.
+// wholeAStartTaker receives what was deferred.
 type wholeAStartTaker WholeAStartPending
 
 // TakeIn implements session.Taker.
@@ -197,8 +196,7 @@ type WholeAEnd struct {
 	step session.Step
 }
 
-// Close waits until the other role has finished too. RunWholeA calls it by
-// itself.
+// Close waits until the other role has finished too. RunWholeA does so itself.
 func (s WholeAEnd) Close(ctx context.Context) error { return s.step.Close(ctx) }
 
 // Abort ends the session at both ends, unless both have finished.
@@ -397,7 +395,7 @@ func RegisterLooseB(srv session.Registrar, body func(ctx context.Context, start 
 }
 
 // LooseAStart is where the role A of Loose begins (shapes.sess:115:5). Receive
-// Put to reach LooseAAfterPut, or put it off with DeferPut and go on there at
+// Put to reach LooseAAfterPut, or defer it with DeferPut and go on there at
 // once.
 type LooseAStart struct {
 	step session.Step
@@ -432,10 +430,10 @@ func (s_ LooseAStart) acceptPut(in *session.Inbound) (s Scalars, shape Shape, tr
 	return s, shape, tree, ints, points, shapes, byName, text, at, took, color, addr, word, flag, floats, LooseAAfterPut{step: ahead}, nil
 }
 
-// DeferPut puts Put off: the next state is there at once, and what it sends
-// overtakes the Put, which the pending value receives later. Whatever is
-// received next takes it in first, and checks it then. At most 64 are put off
-// at a time: session.ErrTooManyPending.
+// DeferPut defers receiving Put: the next state is available at once, and what
+// it sends overtakes the Put, which the pending value receives later. Whatever
+// is received next receives it first, and checks it then. At most 64 may be
+// deferred at a time: session.ErrTooManyPending.
 func (s LooseAStart) DeferPut() (*LooseAStartPending, LooseAAfterPut, error) {
 	pending := &LooseAStartPending{at_: s}
 	next, err := s.step.Defer(looseStartPut, &pending.pending, (*looseAStartTaker)(pending))
@@ -445,10 +443,10 @@ func (s LooseAStart) DeferPut() (*LooseAStartPending, LooseAAfterPut, error) {
 	return pending, LooseAAfterPut{step: next}, nil
 }
 
-// LooseAStartPending is the Put that DeferPut put off: receive it with Recv or
-// TryRecv, once, before or after others that were put off. As long as it is not
-// in, they use the session as a step does: of them and a step in another
-// goroutine one gets session.ErrStateUsed.
+// LooseAStartPending is the Put that DeferPut deferred: receive it once, with
+// Recv or TryRecv, before or after other deferred messages. Until it has been
+// received they use the session as a step does: if one races with a step in
+// another goroutine, one of the two gets session.ErrStateUsed.
 type LooseAStartPending struct {
 	pending session.Pending
 	at_     LooseAStart
@@ -469,8 +467,7 @@ type LooseAStartPending struct {
 	floats  []float32
 }
 
-// Recv receives the Put that was put off, and takes in first what was put off
-// before it.
+// Recv receives the deferred Put, after whatever was deferred before it.
 func (p *LooseAStartPending) Recv(ctx context.Context) (s Scalars, shape Shape, tree *Tree, ints []int, points []Point, shapes []Shape, byName map[string]Figure, text string, at time.Time, took time.Duration, color Color, addr Addr, word *Word, flag *bool, floats []float32, err error) {
 	if err := p.pending.Recv(ctx); err != nil {
 		return s, shape, tree, ints, points, shapes, byName, text, at, took, color, addr, word, flag, floats, err
@@ -487,7 +484,7 @@ func (p *LooseAStartPending) TryRecv() (s Scalars, shape Shape, tree *Tree, ints
 	return p.s, p.shape, p.tree, p.ints, p.points, p.shapes, p.byName, p.text, p.at, p.took, p.color, p.addr, p.word, p.flag, p.floats, true, nil
 }
 
-// looseAStartTaker takes in what was put off.
+// looseAStartTaker receives what was deferred.
 type looseAStartTaker LooseAStartPending
 
 // TakeIn implements session.Taker.
@@ -579,8 +576,7 @@ type LooseAEnd struct {
 	step session.Step
 }
 
-// Close waits until the other role has finished too. RunLooseA calls it by
-// itself.
+// Close waits until the other role has finished too. RunLooseA does so itself.
 func (s LooseAEnd) Close(ctx context.Context) error { return s.step.Close(ctx) }
 
 // Abort ends the session at both ends, unless both have finished.
@@ -988,8 +984,8 @@ func (s KeptAStart) Abort(err error) { s.step.Abort(err) }
 func (s KeptAStart) String() string { return s.step.Describe("KeptAStart") }
 
 // KeptAAfterSay is where the role A of Kept stands behind Say
-// (shapes.sess:130:5). Receive Back to reach KeptAAfterBack, or put it off
-// with DeferBack and go on there at once.
+// (shapes.sess:130:5). Receive Back to reach KeptAAfterBack, or defer it with
+// DeferBack and go on there at once.
 type KeptAAfterSay struct {
 	step  session.Step
 	at    time.Time
@@ -1050,10 +1046,10 @@ func (s KeptAAfterSay) acceptBack(in *session.Inbound) (same bool, next KeptAAft
 	return same, KeptAAfterBack{step: ahead, list: list}, nil
 }
 
-// DeferBack puts Back off: the next state is there at once, and what it sends
-// overtakes the Back, which the pending value receives later. Whatever is
-// received next takes it in first, and checks it then. At most 64 are put off
-// at a time: session.ErrTooManyPending.
+// DeferBack defers receiving Back: the next state is available at once, and
+// what it sends overtakes the Back, which the pending value receives later.
+// Whatever is received next receives it first, and checks it then. At most 64
+// may be deferred at a time: session.ErrTooManyPending.
 func (s KeptAAfterSay) DeferBack() (*KeptAAfterSayPending, KeptAAfterBack, error) {
 	pending := &KeptAAfterSayPending{at: s}
 	next, err := s.step.Defer(keptAfterSayBack, &pending.pending, (*keptAAfterSayTaker)(pending))
@@ -1064,18 +1060,18 @@ func (s KeptAAfterSay) DeferBack() (*KeptAAfterSayPending, KeptAAfterBack, error
 	return pending, KeptAAfterBack{step: next, list: list}, nil
 }
 
-// KeptAAfterSayPending is the Back that DeferBack put off: receive it with Recv
-// or TryRecv, once, before or after others that were put off. As long as it is
-// not in, they use the session as a step does: of them and a step in another
-// goroutine one gets session.ErrStateUsed.
+// KeptAAfterSayPending is the Back that DeferBack deferred: receive it once,
+// with Recv or TryRecv, before or after other deferred messages. Until it has
+// been received they use the session as a step does: if one races with a step
+// in another goroutine, one of the two gets session.ErrStateUsed.
 type KeptAAfterSayPending struct {
 	pending session.Pending
 	at      KeptAAfterSay
 	same    bool
 }
 
-// Recv receives the Back that was put off, and takes in first what was put off
-// before it. It is a *session.PeerError, and the session over, unless
+// Recv receives the deferred Back, after whatever was deferred before it. It is
+// a *session.PeerError, and the session over, unless
 //
 //	same == (len(list) == 0 && at.IsZero() && len(texts) == 0)
 func (p *KeptAAfterSayPending) Recv(ctx context.Context) (same bool, err error) {
@@ -1094,7 +1090,7 @@ func (p *KeptAAfterSayPending) TryRecv() (same bool, ok bool, err error) {
 	return p.same, true, nil
 }
 
-// keptAAfterSayTaker takes in what was put off.
+// keptAAfterSayTaker receives what was deferred.
 type keptAAfterSayTaker KeptAAfterSayPending
 
 // TakeIn implements session.Taker.
@@ -1155,8 +1151,7 @@ type KeptAEnd struct {
 	step session.Step
 }
 
-// Close waits until the other role has finished too. RunKeptA calls it by
-// itself.
+// Close waits until the other role has finished too. RunKeptA does so itself.
 func (s KeptAEnd) Close(ctx context.Context) error { return s.step.Close(ctx) }
 
 // Abort ends the session at both ends, unless both have finished.
@@ -1166,7 +1161,7 @@ func (s KeptAEnd) Abort(err error) { s.step.Abort(err) }
 func (s KeptAEnd) String() string { return s.step.Describe("KeptAEnd") }
 
 // KeptBStart is where the role B of Kept begins (shapes.sess:128:5). Receive
-// Say to reach KeptBAfterSay, or put it off with DeferSay and go on there at
+// Say to reach KeptBAfterSay, or defer it with DeferSay and go on there at
 // once.
 type KeptBStart struct {
 	step session.Step
@@ -1211,10 +1206,10 @@ func (s_ KeptBStart) acceptSay(in *session.Inbound) (at time.Time, list []int, a
 	return at, list, addr, s, texts, KeptBAfterSay{step: ahead, at: session.Known(at), list: session.Known(keptList), texts: session.Known(keptTexts)}, nil
 }
 
-// DeferSay puts Say off: the next state is there at once, and what it sends
-// overtakes the Say, which the pending value receives later. Whatever is
-// received next takes it in first, and checks it then. At most 64 are put off
-// at a time: session.ErrTooManyPending.
+// DeferSay defers receiving Say: the next state is available at once, and what
+// it sends overtakes the Say, which the pending value receives later. Whatever
+// is received next receives it first, and checks it then. At most 64 may be
+// deferred at a time: session.ErrTooManyPending.
 func (s KeptBStart) DeferSay() (*KeptBStartPending, KeptBAfterSay, error) {
 	pending := &KeptBStartPending{at_: s}
 	next, err := s.step.Defer(keptStartSay, &pending.pending, (*keptBStartTaker)(pending))
@@ -1224,10 +1219,10 @@ func (s KeptBStart) DeferSay() (*KeptBStartPending, KeptBAfterSay, error) {
 	return pending, KeptBAfterSay{step: next, at: session.Awaited(&pending.pending, &pending.at), list: session.Awaited(&pending.pending, &pending.list), texts: session.Awaited(&pending.pending, &pending.texts)}, nil
 }
 
-// KeptBStartPending is the Say that DeferSay put off: receive it with Recv or
-// TryRecv, once, before or after others that were put off. As long as it is not
-// in, they use the session as a step does: of them and a step in another
-// goroutine one gets session.ErrStateUsed.
+// KeptBStartPending is the Say that DeferSay deferred: receive it once, with
+// Recv or TryRecv, before or after other deferred messages. Until it has been
+// received they use the session as a step does: if one races with a step in
+// another goroutine, one of the two gets session.ErrStateUsed.
 type KeptBStartPending struct {
 	pending session.Pending
 	at_     KeptBStart
@@ -1238,8 +1233,8 @@ type KeptBStartPending struct {
 	texts   map[string]string
 }
 
-// Recv receives the Say that was put off, and takes in first what was put off
-// before it. It is a *session.PeerError, and the session over, unless
+// Recv receives the deferred Say, after whatever was deferred before it. It is
+// a *session.PeerError, and the session over, unless
 //
 //	at.Location().String() == "UTC"
 func (p *KeptBStartPending) Recv(ctx context.Context) (at time.Time, list []int, addr Addr, s Shape, texts map[string]string, err error) {
@@ -1266,7 +1261,7 @@ func (p *KeptBStartPending) TryRecv() (at time.Time, list []int, addr Addr, s Sh
 	return p.at, list, p.addr, p.s, texts, true, nil
 }
 
-// keptBStartTaker takes in what was put off.
+// keptBStartTaker receives what was deferred.
 type keptBStartTaker KeptBStartPending
 
 // TakeIn implements session.Taker.
@@ -1290,23 +1285,23 @@ type KeptBAfterSay struct {
 	texts session.Late[map[string]string]
 }
 
-// At is the parameter at of Say. It is the zero value as long as the message
-// that brings it is put off.
+// At is the parameter at of Say. It is the zero value while the message that
+// brings it is deferred.
 func (s KeptBAfterSay) At() time.Time {
 	value, _ := s.at.Get()
 	return value
 }
 
-// List is the parameter list of Say. It is the zero value as long as the
-// message that brings it is put off.
+// List is the parameter list of Say. It is the zero value while the message
+// that brings it is deferred.
 func (s KeptBAfterSay) List() []int {
 	value, _ := s.list.Get()
 	value = slices.Clone(value)
 	return value
 }
 
-// Texts is the parameter texts of Say. It is the zero value as long as the
-// message that brings it is put off.
+// Texts is the parameter texts of Say. It is the zero value while the message
+// that brings it is deferred.
 func (s KeptBAfterSay) Texts() map[string]string {
 	value, _ := s.texts.Get()
 	value = maps.Clone(value)
@@ -1318,7 +1313,8 @@ func (s KeptBAfterSay) Texts() map[string]string {
 //
 //	same == (len(list) == 0 && at.IsZero() && len(texts) == 0)
 //
-// It is refused with session.ErrPending as long as a value of that is put off.
+// While a value that this needs is deferred, it is refused with
+// session.ErrPending.
 func (s KeptBAfterSay) SendBack(ctx context.Context, same bool) (KeptBAfterBack, error) {
 	out, err := s.step.BeginSend(keptAfterSayBack)
 	if err != nil {
@@ -1950,7 +1946,7 @@ type TalkClientEnd struct {
 	step session.Step
 }
 
-// Close waits until the other role has finished too. RunTalkClient calls it by
+// Close waits until the other role has finished too. RunTalkClient does so
 // itself.
 func (s TalkClientEnd) Close(ctx context.Context) error { return s.step.Close(ctx) }
 

@@ -382,8 +382,7 @@ type FeedAEnd struct {
 	step session.Step
 }
 
-// Close waits until the other role has finished too. RunFeedA calls it by
-// itself.
+// Close waits until the other role has finished too. RunFeedA does so itself.
 func (s FeedAEnd) Close(ctx context.Context) error { return s.step.Close(ctx) }
 
 // Abort ends the session at both ends, unless both have finished.

@@ -14,9 +14,9 @@ import (
 // one age: update github.com/sessgen/sessgen there, or run sessgen again.
 const _ = session.GenVersion1
 
-// EchoServer serves Echo. Each call has a goroutine of its own; its context
-// ends with the call. What a method returns as an *rpc.Error, its caller gets;
-// of any other error only the code travels, never the text.
+// EchoServer serves Echo. Each call has its own goroutine; its context ends
+// with the call. An *rpc.Error that a method returns reaches the caller; of any
+// other error only the code travels, never the text.
 //
 // Echo gives back what it gets.
 type EchoServer interface {
@@ -42,12 +42,12 @@ func RegisterEcho(srv session.Registrar, impl EchoServer, opts ...rpc.HandlerOpt
 }
 
 // EchoClient calls Echo. Its methods may be called from any number of
-// goroutines; every error of theirs is an *rpc.Error.
+// goroutines; every error they return is an *rpc.Error.
 type EchoClient struct {
 	rpc *rpc.Client
 }
 
-// NewEchoClient makes a client on conn, which stays the caller's to close.
+// NewEchoClient makes a client on conn, which remains the caller's to close.
 func NewEchoClient(conn session.Conn, opts ...rpc.ClientOption) *EchoClient {
 	return &EchoClient{rpc: rpc.NewClient(conn, opts...)}
 }

@@ -375,7 +375,7 @@ type BankClientEnd struct {
 	step session.Step
 }
 
-// Close waits until the other role has finished too. RunBankClient calls it by
+// Close waits until the other role has finished too. RunBankClient does so
 // itself.
 func (s BankClientEnd) Close(ctx context.Context) error { return s.step.Close(ctx) }
 

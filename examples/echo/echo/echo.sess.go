@@ -111,8 +111,8 @@ func (s EchoClientReady) Abort(err error) { s.step.Abort(err) }
 func (s EchoClientReady) String() string { return s.step.Describe("EchoClientReady") }
 
 // EchoClientAfterSay is where the role Client of Echo stands behind Say
-// (echo.sess:9:13). Receive Length to reach EchoClientReady, or put it off
-// with DeferLength and go on there at once.
+// (echo.sess:9:13). Receive Length to reach EchoClientReady, or defer it with
+// DeferLength and go on there at once.
 type EchoClientAfterSay struct {
 	step session.Step
 	text string
@@ -157,10 +157,10 @@ func (s EchoClientAfterSay) acceptLength(in *session.Inbound) (n int, next EchoC
 	return n, EchoClientReady{step: ahead}, nil
 }
 
-// DeferLength puts Length off: the next state is there at once, and what it
-// sends overtakes the Length, which the pending value receives later. Whatever
-// is received next takes it in first, and checks it then. At most 64 are put
-// off at a time: session.ErrTooManyPending.
+// DeferLength defers receiving Length: the next state is available at once, and
+// what it sends overtakes the Length, which the pending value receives later.
+// Whatever is received next receives it first, and checks it then. At most 64
+// may be deferred at a time: session.ErrTooManyPending.
 func (s EchoClientAfterSay) DeferLength() (*EchoClientAfterSayPending, EchoClientReady, error) {
 	pending := &EchoClientAfterSayPending{at: s}
 	next, err := s.step.Defer(echoAfterSayLength, &pending.pending, (*echoClientAfterSayTaker)(pending))
@@ -170,18 +170,18 @@ func (s EchoClientAfterSay) DeferLength() (*EchoClientAfterSayPending, EchoClien
 	return pending, EchoClientReady{step: next}, nil
 }
 
-// EchoClientAfterSayPending is the Length that DeferLength put off: receive it
-// with Recv or TryRecv, once, before or after others that were put off. As long
-// as it is not in, they use the session as a step does: of them and a step in
-// another goroutine one gets session.ErrStateUsed.
+// EchoClientAfterSayPending is the Length that DeferLength deferred: receive it
+// once, with Recv or TryRecv, before or after other deferred messages. Until it
+// has been received they use the session as a step does: if one races with a
+// step in another goroutine, one of the two gets session.ErrStateUsed.
 type EchoClientAfterSayPending struct {
 	pending session.Pending
 	at      EchoClientAfterSay
 	n       int
 }
 
-// Recv receives the Length that was put off, and takes in first what was put
-// off before it. It is a *session.PeerError, and the session over, unless
+// Recv receives the deferred Length, after whatever was deferred before it. It
+// is a *session.PeerError, and the session over, unless
 //
 //	n == len(text)
 func (p *EchoClientAfterSayPending) Recv(ctx context.Context) (n int, err error) {
@@ -200,7 +200,7 @@ func (p *EchoClientAfterSayPending) TryRecv() (n int, ok bool, err error) {
 	return p.n, true, nil
 }
 
-// echoClientAfterSayTaker takes in what was put off.
+// echoClientAfterSayTaker receives what was deferred.
 type echoClientAfterSayTaker EchoClientAfterSayPending
 
 // TakeIn implements session.Taker.
@@ -220,7 +220,7 @@ type EchoClientEnd struct {
 	step session.Step
 }
 
-// Close waits until the other role has finished too. RunEchoClient calls it by
+// Close waits until the other role has finished too. RunEchoClient does so
 // itself.
 func (s EchoClientEnd) Close(ctx context.Context) error { return s.step.Close(ctx) }
 

@@ -478,8 +478,8 @@ type KioskCustomerEnd struct {
 	step session.Step
 }
 
-// Close waits until the other role has finished too. RunKioskCustomer calls it
-// by itself.
+// Close waits until the other role has finished too. RunKioskCustomer does so
+// itself.
 func (s KioskCustomerEnd) Close(ctx context.Context) error { return s.step.Close(ctx) }
 
 // Abort ends the session at both ends, unless both have finished.
@@ -489,8 +489,8 @@ func (s KioskCustomerEnd) Abort(err error) { s.step.Abort(err) }
 func (s KioskCustomerEnd) String() string { return s.step.Describe("KioskCustomerEnd") }
 
 // KioskClerkStart is where the role Clerk of Kiosk begins (kiosk.sess:8:5).
-// Receive Enter to reach KioskClerkAfterEnter, or put it off with DeferEnter
-// and go on there at once.
+// Receive Enter to reach KioskClerkAfterEnter, or defer it with DeferEnter and
+// go on there at once.
 type KioskClerkStart struct {
 	step session.Step
 }
@@ -523,10 +523,10 @@ func (s KioskClerkStart) acceptEnter(in *session.Inbound) (next KioskClerkAfterE
 	return KioskClerkAfterEnter{step: ahead}, nil
 }
 
-// DeferEnter puts Enter off: the next state is there at once, and what it sends
-// overtakes the Enter, which the pending value receives later. Whatever is
-// received next takes it in first, and checks it then. At most 64 are put off
-// at a time: session.ErrTooManyPending.
+// DeferEnter defers receiving Enter: the next state is available at once, and
+// what it sends overtakes the Enter, which the pending value receives later.
+// Whatever is received next receives it first, and checks it then. At most 64
+// may be deferred at a time: session.ErrTooManyPending.
 func (s KioskClerkStart) DeferEnter() (*KioskClerkStartPending, KioskClerkAfterEnter, error) {
 	pending := &KioskClerkStartPending{at: s}
 	next, err := s.step.Defer(kioskStartEnter, &pending.pending, (*kioskClerkStartTaker)(pending))
@@ -536,17 +536,16 @@ func (s KioskClerkStart) DeferEnter() (*KioskClerkStartPending, KioskClerkAfterE
 	return pending, KioskClerkAfterEnter{step: next}, nil
 }
 
-// KioskClerkStartPending is the Enter that DeferEnter put off: receive it with
-// Recv or TryRecv, once, before or after others that were put off. As long as
-// it is not in, they use the session as a step does: of them and a step in
-// another goroutine one gets session.ErrStateUsed.
+// KioskClerkStartPending is the Enter that DeferEnter deferred: receive it
+// once, with Recv or TryRecv, before or after other deferred messages. Until it
+// has been received they use the session as a step does: if one races with a
+// step in another goroutine, one of the two gets session.ErrStateUsed.
 type KioskClerkStartPending struct {
 	pending session.Pending
 	at      KioskClerkStart
 }
 
-// Recv receives the Enter that was put off, and takes in first what was put off
-// before it.
+// Recv receives the deferred Enter, after whatever was deferred before it.
 func (p *KioskClerkStartPending) Recv(ctx context.Context) (err error) {
 	if err := p.pending.Recv(ctx); err != nil {
 		return err
@@ -563,7 +562,7 @@ func (p *KioskClerkStartPending) TryRecv() (ok bool, err error) {
 	return true, nil
 }
 
-// kioskClerkStartTaker takes in what was put off.
+// kioskClerkStartTaker receives what was deferred.
 type kioskClerkStartTaker KioskClerkStartPending
 
 // TakeIn implements session.Taker.

@@ -599,7 +599,7 @@ type GrantDeviceEnd struct {
 	step session.Step
 }
 
-// Close waits until the other role has finished too. RunGrantDevice calls it by
+// Close waits until the other role has finished too. RunGrantDevice does so
 // itself.
 func (s GrantDeviceEnd) Close(ctx context.Context) error { return s.step.Close(ctx) }
 
@@ -611,8 +611,8 @@ func (s GrantDeviceEnd) String() string { return s.step.Describe("GrantDeviceEnd
 
 // GrantServerStart is where the role Server of Grant begins
 // (deviceflow.sess:16:5). Receive Authorize to reach
-// GrantServerAfterAuthorize, or put it off with DeferAuthorize and go on there
-// at once.
+// GrantServerAfterAuthorize, or defer it with DeferAuthorize and go on there at
+// once.
 type GrantServerStart struct {
 	step session.Step
 }
@@ -652,10 +652,10 @@ func (s GrantServerStart) acceptAuthorize(in *session.Inbound) (client, scope st
 	return client, scope, GrantServerAfterAuthorize{step: ahead}, nil
 }
 
-// DeferAuthorize puts Authorize off: the next state is there at once, and what
-// it sends overtakes the Authorize, which the pending value receives later.
-// Whatever is received next takes it in first, and checks it then. At most 64
-// are put off at a time: session.ErrTooManyPending.
+// DeferAuthorize defers receiving Authorize: the next state is available at
+// once, and what it sends overtakes the Authorize, which the pending value
+// receives later. Whatever is received next receives it first, and checks it
+// then. At most 64 may be deferred at a time: session.ErrTooManyPending.
 func (s GrantServerStart) DeferAuthorize() (*GrantServerStartPending, GrantServerAfterAuthorize, error) {
 	pending := &GrantServerStartPending{at: s}
 	next, err := s.step.Defer(grantStartAuthorize, &pending.pending, (*grantServerStartTaker)(pending))
@@ -665,10 +665,11 @@ func (s GrantServerStart) DeferAuthorize() (*GrantServerStartPending, GrantServe
 	return pending, GrantServerAfterAuthorize{step: next}, nil
 }
 
-// GrantServerStartPending is the Authorize that DeferAuthorize put off: receive
-// it with Recv or TryRecv, once, before or after others that were put off. As
-// long as it is not in, they use the session as a step does: of them and a step
-// in another goroutine one gets session.ErrStateUsed.
+// GrantServerStartPending is the Authorize that DeferAuthorize deferred:
+// receive it once, with Recv or TryRecv, before or after other deferred
+// messages. Until it has been received they use the session as a step does: if
+// one races with a step in another goroutine, one of the two gets
+// session.ErrStateUsed.
 type GrantServerStartPending struct {
 	pending session.Pending
 	at      GrantServerStart
@@ -676,8 +677,8 @@ type GrantServerStartPending struct {
 	scope   string
 }
 
-// Recv receives the Authorize that was put off, and takes in first what was put
-// off before it. It is a *session.PeerError, and the session over, unless
+// Recv receives the deferred Authorize, after whatever was deferred before it.
+// It is a *session.PeerError, and the session over, unless
 //
 //	client != ""
 func (p *GrantServerStartPending) Recv(ctx context.Context) (client, scope string, err error) {
@@ -696,7 +697,7 @@ func (p *GrantServerStartPending) TryRecv() (client, scope string, ok bool, err 
 	return p.client, p.scope, true, nil
 }
 
-// grantServerStartTaker takes in what was put off.
+// grantServerStartTaker receives what was deferred.
 type grantServerStartTaker GrantServerStartPending
 
 // TakeIn implements session.Taker.

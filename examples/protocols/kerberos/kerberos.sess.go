@@ -557,7 +557,7 @@ type KdcClientEnd struct {
 	step session.Step
 }
 
-// Close waits until the other role has finished too. RunKdcClient calls it by
+// Close waits until the other role has finished too. RunKdcClient does so
 // itself.
 func (s KdcClientEnd) Close(ctx context.Context) error { return s.step.Close(ctx) }
 
@@ -569,7 +569,7 @@ func (s KdcClientEnd) String() string { return s.step.Describe("KdcClientEnd") }
 
 // KdcCentreAuthentication is the head of rec Authentication for the role Centre
 // of Kdc (kerberos.sess:16:9). Receive AsReq to reach KdcCentreAfterAsReq, or
-// put it off with DeferAsReq and go on there at once.
+// defer it with DeferAsReq and go on there at once.
 type KdcCentreAuthentication struct {
 	step  session.Step
 	tries int32
@@ -617,10 +617,10 @@ func (s KdcCentreAuthentication) acceptAsReq(in *session.Inbound) (client Princi
 	return client, nonce, till, etypes, preauth, KdcCentreAfterAsReq{step: ahead, tries: tries, nonce: session.Known(nonce), till: session.Known(till)}, nil
 }
 
-// DeferAsReq puts AsReq off: the next state is there at once, and what it sends
-// overtakes the AsReq, which the pending value receives later. Whatever is
-// received next takes it in first, and checks it then. At most 64 are put off
-// at a time: session.ErrTooManyPending.
+// DeferAsReq defers receiving AsReq: the next state is available at once, and
+// what it sends overtakes the AsReq, which the pending value receives later.
+// Whatever is received next receives it first, and checks it then. At most 64
+// may be deferred at a time: session.ErrTooManyPending.
 func (s KdcCentreAuthentication) DeferAsReq() (*KdcCentreAuthenticationPending, KdcCentreAfterAsReq, error) {
 	pending := &KdcCentreAuthenticationPending{at: s}
 	next, err := s.step.Defer(kdcAuthenticationAsReq, &pending.pending, (*kdcCentreAuthenticationTaker)(pending))
@@ -631,10 +631,10 @@ func (s KdcCentreAuthentication) DeferAsReq() (*KdcCentreAuthenticationPending, 
 	return pending, KdcCentreAfterAsReq{step: next, tries: tries, nonce: session.Awaited(&pending.pending, &pending.nonce), till: session.Awaited(&pending.pending, &pending.till)}, nil
 }
 
-// KdcCentreAuthenticationPending is the AsReq that DeferAsReq put off: receive
-// it with Recv or TryRecv, once, before or after others that were put off. As
-// long as it is not in, they use the session as a step does: of them and a step
-// in another goroutine one gets session.ErrStateUsed.
+// KdcCentreAuthenticationPending is the AsReq that DeferAsReq deferred: receive
+// it once, with Recv or TryRecv, before or after other deferred messages. Until
+// it has been received they use the session as a step does: if one races with a
+// step in another goroutine, one of the two gets session.ErrStateUsed.
 type KdcCentreAuthenticationPending struct {
 	pending session.Pending
 	at      KdcCentreAuthentication
@@ -645,8 +645,8 @@ type KdcCentreAuthenticationPending struct {
 	preauth *Sealed
 }
 
-// Recv receives the AsReq that was put off, and takes in first what was put off
-// before it. It is a *session.PeerError, and the session over, unless
+// Recv receives the deferred AsReq, after whatever was deferred before it. It
+// is a *session.PeerError, and the session over, unless
 //
 //	len(client.Name) > 0 && len(etypes) > 0 && tries < 3
 func (p *KdcCentreAuthenticationPending) Recv(ctx context.Context) (client Principal, nonce uint32, till time.Time, etypes []int32, preauth *Sealed, err error) {
@@ -665,7 +665,7 @@ func (p *KdcCentreAuthenticationPending) TryRecv() (client Principal, nonce uint
 	return p.client, p.nonce, p.till, p.etypes, p.preauth, true, nil
 }
 
-// kdcCentreAuthenticationTaker takes in what was put off.
+// kdcCentreAuthenticationTaker receives what was deferred.
 type kdcCentreAuthenticationTaker KdcCentreAuthenticationPending
 
 // TakeIn implements session.Taker.
@@ -694,15 +694,15 @@ type KdcCentreAfterAsReq struct {
 // Tries is the parameter tries of rec Authentication.
 func (s KdcCentreAfterAsReq) Tries() int32 { return s.tries }
 
-// Nonce is the parameter nonce of AsReq. It is the zero value as long as the
-// message that brings it is put off.
+// Nonce is the parameter nonce of AsReq. It is the zero value while the message
+// that brings it is deferred.
 func (s KdcCentreAfterAsReq) Nonce() uint32 {
 	value, _ := s.nonce.Get()
 	return value
 }
 
-// Till is the parameter till of AsReq. It is the zero value as long as the
-// message that brings it is put off.
+// Till is the parameter till of AsReq. It is the zero value while the message
+// that brings it is deferred.
 func (s KdcCentreAfterAsReq) Till() time.Time {
 	value, _ := s.till.Get()
 	return value
@@ -713,7 +713,8 @@ func (s KdcCentreAfterAsReq) Till() time.Time {
 //
 //	echoed == nonce && !expires.After(till)
 //
-// It is refused with session.ErrPending as long as a value of that is put off.
+// While a value that this needs is deferred, it is refused with
+// session.ErrPending.
 //
 // §3.1.3: the nonce of the reply is the one that was asked with.
 func (s KdcCentreAfterAsReq) SendAsRep(ctx context.Context, tgt Ticket, echoed uint32, expires time.Time, secret Sealed) (KdcCentreGranting, error) {
@@ -1559,8 +1560,8 @@ type ApplicationClientEnd struct {
 	step session.Step
 }
 
-// Close waits until the other role has finished too. RunApplicationClient calls
-// it by itself.
+// Close waits until the other role has finished too. RunApplicationClient does
+// so itself.
 func (s ApplicationClientEnd) Close(ctx context.Context) error { return s.step.Close(ctx) }
 
 // Abort ends the session at both ends, unless both have finished.

@@ -119,7 +119,7 @@ func RegisterMaildropServer(srv session.Registrar, body func(ctx context.Context
 
 // MaildropClientStart is where the role Client of Maildrop begins
 // (pop3.sess:8:5). Receive Greeting to reach MaildropClientAuthorization, or
-// put it off with DeferGreeting and go on there at once.
+// defer it with DeferGreeting and go on there at once.
 type MaildropClientStart struct {
 	step session.Step
 }
@@ -153,10 +153,10 @@ func (s MaildropClientStart) acceptGreeting(in *session.Inbound) (timestamp stri
 	return timestamp, MaildropClientAuthorization{step: ahead, timestamp: session.Known(timestamp), tries: 0}, nil
 }
 
-// DeferGreeting puts Greeting off: the next state is there at once, and what it
-// sends overtakes the Greeting, which the pending value receives later.
-// Whatever is received next takes it in first, and checks it then. At most 64
-// are put off at a time: session.ErrTooManyPending.
+// DeferGreeting defers receiving Greeting: the next state is available at once,
+// and what it sends overtakes the Greeting, which the pending value receives
+// later. Whatever is received next receives it first, and checks it then. At
+// most 64 may be deferred at a time: session.ErrTooManyPending.
 func (s MaildropClientStart) DeferGreeting() (*MaildropClientStartPending, MaildropClientAuthorization, error) {
 	pending := &MaildropClientStartPending{at: s}
 	next, err := s.step.Defer(maildropStartGreeting, &pending.pending, (*maildropClientStartTaker)(pending))
@@ -166,18 +166,18 @@ func (s MaildropClientStart) DeferGreeting() (*MaildropClientStartPending, Maild
 	return pending, MaildropClientAuthorization{step: next, timestamp: session.Awaited(&pending.pending, &pending.timestamp), tries: 0}, nil
 }
 
-// MaildropClientStartPending is the Greeting that DeferGreeting put off:
-// receive it with Recv or TryRecv, once, before or after others that were put
-// off. As long as it is not in, they use the session as a step does: of them
-// and a step in another goroutine one gets session.ErrStateUsed.
+// MaildropClientStartPending is the Greeting that DeferGreeting deferred:
+// receive it once, with Recv or TryRecv, before or after other deferred
+// messages. Until it has been received they use the session as a step does: if
+// one races with a step in another goroutine, one of the two gets
+// session.ErrStateUsed.
 type MaildropClientStartPending struct {
 	pending   session.Pending
 	at        MaildropClientStart
 	timestamp string
 }
 
-// Recv receives the Greeting that was put off, and takes in first what was put
-// off before it.
+// Recv receives the deferred Greeting, after whatever was deferred before it.
 func (p *MaildropClientStartPending) Recv(ctx context.Context) (timestamp string, err error) {
 	if err := p.pending.Recv(ctx); err != nil {
 		return timestamp, err
@@ -194,7 +194,7 @@ func (p *MaildropClientStartPending) TryRecv() (timestamp string, ok bool, err e
 	return p.timestamp, true, nil
 }
 
-// maildropClientStartTaker takes in what was put off.
+// maildropClientStartTaker receives what was deferred.
 type maildropClientStartTaker MaildropClientStartPending
 
 // TakeIn implements session.Taker.
@@ -219,8 +219,8 @@ type MaildropClientAuthorization struct {
 	tries     int32
 }
 
-// Timestamp is the parameter timestamp of Greeting. It is the zero value as
-// long as the message that brings it is put off.
+// Timestamp is the parameter timestamp of Greeting. It is the zero value while
+// the message that brings it is deferred.
 func (s MaildropClientAuthorization) Timestamp() string {
 	value, _ := s.timestamp.Get()
 	return value
@@ -255,7 +255,8 @@ func (s MaildropClientAuthorization) SendUser(ctx context.Context, name string) 
 //
 //	tries < 5 && timestamp != "" && len(digest) == 16
 //
-// It is refused with session.ErrPending as long as a value of that is put off.
+// While a value that this needs is deferred, it is refused with
+// session.ErrPending.
 func (s MaildropClientAuthorization) SendApop(ctx context.Context, name string, digest []byte) (MaildropClientAfterApop, error) {
 	out, err := s.step.BeginSend(maildropAuthorizationApop)
 	if err != nil {
@@ -309,8 +310,8 @@ type MaildropClientAfterUser struct {
 	tries     int32
 }
 
-// Timestamp is the parameter timestamp of Greeting. It is the zero value as
-// long as the message that brings it is put off.
+// Timestamp is the parameter timestamp of Greeting. It is the zero value while
+// the message that brings it is deferred.
 func (s MaildropClientAfterUser) Timestamp() string {
 	value, _ := s.timestamp.Get()
 	return value
@@ -839,8 +840,8 @@ func (s MaildropClientAfterLeave) Abort(err error) { s.step.Abort(err) }
 func (s MaildropClientAfterLeave) String() string { return s.step.Describe("MaildropClientAfterLeave") }
 
 // MaildropClientBeforeDrop is a place of the role Client of Maildrop
-// (pop3.sess:49:5). Receive Drop to reach MaildropClientTransaction, or put
-// it off with DeferDrop and go on there at once.
+// (pop3.sess:49:5). Receive Drop to reach MaildropClientTransaction, or defer
+// it with DeferDrop and go on there at once.
 type MaildropClientBeforeDrop struct {
 	step session.Step
 }
@@ -874,10 +875,10 @@ func (s MaildropClientBeforeDrop) acceptDrop(in *session.Inbound) (messages uint
 	return messages, octets, MaildropClientTransaction{step: ahead, messages: session.Known(messages), octets: session.Known(octets)}, nil
 }
 
-// DeferDrop puts Drop off: the next state is there at once, and what it sends
-// overtakes the Drop, which the pending value receives later. Whatever is
-// received next takes it in first, and checks it then. At most 64 are put off
-// at a time: session.ErrTooManyPending.
+// DeferDrop defers receiving Drop: the next state is available at once, and
+// what it sends overtakes the Drop, which the pending value receives later.
+// Whatever is received next receives it first, and checks it then. At most 64
+// may be deferred at a time: session.ErrTooManyPending.
 func (s MaildropClientBeforeDrop) DeferDrop() (*MaildropClientBeforeDropPending, MaildropClientTransaction, error) {
 	pending := &MaildropClientBeforeDropPending{at: s}
 	next, err := s.step.Defer(maildropBeforeDropDrop, &pending.pending, (*maildropClientBeforeDropTaker)(pending))
@@ -887,10 +888,10 @@ func (s MaildropClientBeforeDrop) DeferDrop() (*MaildropClientBeforeDropPending,
 	return pending, MaildropClientTransaction{step: next, messages: session.Awaited(&pending.pending, &pending.messages), octets: session.Awaited(&pending.pending, &pending.octets)}, nil
 }
 
-// MaildropClientBeforeDropPending is the Drop that DeferDrop put off: receive
-// it with Recv or TryRecv, once, before or after others that were put off. As
-// long as it is not in, they use the session as a step does: of them and a step
-// in another goroutine one gets session.ErrStateUsed.
+// MaildropClientBeforeDropPending is the Drop that DeferDrop deferred: receive
+// it once, with Recv or TryRecv, before or after other deferred messages. Until
+// it has been received they use the session as a step does: if one races with a
+// step in another goroutine, one of the two gets session.ErrStateUsed.
 type MaildropClientBeforeDropPending struct {
 	pending  session.Pending
 	at       MaildropClientBeforeDrop
@@ -898,8 +899,7 @@ type MaildropClientBeforeDropPending struct {
 	octets   uint64
 }
 
-// Recv receives the Drop that was put off, and takes in first what was put off
-// before it.
+// Recv receives the deferred Drop, after whatever was deferred before it.
 func (p *MaildropClientBeforeDropPending) Recv(ctx context.Context) (messages uint32, octets uint64, err error) {
 	if err := p.pending.Recv(ctx); err != nil {
 		return messages, octets, err
@@ -916,7 +916,7 @@ func (p *MaildropClientBeforeDropPending) TryRecv() (messages uint32, octets uin
 	return p.messages, p.octets, true, nil
 }
 
-// maildropClientBeforeDropTaker takes in what was put off.
+// maildropClientBeforeDropTaker receives what was deferred.
 type maildropClientBeforeDropTaker MaildropClientBeforeDropPending
 
 // TakeIn implements session.Taker.
@@ -943,15 +943,15 @@ type MaildropClientTransaction struct {
 	octets   session.Late[uint64]
 }
 
-// Messages is the parameter messages of Drop. It is the zero value as long as
-// the message that brings it is put off.
+// Messages is the parameter messages of Drop. It is the zero value while the
+// message that brings it is deferred.
 func (s MaildropClientTransaction) Messages() uint32 {
 	value, _ := s.messages.Get()
 	return value
 }
 
-// Octets is the parameter octets of Drop. It is the zero value as long as the
-// message that brings it is put off.
+// Octets is the parameter octets of Drop. It is the zero value while the
+// message that brings it is deferred.
 func (s MaildropClientTransaction) Octets() uint64 {
 	value, _ := s.octets.Get()
 	return value
@@ -988,7 +988,8 @@ func (s MaildropClientTransaction) SendList(ctx context.Context) (MaildropClient
 //
 //	1 <= number && number <= messages
 //
-// It is refused with session.ErrPending as long as a value of that is put off.
+// While a value that this needs is deferred, it is refused with
+// session.ErrPending.
 func (s MaildropClientTransaction) SendRetr(ctx context.Context, number uint32) (MaildropClientAfterRetr, error) {
 	out, err := s.step.BeginSend(maildropTransactionRetr)
 	if err != nil {
@@ -1014,7 +1015,8 @@ func (s MaildropClientTransaction) SendRetr(ctx context.Context, number uint32) 
 //
 //	1 <= which && which <= messages
 //
-// It is refused with session.ErrPending as long as a value of that is put off.
+// While a value that this needs is deferred, it is refused with
+// session.ErrPending.
 func (s MaildropClientTransaction) SendDele(ctx context.Context, which uint32) (MaildropClientAfterDele, error) {
 	out, err := s.step.BeginSend(maildropTransactionDele)
 	if err != nil {
@@ -1086,22 +1088,22 @@ func (s MaildropClientTransaction) String() string {
 
 // MaildropClientAfterStat is where the role Client of Maildrop stands behind
 // Stat (pop3.sess:55:13). Receive StatOk to reach MaildropClientTransaction,
-// or put it off with DeferStatOk and go on there at once.
+// or defer it with DeferStatOk and go on there at once.
 type MaildropClientAfterStat struct {
 	step     session.Step
 	messages session.Late[uint32]
 	octets   session.Late[uint64]
 }
 
-// Messages is the parameter messages of Drop. It is the zero value as long as
-// the message that brings it is put off.
+// Messages is the parameter messages of Drop. It is the zero value while the
+// message that brings it is deferred.
 func (s MaildropClientAfterStat) Messages() uint32 {
 	value, _ := s.messages.Get()
 	return value
 }
 
-// Octets is the parameter octets of Drop. It is the zero value as long as the
-// message that brings it is put off.
+// Octets is the parameter octets of Drop. It is the zero value while the
+// message that brings it is deferred.
 func (s MaildropClientAfterStat) Octets() uint64 {
 	value, _ := s.octets.Get()
 	return value
@@ -1144,10 +1146,10 @@ func (s MaildropClientAfterStat) acceptStatOk(in *session.Inbound) (left uint32,
 	return left, size, MaildropClientTransaction{step: ahead, messages: session.Known(messages), octets: session.Known(octets)}, nil
 }
 
-// DeferStatOk puts StatOk off: the next state is there at once, and what it
-// sends overtakes the StatOk, which the pending value receives later. Whatever
-// is received next takes it in first, and checks it then. At most 64 are put
-// off at a time: session.ErrTooManyPending.
+// DeferStatOk defers receiving StatOk: the next state is available at once, and
+// what it sends overtakes the StatOk, which the pending value receives later.
+// Whatever is received next receives it first, and checks it then. At most 64
+// may be deferred at a time: session.ErrTooManyPending.
 func (s MaildropClientAfterStat) DeferStatOk() (*MaildropClientAfterStatPending, MaildropClientTransaction, error) {
 	pending := &MaildropClientAfterStatPending{at: s}
 	next, err := s.step.Defer(maildropAfterStatStatOk, &pending.pending, (*maildropClientAfterStatTaker)(pending))
@@ -1157,10 +1159,11 @@ func (s MaildropClientAfterStat) DeferStatOk() (*MaildropClientAfterStatPending,
 	return pending, MaildropClientTransaction{step: next, messages: s.messages, octets: s.octets}, nil
 }
 
-// MaildropClientAfterStatPending is the StatOk that DeferStatOk put off:
-// receive it with Recv or TryRecv, once, before or after others that were put
-// off. As long as it is not in, they use the session as a step does: of them
-// and a step in another goroutine one gets session.ErrStateUsed.
+// MaildropClientAfterStatPending is the StatOk that DeferStatOk deferred:
+// receive it once, with Recv or TryRecv, before or after other deferred
+// messages. Until it has been received they use the session as a step does: if
+// one races with a step in another goroutine, one of the two gets
+// session.ErrStateUsed.
 type MaildropClientAfterStatPending struct {
 	pending session.Pending
 	at      MaildropClientAfterStat
@@ -1168,8 +1171,8 @@ type MaildropClientAfterStatPending struct {
 	size    uint64
 }
 
-// Recv receives the StatOk that was put off, and takes in first what was put
-// off before it. It is a *session.PeerError, and the session over, unless
+// Recv receives the deferred StatOk, after whatever was deferred before it. It
+// is a *session.PeerError, and the session over, unless
 //
 //	left <= messages && size <= octets
 func (p *MaildropClientAfterStatPending) Recv(ctx context.Context) (left uint32, size uint64, err error) {
@@ -1188,7 +1191,7 @@ func (p *MaildropClientAfterStatPending) TryRecv() (left uint32, size uint64, ok
 	return p.left, p.size, true, nil
 }
 
-// maildropClientAfterStatTaker takes in what was put off.
+// maildropClientAfterStatTaker receives what was deferred.
 type maildropClientAfterStatTaker MaildropClientAfterStatPending
 
 // TakeIn implements session.Taker.
@@ -1205,22 +1208,22 @@ func (s MaildropClientAfterStat) String() string { return s.step.Describe("Maild
 
 // MaildropClientAfterList is where the role Client of Maildrop stands behind
 // List (pop3.sess:60:13). Receive ListOk to reach MaildropClientTransaction,
-// or put it off with DeferListOk and go on there at once.
+// or defer it with DeferListOk and go on there at once.
 type MaildropClientAfterList struct {
 	step     session.Step
 	messages session.Late[uint32]
 	octets   session.Late[uint64]
 }
 
-// Messages is the parameter messages of Drop. It is the zero value as long as
-// the message that brings it is put off.
+// Messages is the parameter messages of Drop. It is the zero value while the
+// message that brings it is deferred.
 func (s MaildropClientAfterList) Messages() uint32 {
 	value, _ := s.messages.Get()
 	return value
 }
 
-// Octets is the parameter octets of Drop. It is the zero value as long as the
-// message that brings it is put off.
+// Octets is the parameter octets of Drop. It is the zero value while the
+// message that brings it is deferred.
 func (s MaildropClientAfterList) Octets() uint64 {
 	value, _ := s.octets.Get()
 	return value
@@ -1263,10 +1266,10 @@ func (s MaildropClientAfterList) acceptListOk(in *session.Inbound) (all []Listin
 	return all, MaildropClientTransaction{step: ahead, messages: session.Known(messages), octets: session.Known(octets)}, nil
 }
 
-// DeferListOk puts ListOk off: the next state is there at once, and what it
-// sends overtakes the ListOk, which the pending value receives later. Whatever
-// is received next takes it in first, and checks it then. At most 64 are put
-// off at a time: session.ErrTooManyPending.
+// DeferListOk defers receiving ListOk: the next state is available at once, and
+// what it sends overtakes the ListOk, which the pending value receives later.
+// Whatever is received next receives it first, and checks it then. At most 64
+// may be deferred at a time: session.ErrTooManyPending.
 func (s MaildropClientAfterList) DeferListOk() (*MaildropClientAfterListPending, MaildropClientTransaction, error) {
 	pending := &MaildropClientAfterListPending{at: s}
 	next, err := s.step.Defer(maildropAfterListListOk, &pending.pending, (*maildropClientAfterListTaker)(pending))
@@ -1276,18 +1279,19 @@ func (s MaildropClientAfterList) DeferListOk() (*MaildropClientAfterListPending,
 	return pending, MaildropClientTransaction{step: next, messages: s.messages, octets: s.octets}, nil
 }
 
-// MaildropClientAfterListPending is the ListOk that DeferListOk put off:
-// receive it with Recv or TryRecv, once, before or after others that were put
-// off. As long as it is not in, they use the session as a step does: of them
-// and a step in another goroutine one gets session.ErrStateUsed.
+// MaildropClientAfterListPending is the ListOk that DeferListOk deferred:
+// receive it once, with Recv or TryRecv, before or after other deferred
+// messages. Until it has been received they use the session as a step does: if
+// one races with a step in another goroutine, one of the two gets
+// session.ErrStateUsed.
 type MaildropClientAfterListPending struct {
 	pending session.Pending
 	at      MaildropClientAfterList
 	all     []Listing
 }
 
-// Recv receives the ListOk that was put off, and takes in first what was put
-// off before it. It is a *session.PeerError, and the session over, unless
+// Recv receives the deferred ListOk, after whatever was deferred before it. It
+// is a *session.PeerError, and the session over, unless
 //
 //	len(all) <= int(messages)
 func (p *MaildropClientAfterListPending) Recv(ctx context.Context) (all []Listing, err error) {
@@ -1306,7 +1310,7 @@ func (p *MaildropClientAfterListPending) TryRecv() (all []Listing, ok bool, err 
 	return p.all, true, nil
 }
 
-// maildropClientAfterListTaker takes in what was put off.
+// maildropClientAfterListTaker receives what was deferred.
 type maildropClientAfterListTaker MaildropClientAfterListPending
 
 // TakeIn implements session.Taker.
@@ -1334,8 +1338,8 @@ type MaildropClientAfterRetr struct {
 // Messages is the parameter messages of Drop.
 func (s MaildropClientAfterRetr) Messages() uint32 { return s.messages }
 
-// Octets is the parameter octets of Drop. It is the zero value as long as the
-// message that brings it is put off.
+// Octets is the parameter octets of Drop. It is the zero value while the
+// message that brings it is deferred.
 func (s MaildropClientAfterRetr) Octets() uint64 {
 	value, _ := s.octets.Get()
 	return value
@@ -1480,8 +1484,8 @@ type MaildropClientAfterDele struct {
 // Messages is the parameter messages of Drop.
 func (s MaildropClientAfterDele) Messages() uint32 { return s.messages }
 
-// Octets is the parameter octets of Drop. It is the zero value as long as the
-// message that brings it is put off.
+// Octets is the parameter octets of Drop. It is the zero value while the
+// message that brings it is deferred.
 func (s MaildropClientAfterDele) Octets() uint64 {
 	value, _ := s.octets.Get()
 	return value
@@ -1609,22 +1613,22 @@ func (s MaildropClientAfterDele) String() string { return s.step.Describe("Maild
 
 // MaildropClientAfterNoop is where the role Client of Maildrop stands behind
 // Noop (pop3.sess:80:13). Receive NoopOk to reach MaildropClientTransaction,
-// or put it off with DeferNoopOk and go on there at once.
+// or defer it with DeferNoopOk and go on there at once.
 type MaildropClientAfterNoop struct {
 	step     session.Step
 	messages session.Late[uint32]
 	octets   session.Late[uint64]
 }
 
-// Messages is the parameter messages of Drop. It is the zero value as long as
-// the message that brings it is put off.
+// Messages is the parameter messages of Drop. It is the zero value while the
+// message that brings it is deferred.
 func (s MaildropClientAfterNoop) Messages() uint32 {
 	value, _ := s.messages.Get()
 	return value
 }
 
-// Octets is the parameter octets of Drop. It is the zero value as long as the
-// message that brings it is put off.
+// Octets is the parameter octets of Drop. It is the zero value while the
+// message that brings it is deferred.
 func (s MaildropClientAfterNoop) Octets() uint64 {
 	value, _ := s.octets.Get()
 	return value
@@ -1660,10 +1664,10 @@ func (s MaildropClientAfterNoop) acceptNoopOk(in *session.Inbound) (next Maildro
 	return MaildropClientTransaction{step: ahead, messages: session.Known(messages), octets: session.Known(octets)}, nil
 }
 
-// DeferNoopOk puts NoopOk off: the next state is there at once, and what it
-// sends overtakes the NoopOk, which the pending value receives later. Whatever
-// is received next takes it in first, and checks it then. At most 64 are put
-// off at a time: session.ErrTooManyPending.
+// DeferNoopOk defers receiving NoopOk: the next state is available at once, and
+// what it sends overtakes the NoopOk, which the pending value receives later.
+// Whatever is received next receives it first, and checks it then. At most 64
+// may be deferred at a time: session.ErrTooManyPending.
 func (s MaildropClientAfterNoop) DeferNoopOk() (*MaildropClientAfterNoopPending, MaildropClientTransaction, error) {
 	pending := &MaildropClientAfterNoopPending{at: s}
 	next, err := s.step.Defer(maildropAfterNoopNoopOk, &pending.pending, (*maildropClientAfterNoopTaker)(pending))
@@ -1673,17 +1677,17 @@ func (s MaildropClientAfterNoop) DeferNoopOk() (*MaildropClientAfterNoopPending,
 	return pending, MaildropClientTransaction{step: next, messages: s.messages, octets: s.octets}, nil
 }
 
-// MaildropClientAfterNoopPending is the NoopOk that DeferNoopOk put off:
-// receive it with Recv or TryRecv, once, before or after others that were put
-// off. As long as it is not in, they use the session as a step does: of them
-// and a step in another goroutine one gets session.ErrStateUsed.
+// MaildropClientAfterNoopPending is the NoopOk that DeferNoopOk deferred:
+// receive it once, with Recv or TryRecv, before or after other deferred
+// messages. Until it has been received they use the session as a step does: if
+// one races with a step in another goroutine, one of the two gets
+// session.ErrStateUsed.
 type MaildropClientAfterNoopPending struct {
 	pending session.Pending
 	at      MaildropClientAfterNoop
 }
 
-// Recv receives the NoopOk that was put off, and takes in first what was put
-// off before it.
+// Recv receives the deferred NoopOk, after whatever was deferred before it.
 func (p *MaildropClientAfterNoopPending) Recv(ctx context.Context) (err error) {
 	if err := p.pending.Recv(ctx); err != nil {
 		return err
@@ -1700,7 +1704,7 @@ func (p *MaildropClientAfterNoopPending) TryRecv() (ok bool, err error) {
 	return true, nil
 }
 
-// maildropClientAfterNoopTaker takes in what was put off.
+// maildropClientAfterNoopTaker receives what was deferred.
 type maildropClientAfterNoopTaker MaildropClientAfterNoopPending
 
 // TakeIn implements session.Taker.
@@ -1717,22 +1721,22 @@ func (s MaildropClientAfterNoop) String() string { return s.step.Describe("Maild
 
 // MaildropClientAfterRset is where the role Client of Maildrop stands behind
 // Rset (pop3.sess:84:13). Receive RsetOk to reach MaildropClientTransaction,
-// or put it off with DeferRsetOk and go on there at once.
+// or defer it with DeferRsetOk and go on there at once.
 type MaildropClientAfterRset struct {
 	step     session.Step
 	messages session.Late[uint32]
 	octets   session.Late[uint64]
 }
 
-// Messages is the parameter messages of Drop. It is the zero value as long as
-// the message that brings it is put off.
+// Messages is the parameter messages of Drop. It is the zero value while the
+// message that brings it is deferred.
 func (s MaildropClientAfterRset) Messages() uint32 {
 	value, _ := s.messages.Get()
 	return value
 }
 
-// Octets is the parameter octets of Drop. It is the zero value as long as the
-// message that brings it is put off.
+// Octets is the parameter octets of Drop. It is the zero value while the
+// message that brings it is deferred.
 func (s MaildropClientAfterRset) Octets() uint64 {
 	value, _ := s.octets.Get()
 	return value
@@ -1768,10 +1772,10 @@ func (s MaildropClientAfterRset) acceptRsetOk(in *session.Inbound) (next Maildro
 	return MaildropClientTransaction{step: ahead, messages: session.Known(messages), octets: session.Known(octets)}, nil
 }
 
-// DeferRsetOk puts RsetOk off: the next state is there at once, and what it
-// sends overtakes the RsetOk, which the pending value receives later. Whatever
-// is received next takes it in first, and checks it then. At most 64 are put
-// off at a time: session.ErrTooManyPending.
+// DeferRsetOk defers receiving RsetOk: the next state is available at once, and
+// what it sends overtakes the RsetOk, which the pending value receives later.
+// Whatever is received next receives it first, and checks it then. At most 64
+// may be deferred at a time: session.ErrTooManyPending.
 func (s MaildropClientAfterRset) DeferRsetOk() (*MaildropClientAfterRsetPending, MaildropClientTransaction, error) {
 	pending := &MaildropClientAfterRsetPending{at: s}
 	next, err := s.step.Defer(maildropAfterRsetRsetOk, &pending.pending, (*maildropClientAfterRsetTaker)(pending))
@@ -1781,17 +1785,17 @@ func (s MaildropClientAfterRset) DeferRsetOk() (*MaildropClientAfterRsetPending,
 	return pending, MaildropClientTransaction{step: next, messages: s.messages, octets: s.octets}, nil
 }
 
-// MaildropClientAfterRsetPending is the RsetOk that DeferRsetOk put off:
-// receive it with Recv or TryRecv, once, before or after others that were put
-// off. As long as it is not in, they use the session as a step does: of them
-// and a step in another goroutine one gets session.ErrStateUsed.
+// MaildropClientAfterRsetPending is the RsetOk that DeferRsetOk deferred:
+// receive it once, with Recv or TryRecv, before or after other deferred
+// messages. Until it has been received they use the session as a step does: if
+// one races with a step in another goroutine, one of the two gets
+// session.ErrStateUsed.
 type MaildropClientAfterRsetPending struct {
 	pending session.Pending
 	at      MaildropClientAfterRset
 }
 
-// Recv receives the RsetOk that was put off, and takes in first what was put
-// off before it.
+// Recv receives the deferred RsetOk, after whatever was deferred before it.
 func (p *MaildropClientAfterRsetPending) Recv(ctx context.Context) (err error) {
 	if err := p.pending.Recv(ctx); err != nil {
 		return err
@@ -1808,7 +1812,7 @@ func (p *MaildropClientAfterRsetPending) TryRecv() (ok bool, err error) {
 	return true, nil
 }
 
-// maildropClientAfterRsetTaker takes in what was put off.
+// maildropClientAfterRsetTaker receives what was deferred.
 type maildropClientAfterRsetTaker MaildropClientAfterRsetPending
 
 // TakeIn implements session.Taker.
@@ -1952,8 +1956,8 @@ type MaildropClientEnd struct {
 	step session.Step
 }
 
-// Close waits until the other role has finished too. RunMaildropClient calls it
-// by itself.
+// Close waits until the other role has finished too. RunMaildropClient does so
+// itself.
 func (s MaildropClientEnd) Close(ctx context.Context) error { return s.step.Close(ctx) }
 
 // Abort ends the session at both ends, unless both have finished.

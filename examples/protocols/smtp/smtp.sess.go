@@ -341,7 +341,7 @@ func (s SubmissionClientBeforeEhlo) String() string {
 
 // SubmissionClientAfterEhlo is where the role Client of Submission stands
 // behind Ehlo (smtp.sess:23:5). Receive Extensions to reach
-// SubmissionClientLogin, or put it off with DeferExtensions and go on there at
+// SubmissionClientLogin, or defer it with DeferExtensions and go on there at
 // once.
 type SubmissionClientAfterEhlo struct {
 	step session.Step
@@ -376,10 +376,10 @@ func (s SubmissionClientAfterEhlo) acceptExtensions(in *session.Inbound) (offere
 	return offered, maxSize, SubmissionClientLogin{step: ahead, maxSize: session.Known(maxSize), tries: 0}, nil
 }
 
-// DeferExtensions puts Extensions off: the next state is there at once, and
-// what it sends overtakes the Extensions, which the pending value receives
-// later. Whatever is received next takes it in first, and checks it then. At
-// most 64 are put off at a time: session.ErrTooManyPending.
+// DeferExtensions defers receiving Extensions: the next state is available at
+// once, and what it sends overtakes the Extensions, which the pending value
+// receives later. Whatever is received next receives it first, and checks it
+// then. At most 64 may be deferred at a time: session.ErrTooManyPending.
 func (s SubmissionClientAfterEhlo) DeferExtensions() (*SubmissionClientAfterEhloPending, SubmissionClientLogin, error) {
 	pending := &SubmissionClientAfterEhloPending{at: s}
 	next, err := s.step.Defer(submissionAfterEhloExtensions, &pending.pending, (*submissionClientAfterEhloTaker)(pending))
@@ -389,10 +389,11 @@ func (s SubmissionClientAfterEhlo) DeferExtensions() (*SubmissionClientAfterEhlo
 	return pending, SubmissionClientLogin{step: next, maxSize: session.Awaited(&pending.pending, &pending.maxSize), tries: 0}, nil
 }
 
-// SubmissionClientAfterEhloPending is the Extensions that DeferExtensions put
-// off: receive it with Recv or TryRecv, once, before or after others that were
-// put off. As long as it is not in, they use the session as a step does: of
-// them and a step in another goroutine one gets session.ErrStateUsed.
+// SubmissionClientAfterEhloPending is the Extensions that DeferExtensions
+// deferred: receive it once, with Recv or TryRecv, before or after other
+// deferred messages. Until it has been received they use the session as a step
+// does: if one races with a step in another goroutine, one of the two gets
+// session.ErrStateUsed.
 type SubmissionClientAfterEhloPending struct {
 	pending session.Pending
 	at      SubmissionClientAfterEhlo
@@ -400,8 +401,7 @@ type SubmissionClientAfterEhloPending struct {
 	maxSize uint64
 }
 
-// Recv receives the Extensions that was put off, and takes in first what was
-// put off before it.
+// Recv receives the deferred Extensions, after whatever was deferred before it.
 func (p *SubmissionClientAfterEhloPending) Recv(ctx context.Context) (offered []Extension, maxSize uint64, err error) {
 	if err := p.pending.Recv(ctx); err != nil {
 		return offered, maxSize, err
@@ -418,7 +418,7 @@ func (p *SubmissionClientAfterEhloPending) TryRecv() (offered []Extension, maxSi
 	return p.offered, p.maxSize, true, nil
 }
 
-// submissionClientAfterEhloTaker takes in what was put off.
+// submissionClientAfterEhloTaker receives what was deferred.
 type submissionClientAfterEhloTaker SubmissionClientAfterEhloPending
 
 // TakeIn implements session.Taker.
@@ -444,8 +444,8 @@ type SubmissionClientLogin struct {
 	tries   int32
 }
 
-// MaxSize is the parameter maxSize of Extensions. It is the zero value as long
-// as the message that brings it is put off.
+// MaxSize is the parameter maxSize of Extensions. It is the zero value while
+// the message that brings it is deferred.
 func (s SubmissionClientLogin) MaxSize() uint64 {
 	value, _ := s.maxSize.Get()
 	return value
@@ -505,8 +505,8 @@ type SubmissionClientSasl struct {
 	tries   int32
 }
 
-// MaxSize is the parameter maxSize of Extensions. It is the zero value as long
-// as the message that brings it is put off.
+// MaxSize is the parameter maxSize of Extensions. It is the zero value while
+// the message that brings it is deferred.
 func (s SubmissionClientSasl) MaxSize() uint64 {
 	value, _ := s.maxSize.Get()
 	return value
@@ -728,7 +728,7 @@ func (s SubmissionClientAfterChallenge) String() string {
 
 // SubmissionClientAfterCancel is where the role Client of Submission stands
 // behind Cancel (smtp.sess:36:25). Receive Cancelled to reach
-// SubmissionClientLogin, or put it off with DeferCancelled and go on there at
+// SubmissionClientLogin, or defer it with DeferCancelled and go on there at
 // once.
 type SubmissionClientAfterCancel struct {
 	step    session.Step
@@ -778,10 +778,10 @@ func (s SubmissionClientAfterCancel) acceptCancelled(in *session.Inbound) (fault
 	return fault, SubmissionClientLogin{step: ahead, maxSize: session.Known(maxSize), tries: tries + 1}, nil
 }
 
-// DeferCancelled puts Cancelled off: the next state is there at once, and what
-// it sends overtakes the Cancelled, which the pending value receives later.
-// Whatever is received next takes it in first, and checks it then. At most 64
-// are put off at a time: session.ErrTooManyPending.
+// DeferCancelled defers receiving Cancelled: the next state is available at
+// once, and what it sends overtakes the Cancelled, which the pending value
+// receives later. Whatever is received next receives it first, and checks it
+// then. At most 64 may be deferred at a time: session.ErrTooManyPending.
 func (s SubmissionClientAfterCancel) DeferCancelled() (*SubmissionClientAfterCancelPending, SubmissionClientLogin, error) {
 	pending := &SubmissionClientAfterCancelPending{at: s}
 	next, err := s.step.Defer(submissionAfterCancelCancelled, &pending.pending, (*submissionClientAfterCancelTaker)(pending))
@@ -792,18 +792,19 @@ func (s SubmissionClientAfterCancel) DeferCancelled() (*SubmissionClientAfterCan
 	return pending, SubmissionClientLogin{step: next, maxSize: session.Known(maxSize), tries: tries + 1}, nil
 }
 
-// SubmissionClientAfterCancelPending is the Cancelled that DeferCancelled put
-// off: receive it with Recv or TryRecv, once, before or after others that were
-// put off. As long as it is not in, they use the session as a step does: of
-// them and a step in another goroutine one gets session.ErrStateUsed.
+// SubmissionClientAfterCancelPending is the Cancelled that DeferCancelled
+// deferred: receive it once, with Recv or TryRecv, before or after other
+// deferred messages. Until it has been received they use the session as a step
+// does: if one races with a step in another goroutine, one of the two gets
+// session.ErrStateUsed.
 type SubmissionClientAfterCancelPending struct {
 	pending session.Pending
 	at      SubmissionClientAfterCancel
 	fault   Fault
 }
 
-// Recv receives the Cancelled that was put off, and takes in first what was put
-// off before it. It is a *session.PeerError, and the session over, unless
+// Recv receives the deferred Cancelled, after whatever was deferred before it.
+// It is a *session.PeerError, and the session over, unless
 //
 //	fault.Code == 501
 func (p *SubmissionClientAfterCancelPending) Recv(ctx context.Context) (fault Fault, err error) {
@@ -822,7 +823,7 @@ func (p *SubmissionClientAfterCancelPending) TryRecv() (fault Fault, ok bool, er
 	return p.fault, true, nil
 }
 
-// submissionClientAfterCancelTaker takes in what was put off.
+// submissionClientAfterCancelTaker receives what was deferred.
 type submissionClientAfterCancelTaker SubmissionClientAfterCancelPending
 
 // TakeIn implements session.Taker.
@@ -1313,7 +1314,7 @@ func (s SubmissionClientAfterRcpt) String() string {
 
 // SubmissionClientAfterData is where the role Client of Submission stands
 // behind Data (smtp.sess:74:25). Receive StartInput to reach
-// SubmissionClientAfterStartInput, or put it off with DeferStartInput and go on
+// SubmissionClientAfterStartInput, or defer it with DeferStartInput and go on
 // there at once.
 type SubmissionClientAfterData struct {
 	step    session.Step
@@ -1352,10 +1353,10 @@ func (s SubmissionClientAfterData) acceptStartInput(in *session.Inbound) (next S
 	return SubmissionClientAfterStartInput{step: ahead, maxSize: maxSize}, nil
 }
 
-// DeferStartInput puts StartInput off: the next state is there at once, and
-// what it sends overtakes the StartInput, which the pending value receives
-// later. Whatever is received next takes it in first, and checks it then. At
-// most 64 are put off at a time: session.ErrTooManyPending.
+// DeferStartInput defers receiving StartInput: the next state is available at
+// once, and what it sends overtakes the StartInput, which the pending value
+// receives later. Whatever is received next receives it first, and checks it
+// then. At most 64 may be deferred at a time: session.ErrTooManyPending.
 func (s SubmissionClientAfterData) DeferStartInput() (*SubmissionClientAfterDataPending, SubmissionClientAfterStartInput, error) {
 	pending := &SubmissionClientAfterDataPending{at: s}
 	next, err := s.step.Defer(submissionAfterDataStartInput, &pending.pending, (*submissionClientAfterDataTaker)(pending))
@@ -1366,17 +1367,18 @@ func (s SubmissionClientAfterData) DeferStartInput() (*SubmissionClientAfterData
 	return pending, SubmissionClientAfterStartInput{step: next, maxSize: maxSize}, nil
 }
 
-// SubmissionClientAfterDataPending is the StartInput that DeferStartInput put
-// off: receive it with Recv or TryRecv, once, before or after others that were
-// put off. As long as it is not in, they use the session as a step does: of
-// them and a step in another goroutine one gets session.ErrStateUsed.
+// SubmissionClientAfterDataPending is the StartInput that DeferStartInput
+// deferred: receive it once, with Recv or TryRecv, before or after other
+// deferred messages. Until it has been received they use the session as a step
+// does: if one races with a step in another goroutine, one of the two gets
+// session.ErrStateUsed.
 type SubmissionClientAfterDataPending struct {
 	pending session.Pending
 	at      SubmissionClientAfterData
 }
 
-// Recv receives the StartInput that was put off, and takes in first what was
-// put off before it. It must arrive within 2m0s.
+// Recv receives the deferred StartInput, after whatever was deferred before it.
+// It must arrive within 2m0s.
 func (p *SubmissionClientAfterDataPending) Recv(ctx context.Context) (err error) {
 	if err := p.pending.Recv(ctx); err != nil {
 		return err
@@ -1393,7 +1395,7 @@ func (p *SubmissionClientAfterDataPending) TryRecv() (ok bool, err error) {
 	return true, nil
 }
 
-// submissionClientAfterDataTaker takes in what was put off.
+// submissionClientAfterDataTaker receives what was deferred.
 type submissionClientAfterDataTaker SubmissionClientAfterDataPending
 
 // TakeIn implements session.Taker.
@@ -1596,8 +1598,7 @@ func (s SubmissionClientAfterContent) String() string {
 
 // SubmissionClientAfterReset is where the role Client of Submission stands
 // behind Reset (smtp.sess:86:25). Receive ResetOk to reach
-// SubmissionClientIdle, or put it off with DeferResetOk and go on there at
-// once.
+// SubmissionClientIdle, or defer it with DeferResetOk and go on there at once.
 type SubmissionClientAfterReset struct {
 	step    session.Step
 	maxSize uint64
@@ -1635,10 +1636,10 @@ func (s SubmissionClientAfterReset) acceptResetOk(in *session.Inbound) (next Sub
 	return SubmissionClientIdle{step: ahead, maxSize: maxSize}, nil
 }
 
-// DeferResetOk puts ResetOk off: the next state is there at once, and what it
-// sends overtakes the ResetOk, which the pending value receives later. Whatever
-// is received next takes it in first, and checks it then. At most 64 are put
-// off at a time: session.ErrTooManyPending.
+// DeferResetOk defers receiving ResetOk: the next state is available at once,
+// and what it sends overtakes the ResetOk, which the pending value receives
+// later. Whatever is received next receives it first, and checks it then. At
+// most 64 may be deferred at a time: session.ErrTooManyPending.
 func (s SubmissionClientAfterReset) DeferResetOk() (*SubmissionClientAfterResetPending, SubmissionClientIdle, error) {
 	pending := &SubmissionClientAfterResetPending{at: s}
 	next, err := s.step.Defer(submissionAfterResetResetOk, &pending.pending, (*submissionClientAfterResetTaker)(pending))
@@ -1649,17 +1650,17 @@ func (s SubmissionClientAfterReset) DeferResetOk() (*SubmissionClientAfterResetP
 	return pending, SubmissionClientIdle{step: next, maxSize: maxSize}, nil
 }
 
-// SubmissionClientAfterResetPending is the ResetOk that DeferResetOk put off:
-// receive it with Recv or TryRecv, once, before or after others that were put
-// off. As long as it is not in, they use the session as a step does: of them
-// and a step in another goroutine one gets session.ErrStateUsed.
+// SubmissionClientAfterResetPending is the ResetOk that DeferResetOk deferred:
+// receive it once, with Recv or TryRecv, before or after other deferred
+// messages. Until it has been received they use the session as a step does: if
+// one races with a step in another goroutine, one of the two gets
+// session.ErrStateUsed.
 type SubmissionClientAfterResetPending struct {
 	pending session.Pending
 	at      SubmissionClientAfterReset
 }
 
-// Recv receives the ResetOk that was put off, and takes in first what was put
-// off before it.
+// Recv receives the deferred ResetOk, after whatever was deferred before it.
 func (p *SubmissionClientAfterResetPending) Recv(ctx context.Context) (err error) {
 	if err := p.pending.Recv(ctx); err != nil {
 		return err
@@ -1676,7 +1677,7 @@ func (p *SubmissionClientAfterResetPending) TryRecv() (ok bool, err error) {
 	return true, nil
 }
 
-// submissionClientAfterResetTaker takes in what was put off.
+// submissionClientAfterResetTaker receives what was deferred.
 type submissionClientAfterResetTaker SubmissionClientAfterResetPending
 
 // TakeIn implements session.Taker.
@@ -1695,7 +1696,7 @@ func (s SubmissionClientAfterReset) String() string {
 
 // SubmissionClientAfterNoop is where the role Client of Submission stands
 // behind Noop (smtp.sess:97:13). Receive NoopOk to reach SubmissionClientIdle,
-// or put it off with DeferNoopOk and go on there at once.
+// or defer it with DeferNoopOk and go on there at once.
 type SubmissionClientAfterNoop struct {
 	step    session.Step
 	maxSize uint64
@@ -1733,10 +1734,10 @@ func (s SubmissionClientAfterNoop) acceptNoopOk(in *session.Inbound) (next Submi
 	return SubmissionClientIdle{step: ahead, maxSize: maxSize}, nil
 }
 
-// DeferNoopOk puts NoopOk off: the next state is there at once, and what it
-// sends overtakes the NoopOk, which the pending value receives later. Whatever
-// is received next takes it in first, and checks it then. At most 64 are put
-// off at a time: session.ErrTooManyPending.
+// DeferNoopOk defers receiving NoopOk: the next state is available at once, and
+// what it sends overtakes the NoopOk, which the pending value receives later.
+// Whatever is received next receives it first, and checks it then. At most 64
+// may be deferred at a time: session.ErrTooManyPending.
 func (s SubmissionClientAfterNoop) DeferNoopOk() (*SubmissionClientAfterNoopPending, SubmissionClientIdle, error) {
 	pending := &SubmissionClientAfterNoopPending{at: s}
 	next, err := s.step.Defer(submissionAfterNoopNoopOk, &pending.pending, (*submissionClientAfterNoopTaker)(pending))
@@ -1747,17 +1748,17 @@ func (s SubmissionClientAfterNoop) DeferNoopOk() (*SubmissionClientAfterNoopPend
 	return pending, SubmissionClientIdle{step: next, maxSize: maxSize}, nil
 }
 
-// SubmissionClientAfterNoopPending is the NoopOk that DeferNoopOk put off:
-// receive it with Recv or TryRecv, once, before or after others that were put
-// off. As long as it is not in, they use the session as a step does: of them
-// and a step in another goroutine one gets session.ErrStateUsed.
+// SubmissionClientAfterNoopPending is the NoopOk that DeferNoopOk deferred:
+// receive it once, with Recv or TryRecv, before or after other deferred
+// messages. Until it has been received they use the session as a step does: if
+// one races with a step in another goroutine, one of the two gets
+// session.ErrStateUsed.
 type SubmissionClientAfterNoopPending struct {
 	pending session.Pending
 	at      SubmissionClientAfterNoop
 }
 
-// Recv receives the NoopOk that was put off, and takes in first what was put
-// off before it.
+// Recv receives the deferred NoopOk, after whatever was deferred before it.
 func (p *SubmissionClientAfterNoopPending) Recv(ctx context.Context) (err error) {
 	if err := p.pending.Recv(ctx); err != nil {
 		return err
@@ -1774,7 +1775,7 @@ func (p *SubmissionClientAfterNoopPending) TryRecv() (ok bool, err error) {
 	return true, nil
 }
 
-// submissionClientAfterNoopTaker takes in what was put off.
+// submissionClientAfterNoopTaker receives what was deferred.
 type submissionClientAfterNoopTaker SubmissionClientAfterNoopPending
 
 // TakeIn implements session.Taker.
@@ -1838,8 +1839,8 @@ type SubmissionClientEnd struct {
 	step session.Step
 }
 
-// Close waits until the other role has finished too. RunSubmissionClient calls
-// it by itself.
+// Close waits until the other role has finished too. RunSubmissionClient does
+// so itself.
 func (s SubmissionClientEnd) Close(ctx context.Context) error { return s.step.Close(ctx) }
 
 // Abort ends the session at both ends, unless both have finished.
@@ -1947,8 +1948,8 @@ func (s SubmissionServerAfterNoService) String() string {
 }
 
 // SubmissionServerBeforeEhlo is a place of the role Server of Submission
-// (smtp.sess:22:5). Receive Ehlo to reach SubmissionServerAfterEhlo, or put
-// it off with DeferEhlo and go on there at once.
+// (smtp.sess:22:5). Receive Ehlo to reach SubmissionServerAfterEhlo, or defer
+// it with DeferEhlo and go on there at once.
 type SubmissionServerBeforeEhlo struct {
 	step session.Step
 }
@@ -1988,10 +1989,10 @@ func (s SubmissionServerBeforeEhlo) acceptEhlo(in *session.Inbound) (name string
 	return name, SubmissionServerAfterEhlo{step: ahead}, nil
 }
 
-// DeferEhlo puts Ehlo off: the next state is there at once, and what it sends
-// overtakes the Ehlo, which the pending value receives later. Whatever is
-// received next takes it in first, and checks it then. At most 64 are put off
-// at a time: session.ErrTooManyPending.
+// DeferEhlo defers receiving Ehlo: the next state is available at once, and
+// what it sends overtakes the Ehlo, which the pending value receives later.
+// Whatever is received next receives it first, and checks it then. At most 64
+// may be deferred at a time: session.ErrTooManyPending.
 func (s SubmissionServerBeforeEhlo) DeferEhlo() (*SubmissionServerBeforeEhloPending, SubmissionServerAfterEhlo, error) {
 	pending := &SubmissionServerBeforeEhloPending{at: s}
 	next, err := s.step.Defer(submissionBeforeEhloEhlo, &pending.pending, (*submissionServerBeforeEhloTaker)(pending))
@@ -2001,18 +2002,19 @@ func (s SubmissionServerBeforeEhlo) DeferEhlo() (*SubmissionServerBeforeEhloPend
 	return pending, SubmissionServerAfterEhlo{step: next}, nil
 }
 
-// SubmissionServerBeforeEhloPending is the Ehlo that DeferEhlo put off: receive
-// it with Recv or TryRecv, once, before or after others that were put off. As
-// long as it is not in, they use the session as a step does: of them and a step
-// in another goroutine one gets session.ErrStateUsed.
+// SubmissionServerBeforeEhloPending is the Ehlo that DeferEhlo deferred:
+// receive it once, with Recv or TryRecv, before or after other deferred
+// messages. Until it has been received they use the session as a step does: if
+// one races with a step in another goroutine, one of the two gets
+// session.ErrStateUsed.
 type SubmissionServerBeforeEhloPending struct {
 	pending session.Pending
 	at      SubmissionServerBeforeEhlo
 	name    string
 }
 
-// Recv receives the Ehlo that was put off, and takes in first what was put off
-// before it. It is a *session.PeerError, and the session over, unless
+// Recv receives the deferred Ehlo, after whatever was deferred before it. It is
+// a *session.PeerError, and the session over, unless
 //
 //	name != ""
 func (p *SubmissionServerBeforeEhloPending) Recv(ctx context.Context) (name string, err error) {
@@ -2031,7 +2033,7 @@ func (p *SubmissionServerBeforeEhloPending) TryRecv() (name string, ok bool, err
 	return p.name, true, nil
 }
 
-// submissionServerBeforeEhloTaker takes in what was put off.
+// submissionServerBeforeEhloTaker receives what was deferred.
 type submissionServerBeforeEhloTaker SubmissionServerBeforeEhloPending
 
 // TakeIn implements session.Taker.
@@ -2998,7 +3000,7 @@ func (s SubmissionServerAfterData) String() string {
 
 // SubmissionServerAfterStartInput is where the role Server of Submission stands
 // behind StartInput (smtp.sess:75:25). Receive Content to reach
-// SubmissionServerAfterContent, or put it off with DeferContent and go on there
+// SubmissionServerAfterContent, or defer it with DeferContent and go on there
 // at once.
 type SubmissionServerAfterStartInput struct {
 	step    session.Step
@@ -3044,10 +3046,10 @@ func (s SubmissionServerAfterStartInput) acceptContent(in *session.Inbound) (mes
 	return message, SubmissionServerAfterContent{step: ahead, maxSize: maxSize}, nil
 }
 
-// DeferContent puts Content off: the next state is there at once, and what it
-// sends overtakes the Content, which the pending value receives later. Whatever
-// is received next takes it in first, and checks it then. At most 64 are put
-// off at a time: session.ErrTooManyPending.
+// DeferContent defers receiving Content: the next state is available at once,
+// and what it sends overtakes the Content, which the pending value receives
+// later. Whatever is received next receives it first, and checks it then. At
+// most 64 may be deferred at a time: session.ErrTooManyPending.
 func (s SubmissionServerAfterStartInput) DeferContent() (*SubmissionServerAfterStartInputPending, SubmissionServerAfterContent, error) {
 	pending := &SubmissionServerAfterStartInputPending{at: s}
 	next, err := s.step.Defer(submissionAfterStartInputContent, &pending.pending, (*submissionServerAfterStartInputTaker)(pending))
@@ -3058,19 +3060,20 @@ func (s SubmissionServerAfterStartInput) DeferContent() (*SubmissionServerAfterS
 	return pending, SubmissionServerAfterContent{step: next, maxSize: maxSize}, nil
 }
 
-// SubmissionServerAfterStartInputPending is the Content that DeferContent put
-// off: receive it with Recv or TryRecv, once, before or after others that were
-// put off. As long as it is not in, they use the session as a step does: of
-// them and a step in another goroutine one gets session.ErrStateUsed.
+// SubmissionServerAfterStartInputPending is the Content that DeferContent
+// deferred: receive it once, with Recv or TryRecv, before or after other
+// deferred messages. Until it has been received they use the session as a step
+// does: if one races with a step in another goroutine, one of the two gets
+// session.ErrStateUsed.
 type SubmissionServerAfterStartInputPending struct {
 	pending session.Pending
 	at      SubmissionServerAfterStartInput
 	message []byte
 }
 
-// Recv receives the Content that was put off, and takes in first what was put
-// off before it. It must arrive within 3m0s. It is a *session.PeerError, and
-// the session over, unless
+// Recv receives the deferred Content, after whatever was deferred before it. It
+// must arrive within 3m0s. It is a *session.PeerError, and the session over,
+// unless
 //
 //	maxSize == 0 || uint64(len(message)) <= maxSize
 func (p *SubmissionServerAfterStartInputPending) Recv(ctx context.Context) (message []byte, err error) {
@@ -3089,7 +3092,7 @@ func (p *SubmissionServerAfterStartInputPending) TryRecv() (message []byte, ok b
 	return p.message, true, nil
 }
 
-// submissionServerAfterStartInputTaker takes in what was put off.
+// submissionServerAfterStartInputTaker receives what was deferred.
 type submissionServerAfterStartInputTaker SubmissionServerAfterStartInputPending
 
 // TakeIn implements session.Taker.

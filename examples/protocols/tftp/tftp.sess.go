@@ -786,8 +786,8 @@ type TransferClientEnd struct {
 	step session.Step
 }
 
-// Close waits until the other role has finished too. RunTransferClient calls it
-// by itself.
+// Close waits until the other role has finished too. RunTransferClient does so
+// itself.
 func (s TransferClientEnd) Close(ctx context.Context) error { return s.step.Close(ctx) }
 
 // Abort ends the session at both ends, unless both have finished.

@@ -339,8 +339,8 @@ type PurchaseBuyerEnd struct {
 	step session.Step
 }
 
-// Close waits until the other role has finished too. RunPurchaseBuyer calls it
-// by itself.
+// Close waits until the other role has finished too. RunPurchaseBuyer does so
+// itself.
 func (s PurchaseBuyerEnd) Close(ctx context.Context) error { return s.step.Close(ctx) }
 
 // Abort ends the session at both ends, unless both have finished.
@@ -350,8 +350,8 @@ func (s PurchaseBuyerEnd) Abort(err error) { s.step.Abort(err) }
 func (s PurchaseBuyerEnd) String() string { return s.step.Describe("PurchaseBuyerEnd") }
 
 // PurchaseSellerStart is where the role Seller of Purchase begins
-// (twobuyer.sess:9:5). Receive Ask to reach PurchaseSellerAfterAsk, or put
-// it off with DeferAsk and go on there at once.
+// (twobuyer.sess:9:5). Receive Ask to reach PurchaseSellerAfterAsk, or defer
+// it with DeferAsk and go on there at once.
 type PurchaseSellerStart struct {
 	step session.Step
 }
@@ -391,10 +391,10 @@ func (s PurchaseSellerStart) acceptAsk(in *session.Inbound) (title string, next 
 	return title, PurchaseSellerAfterAsk{step: ahead, title: session.Known(title)}, nil
 }
 
-// DeferAsk puts Ask off: the next state is there at once, and what it sends
-// overtakes the Ask, which the pending value receives later. Whatever is
-// received next takes it in first, and checks it then. At most 64 are put off
-// at a time: session.ErrTooManyPending.
+// DeferAsk defers receiving Ask: the next state is available at once, and what
+// it sends overtakes the Ask, which the pending value receives later. Whatever
+// is received next receives it first, and checks it then. At most 64 may be
+// deferred at a time: session.ErrTooManyPending.
 func (s PurchaseSellerStart) DeferAsk() (*PurchaseSellerStartPending, PurchaseSellerAfterAsk, error) {
 	pending := &PurchaseSellerStartPending{at: s}
 	next, err := s.step.Defer(purchaseStartAsk, &pending.pending, (*purchaseSellerStartTaker)(pending))
@@ -404,18 +404,18 @@ func (s PurchaseSellerStart) DeferAsk() (*PurchaseSellerStartPending, PurchaseSe
 	return pending, PurchaseSellerAfterAsk{step: next, title: session.Awaited(&pending.pending, &pending.title)}, nil
 }
 
-// PurchaseSellerStartPending is the Ask that DeferAsk put off: receive it with
-// Recv or TryRecv, once, before or after others that were put off. As long as
-// it is not in, they use the session as a step does: of them and a step in
-// another goroutine one gets session.ErrStateUsed.
+// PurchaseSellerStartPending is the Ask that DeferAsk deferred: receive it
+// once, with Recv or TryRecv, before or after other deferred messages. Until it
+// has been received they use the session as a step does: if one races with a
+// step in another goroutine, one of the two gets session.ErrStateUsed.
 type PurchaseSellerStartPending struct {
 	pending session.Pending
 	at      PurchaseSellerStart
 	title   string
 }
 
-// Recv receives the Ask that was put off, and takes in first what was put off
-// before it. It is a *session.PeerError, and the session over, unless
+// Recv receives the deferred Ask, after whatever was deferred before it. It is
+// a *session.PeerError, and the session over, unless
 //
 //	title != ""
 func (p *PurchaseSellerStartPending) Recv(ctx context.Context) (title string, err error) {
@@ -434,7 +434,7 @@ func (p *PurchaseSellerStartPending) TryRecv() (title string, ok bool, err error
 	return p.title, true, nil
 }
 
-// purchaseSellerStartTaker takes in what was put off.
+// purchaseSellerStartTaker receives what was deferred.
 type purchaseSellerStartTaker PurchaseSellerStartPending
 
 // TakeIn implements session.Taker.
@@ -457,8 +457,8 @@ type PurchaseSellerAfterAsk struct {
 	title session.Late[string]
 }
 
-// Title is the parameter title of Ask. It is the zero value as long as the
-// message that brings it is put off.
+// Title is the parameter title of Ask. It is the zero value while the message
+// that brings it is deferred.
 func (s PurchaseSellerAfterAsk) Title() string {
 	value, _ := s.title.Get()
 	return value
@@ -469,7 +469,8 @@ func (s PurchaseSellerAfterAsk) Title() string {
 //
 //	quote.Title == title && quote.Cents > 0
 //
-// It is refused with session.ErrPending as long as a value of that is put off.
+// While a value that this needs is deferred, it is refused with
+// session.ErrPending.
 func (s PurchaseSellerAfterAsk) SendOffer(ctx context.Context, quote Quote) (PurchaseSellerAfterOffer, error) {
 	out, err := s.step.BeginSend(purchaseAfterAskOffer)
 	if err != nil {
@@ -1160,7 +1161,7 @@ type ShareFirstEnd struct {
 	step session.Step
 }
 
-// Close waits until the other role has finished too. RunShareFirst calls it by
+// Close waits until the other role has finished too. RunShareFirst does so
 // itself.
 func (s ShareFirstEnd) Close(ctx context.Context) error { return s.step.Close(ctx) }
 

@@ -16,9 +16,9 @@ import (
 // one age: update github.com/sessgen/sessgen there, or run sessgen again.
 const _ = session.GenVersion1
 
-// LedgerServer serves Ledger. Each call has a goroutine of its own; its context
-// ends with the call. What a method returns as an *rpc.Error, its caller gets;
-// of any other error only the code travels, never the text.
+// LedgerServer serves Ledger. Each call has its own goroutine; its context ends
+// with the call. An *rpc.Error that a method returns reaches the caller; of any
+// other error only the code travels, never the text.
 //
 // Ledger holds accounts.
 type LedgerServer interface {
@@ -61,8 +61,8 @@ type LedgerServer interface {
 
 	// Audit answers each line with the running total.
 	//
-	// The items come first: send is not for the inside of their loop, and it skips
-	// those that are left.
+	// Receive the items first: calling send within their loop skips those that are
+	// left.
 	Audit(ctx context.Context, items iter.Seq2[Line, error], send func(total int64) error) error
 }
 
@@ -168,12 +168,12 @@ func RegisterLedger(srv session.Registrar, impl LedgerServer, opts ...rpc.Handle
 }
 
 // LedgerClient calls Ledger. Its methods may be called from any number of
-// goroutines; every error of theirs is an *rpc.Error.
+// goroutines; every error they return is an *rpc.Error.
 type LedgerClient struct {
 	rpc *rpc.Client
 }
 
-// NewLedgerClient makes a client on conn, which stays the caller's to close.
+// NewLedgerClient makes a client on conn, which remains the caller's to close.
 func NewLedgerClient(conn session.Conn, opts ...rpc.ClientOption) *LedgerClient {
 	return &LedgerClient{rpc: rpc.NewClient(conn, opts...)}
 }
@@ -227,9 +227,8 @@ func (c *LedgerClient) Move(ctx context.Context, from, to string, cents int64, o
 	})
 }
 
-// History calls rpc History. The call is made, with a new one each time, when
-// the run is ranged over; an error is its last element. Who stops early,
-// cancels it.
+// History calls rpc History. Each range over the sequence makes a call; an
+// error is its last element, and leaving the loop early cancels the call.
 //
 // History returns every line of an account, oldest first.
 //
@@ -258,8 +257,8 @@ func (c *LedgerClient) History(ctx context.Context, account string, opts ...rpc.
 	}
 }
 
-// Import calls rpc Import. The requests are what body sends; what body returns
-// as an error ends the call with it.
+// Import calls rpc Import. The requests are what body sends; an error that body
+// returns ends the call.
 //
 // Import adds each line to the account that it names, and returns how many
 // there were.
@@ -293,10 +292,10 @@ func (c *LedgerClient) Import(ctx context.Context, body func(send func(line Line
 	})
 }
 
-// Audit calls rpc Audit. The requests are what body sends; what body returns as
-// an error ends the call with it. They go first: the replies come when body has
-// returned. The call is made, with a new one each time, when the run is ranged
-// over; an error is its last element. Who stops early, cancels it.
+// Audit calls rpc Audit. The requests are what body sends; an error that body
+// returns ends the call. Requests go first: the replies come once body has
+// returned. Each range over the sequence makes a call; an error is its last
+// element, and leaving the loop early cancels the call.
 //
 // Audit answers each line with the running total.
 func (c *LedgerClient) Audit(ctx context.Context, body func(send func(line Line) error) error, opts ...rpc.CallOption) iter.Seq2[int64, error] {

@@ -43,8 +43,8 @@ func (r *role) putOff(p *automaton.Place, m *automaton.Message, accept string) {
 		fields = append(fields, jen.Id(n.of[v]).Add(r.goType(v.Type)))
 	}
 	r.f.Line().Add(doc(fmt.Sprintf(
-		"%s is the %s that Defer%s put off: receive it with Recv or TryRecv, once, before or after others that were put off. "+
-			"As long as it is not in, they use the session as a step does: of them and a step in another goroutine one gets session.ErrStateUsed.",
+		"%s is the %s that Defer%s deferred: receive it once, with Recv or TryRecv, before or after other deferred messages. "+
+			"Until it has been received they use the session as a step does: if one races with a step in another goroutine, one of the two gets session.ErrStateUsed.",
 		n.typ, m.Label, m.Label)))
 	r.f.Type().Id(n.typ).Struct(fields...)
 	r.pendingRecv(m, n)
@@ -72,8 +72,8 @@ func (r *role) deferMethod(p *automaton.Place, m *automaton.Message, n *pending)
 	}
 	body = append(append(body, pulled...), way.before...)
 	r.f.Line().Add(doc(fmt.Sprintf(
-		"Defer%s puts %s off: the next state is there at once, and what it sends overtakes the %s, which the pending value receives later. "+
-			"Whatever is received next takes it in first, and checks it then. At most 64 are put off at a time: session.ErrTooManyPending.",
+		"Defer%s defers receiving %s: the next state is available at once, and what it sends overtakes the %s, which the pending value receives later. "+
+			"Whatever is received next receives it first, and checks it then. At most 64 may be deferred at a time: session.ErrTooManyPending.",
 		m.Label, m.Label, m.Label)))
 	r.f.Func().Params(jen.Id(s).Id(r.typeOf(p))).Id("Defer"+m.Label).Params().
 		Params(jen.Op("*").Id(n.typ), jen.Id(to), jen.Error()).
@@ -113,7 +113,7 @@ func (r *role) pendingRecv(m *automaton.Message, n *pending) {
 }
 
 func (r *role) pendingDoc(m *automaton.Message) jen.Code {
-	text := fmt.Sprintf("Recv receives the %s that was put off, and takes in first what was put off before it.", m.Label)
+	text := fmt.Sprintf("Recv receives the deferred %s, after whatever was deferred before it.", m.Label)
 	if m.Source.Within > 0 {
 		text += fmt.Sprintf(" It must arrive within %s.", m.Source.Within)
 	}
@@ -143,7 +143,7 @@ func (r *role) pendingTryRecv(m *automaton.Message, n *pending) {
 // takerType writes the type through which the session has the message taken in: a method
 // of its own name would be one of the pending value's.
 func (r *role) takerType(m *automaton.Message, n *pending, accept string) {
-	r.f.Line().Comment("// " + n.taker + " takes in what was put off.")
+	r.f.Line().Comment("// " + n.taker + " receives what was deferred.")
 	r.f.Type().Id(n.taker).Id(n.typ)
 	var results []jen.Code
 	for _, v := range m.Params {

@@ -82,7 +82,7 @@ func ofPlace(prefix string, role int, p *automaton.Place, of *check.Protocol) []
 		all = append(all, state(prefix+alias, "a state of "+of.Name))
 	}
 	if p.Kind == automaton.Communication && p.Sender != role && p.Messages[0].Deferrable {
-		all = append(all, state(typ+"Pending", "what was put off at "+typ))
+		all = append(all, state(typ+"Pending", "what was deferred at "+typ))
 	}
 	if p.Kind == automaton.Communication && p.Sender != role && len(p.Messages) > 1 {
 		all = append(all, state(typ+"Branch", "the branches of "+typ), state("Match"+typ, "the match of "+typ))

@@ -157,7 +157,7 @@ func (r *role) sendDoc(p *automaton.Place, m *automaton.Message) jen.Code {
 	}
 	pending := ""
 	if slices.ContainsFunc(m.Where.Vars, func(v *check.Var) bool { return r.late[p][v] }) {
-		pending = "It is refused with session.ErrPending as long as a value of that is put off."
+		pending = "While a value that this needs is deferred, it is refused with session.ErrPending."
 	}
 	return doc(first+" It is refused with a *session.ContractError, and the step not consumed, unless", "\t"+m.Where.Text, pending, comment)
 }

@@ -107,7 +107,7 @@ func (r *role) leads(p *automaton.Place) string {
 	case len(p.Messages) == 1:
 		text := "Receive " + p.Messages[0].Label + " to " + lead(p.Messages[0])
 		if p.Messages[0].Deferrable {
-			text += ", or put it off with Defer" + p.Messages[0].Label + " and go on there at once"
+			text += ", or defer it with Defer" + p.Messages[0].Label + " and go on there at once"
 		}
 		return text + "."
 	}
@@ -127,7 +127,7 @@ func (r *role) accessors(p *automaton.Place) {
 		name, field := names.Exported(v.Name), r.held[p].of[v]
 		text := fmt.Sprintf("%s is %s.", name, r.origin(v))
 		if r.late[p][v] {
-			text += " It is the zero value as long as the message that brings it is put off."
+			text += " It is the zero value while the message that brings it is deferred."
 		}
 		r.f.Line().Add(doc(text))
 		f := r.f.Func().Params(jen.Id("s").Id(r.typeOf(p))).Id(name).Params().Add(r.goType(v.Type))
@@ -164,7 +164,7 @@ func (r *role) origin(v *check.Var) string {
 func (r *role) close(p *automaton.Place) {
 	text := "Close waits until the other role has finished too."
 	if r.index == 0 {
-		text += " Run" + r.prefix + " calls it by itself."
+		text += " Run" + r.prefix + " does so itself."
 	}
 	r.f.Line().Add(doc(text))
 	r.f.Func().Params(jen.Id("s").Id(r.typeOf(p))).Id("Close").Params(jen.Id("ctx").Qual("context", "Context")).Error().Add(brief(

@@ -16,9 +16,9 @@ func cloneScope(s names.Scope) names.Scope { return maps.Clone(s) }
 // clientType writes the client of the service.
 func (g *generator) clientType(f *file, s *check.Service) {
 	name := s.Name + "Client"
-	f.Line().Add(doc(fmt.Sprintf("%s calls %s. Its methods may be called from any number of goroutines; every error of theirs is an *rpc.Error.", name, s.Name)))
+	f.Line().Add(doc(fmt.Sprintf("%s calls %s. Its methods may be called from any number of goroutines; every error they return is an *rpc.Error.", name, s.Name)))
 	f.Type().Id(name).Struct(jen.Id("rpc").Op("*").Qual(rpcPath, "Client"))
-	f.Line().Add(doc(fmt.Sprintf("New%s makes a client on conn, which stays the caller's to close.", name)))
+	f.Line().Add(doc(fmt.Sprintf("New%s makes a client on conn, which remains the caller's to close.", name)))
 	f.Func().Id("New"+name).Params(jen.Id("conn").Qual(sessionPath, "Conn"), jen.Id("opts").Op("...").Qual(rpcPath, "ClientOption")).
 		Op("*").Id(name).Block(
 		jen.Return(jen.Op("&").Id(name).Values(jen.Id("rpc").Op(":").Qual(rpcPath, "NewClient").Call(jen.Id("conn"), jen.Id("opts").Op("...")))),
@@ -210,13 +210,13 @@ func (st *stub) clientDoc() jen.Code {
 	comment := trimDoc(st.rpc.Doc)
 	first := fmt.Sprintf("%s calls rpc %s.", st.rpc.Name, st.rpc.Name)
 	if st.rpc.StreamRequest {
-		first = fmt.Sprintf("%s calls rpc %s. The requests are what body sends; what body returns as an error ends the call with it.", st.rpc.Name, st.rpc.Name)
+		first = fmt.Sprintf("%s calls rpc %s. The requests are what body sends; an error that body returns ends the call.", st.rpc.Name, st.rpc.Name)
 	}
 	if st.rpc.StreamReply {
 		if st.rpc.StreamRequest {
-			first += " They go first: the replies come when body has returned."
+			first += " Requests go first: the replies come once body has returned."
 		}
-		first += " The call is made, with a new one each time, when the run is ranged over; an error is its last element. Who stops early, cancels it."
+		first += " Each range over the sequence makes a call; an error is its last element, and leaving the loop early cancels the call."
 	}
 	if st.rpc.Within > 0 {
 		first += fmt.Sprintf(" If ctx has no deadline, the call has %s.", st.rpc.Within)

@@ -22,14 +22,14 @@ func (g *generator) serverInterface(f *file, s *check.Service, stubs []*stub) {
 		}
 		paragraphs := []string{comment}
 		if st.rpc.StreamRequest && st.rpc.StreamReply {
-			paragraphs = append(paragraphs, "The items come first: send is not for the inside of their loop, and it skips those that are left.")
+			paragraphs = append(paragraphs, "Receive the items first: calling send within their loop skips those that are left.")
 		}
 		paragraphs = append(paragraphs, st.contract(st.passed(), "Its reply must pass, or the caller gets an internal error:")...)
 		methods = append(methods, doc(paragraphs...), st.serverMethod())
 	}
 	f.Line().Add(doc(
-		fmt.Sprintf("%sServer serves %s. Each call has a goroutine of its own; its context ends with the call. What a method returns as an *rpc.Error, "+
-			"its caller gets; of any other error only the code travels, never the text.", s.Name, s.Name), trimDoc(s.Doc)))
+		fmt.Sprintf("%sServer serves %s. Each call has its own goroutine; its context ends with the call. An *rpc.Error that a method returns "+
+			"reaches the caller; of any other error only the code travels, never the text.", s.Name, s.Name), trimDoc(s.Doc)))
 	f.Type().Id(s.Name + "Server").Interface(methods...)
 }
 

@@ -14,9 +14,9 @@ import (
 // one age: update github.com/sessgen/sessgen there, or run sessgen again.
 const _ = session.GenVersion1
 
-// ShopServer serves Shop. Each call has a goroutine of its own; its context
-// ends with the call. What a method returns as an *rpc.Error, its caller gets;
-// of any other error only the code travels, never the text.
+// ShopServer serves Shop. Each call has its own goroutine; its context ends
+// with the call. An *rpc.Error that a method returns reaches the caller; of any
+// other error only the code travels, never the text.
 //
 // Shop sells.
 type ShopServer interface {
@@ -74,12 +74,12 @@ func RegisterShop(srv session.Registrar, impl ShopServer, opts ...rpc.HandlerOpt
 }
 
 // ShopClient calls Shop. Its methods may be called from any number of
-// goroutines; every error of theirs is an *rpc.Error.
+// goroutines; every error they return is an *rpc.Error.
 type ShopClient struct {
 	rpc *rpc.Client
 }
 
-// NewShopClient makes a client on conn, which stays the caller's to close.
+// NewShopClient makes a client on conn, which remains the caller's to close.
 func NewShopClient(conn session.Conn, opts ...rpc.ClientOption) *ShopClient {
 	return &ShopClient{rpc: rpc.NewClient(conn, opts...)}
 }

@@ -16,9 +16,9 @@ import (
 // one age: update github.com/sessgen/sessgen there, or run sessgen again.
 const _ = session.GenVersion1
 
-// HealthServer serves Health. Each call has a goroutine of its own; its context
-// ends with the call. What a method returns as an *rpc.Error, its caller gets;
-// of any other error only the code travels, never the text.
+// HealthServer serves Health. Each call has its own goroutine; its context ends
+// with the call. An *rpc.Error that a method returns reaches the caller; of any
+// other error only the code travels, never the text.
 //
 // Health is served beside other services, for clients that choose between
 // servers. A service is asked for by its name, "<package>.<Service>"; the empty
@@ -61,12 +61,12 @@ func RegisterHealth(srv session.Registrar, impl HealthServer, opts ...rpc.Handle
 }
 
 // HealthClient calls Health. Its methods may be called from any number of
-// goroutines; every error of theirs is an *rpc.Error.
+// goroutines; every error they return is an *rpc.Error.
 type HealthClient struct {
 	rpc *rpc.Client
 }
 
-// NewHealthClient makes a client on conn, which stays the caller's to close.
+// NewHealthClient makes a client on conn, which remains the caller's to close.
 func NewHealthClient(conn session.Conn, opts ...rpc.ClientOption) *HealthClient {
 	return &HealthClient{rpc: rpc.NewClient(conn, opts...)}
 }
@@ -85,9 +85,8 @@ func (c *HealthClient) Check(ctx context.Context, service string, opts ...rpc.Ca
 	})
 }
 
-// Watch calls rpc Watch. The call is made, with a new one each time, when the
-// run is ranged over; an error is its last element. Who stops early, cancels
-// it.
+// Watch calls rpc Watch. Each range over the sequence makes a call; an error is
+// its last element, and leaving the loop early cancels the call.
 //
 // Watch returns the current status, and then every change of it.
 func (c *HealthClient) Watch(ctx context.Context, service string, opts ...rpc.CallOption) iter.Seq2[Status, error] {

@@ -312,8 +312,8 @@ func (s TwoPhaseCoordinatorAfterPrepared) String() string {
 }
 
 // TwoPhaseCoordinatorBeforeAck is a place of the role Coordinator of TwoPhase
-// (commit.sess:15:17). Receive Ack to reach TwoPhaseCoordinatorRound, or put
-// it off with DeferAck and go on there at once.
+// (commit.sess:15:17). Receive Ack to reach TwoPhaseCoordinatorRound, or defer
+// it with DeferAck and go on there at once.
 type TwoPhaseCoordinatorBeforeAck struct {
 	step session.Step
 	txn  uint64
@@ -358,10 +358,10 @@ func (s TwoPhaseCoordinatorBeforeAck) acceptAck(in *session.Inbound) (txn2 uint6
 	return txn2, TwoPhaseCoordinatorRound{step: ahead, n: txn}, nil
 }
 
-// DeferAck puts Ack off: the next state is there at once, and what it sends
-// overtakes the Ack, which the pending value receives later. Whatever is
-// received next takes it in first, and checks it then. At most 64 are put off
-// at a time: session.ErrTooManyPending.
+// DeferAck defers receiving Ack: the next state is available at once, and what
+// it sends overtakes the Ack, which the pending value receives later. Whatever
+// is received next receives it first, and checks it then. At most 64 may be
+// deferred at a time: session.ErrTooManyPending.
 func (s TwoPhaseCoordinatorBeforeAck) DeferAck() (*TwoPhaseCoordinatorBeforeAckPending, TwoPhaseCoordinatorRound, error) {
 	pending := &TwoPhaseCoordinatorBeforeAckPending{at: s}
 	next, err := s.step.Defer(twoPhaseBeforeAckAck, &pending.pending, (*twoPhaseCoordinatorBeforeAckTaker)(pending))
@@ -372,18 +372,19 @@ func (s TwoPhaseCoordinatorBeforeAck) DeferAck() (*TwoPhaseCoordinatorBeforeAckP
 	return pending, TwoPhaseCoordinatorRound{step: next, n: txn}, nil
 }
 
-// TwoPhaseCoordinatorBeforeAckPending is the Ack that DeferAck put off: receive
-// it with Recv or TryRecv, once, before or after others that were put off. As
-// long as it is not in, they use the session as a step does: of them and a step
-// in another goroutine one gets session.ErrStateUsed.
+// TwoPhaseCoordinatorBeforeAckPending is the Ack that DeferAck deferred:
+// receive it once, with Recv or TryRecv, before or after other deferred
+// messages. Until it has been received they use the session as a step does: if
+// one races with a step in another goroutine, one of the two gets
+// session.ErrStateUsed.
 type TwoPhaseCoordinatorBeforeAckPending struct {
 	pending session.Pending
 	at      TwoPhaseCoordinatorBeforeAck
 	txn2    uint64
 }
 
-// Recv receives the Ack that was put off, and takes in first what was put off
-// before it. It is a *session.PeerError, and the session over, unless
+// Recv receives the deferred Ack, after whatever was deferred before it. It is
+// a *session.PeerError, and the session over, unless
 //
 //	txn2 == txn
 func (p *TwoPhaseCoordinatorBeforeAckPending) Recv(ctx context.Context) (txn2 uint64, err error) {
@@ -402,7 +403,7 @@ func (p *TwoPhaseCoordinatorBeforeAckPending) TryRecv() (txn2 uint64, ok bool, e
 	return p.txn2, true, nil
 }
 
-// twoPhaseCoordinatorBeforeAckTaker takes in what was put off.
+// twoPhaseCoordinatorBeforeAckTaker receives what was deferred.
 type twoPhaseCoordinatorBeforeAckTaker TwoPhaseCoordinatorBeforeAckPending
 
 // TakeIn implements session.Taker.
@@ -426,7 +427,7 @@ type TwoPhaseCoordinatorEnd struct {
 }
 
 // Close waits until the other role has finished too. RunTwoPhaseCoordinator
-// calls it by itself.
+// does so itself.
 func (s TwoPhaseCoordinatorEnd) Close(ctx context.Context) error { return s.step.Close(ctx) }
 
 // Abort ends the session at both ends, unless both have finished.

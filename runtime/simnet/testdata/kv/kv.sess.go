@@ -15,9 +15,9 @@ import (
 // one age: update github.com/sessgen/sessgen there, or run sessgen again.
 const _ = session.GenVersion1
 
-// KVServer serves KV. Each call has a goroutine of its own; its context ends
-// with the call. What a method returns as an *rpc.Error, its caller gets; of
-// any other error only the code travels, never the text.
+// KVServer serves KV. Each call has its own goroutine; its context ends with
+// the call. An *rpc.Error that a method returns reaches the caller; of any
+// other error only the code travels, never the text.
 //
 // KV is the store that clients see.
 type KVServer interface {
@@ -82,12 +82,12 @@ func RegisterKV(srv session.Registrar, impl KVServer, opts ...rpc.HandlerOption)
 }
 
 // KVClient calls KV. Its methods may be called from any number of goroutines;
-// every error of theirs is an *rpc.Error.
+// every error they return is an *rpc.Error.
 type KVClient struct {
 	rpc *rpc.Client
 }
 
-// NewKVClient makes a client on conn, which stays the caller's to close.
+// NewKVClient makes a client on conn, which remains the caller's to close.
 func NewKVClient(conn session.Conn, opts ...rpc.ClientOption) *KVClient {
 	return &KVClient{rpc: rpc.NewClient(conn, opts...)}
 }
@@ -330,9 +330,9 @@ func decodeKVWriteAfterWriteWriteReply(d *session.Decoder) (index uint64) {
 	return index
 }
 
-// ReplicationServer serves Replication. Each call has a goroutine of its own;
-// its context ends with the call. What a method returns as an *rpc.Error, its
-// caller gets; of any other error only the code travels, never the text.
+// ReplicationServer serves Replication. Each call has its own goroutine; its
+// context ends with the call. An *rpc.Error that a method returns reaches the
+// caller; of any other error only the code travels, never the text.
 //
 // Replication is how a follower pulls the leader's log.
 type ReplicationServer interface {
@@ -365,20 +365,19 @@ func RegisterReplication(srv session.Registrar, impl ReplicationServer, opts ...
 }
 
 // ReplicationClient calls Replication. Its methods may be called from any
-// number of goroutines; every error of theirs is an *rpc.Error.
+// number of goroutines; every error they return is an *rpc.Error.
 type ReplicationClient struct {
 	rpc *rpc.Client
 }
 
-// NewReplicationClient makes a client on conn, which stays the caller's to
+// NewReplicationClient makes a client on conn, which remains the caller's to
 // close.
 func NewReplicationClient(conn session.Conn, opts ...rpc.ClientOption) *ReplicationClient {
 	return &ReplicationClient{rpc: rpc.NewClient(conn, opts...)}
 }
 
-// Entries calls rpc Entries. The call is made, with a new one each time, when
-// the run is ranged over; an error is its last element. Who stops early,
-// cancels it.
+// Entries calls rpc Entries. Each range over the sequence makes a call; an
+// error is its last element, and leaving the loop early cancels the call.
 //
 // The request must pass, or it is not sent:
 //

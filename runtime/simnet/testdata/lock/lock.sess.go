@@ -368,7 +368,7 @@ type LockClientEnd struct {
 	step session.Step
 }
 
-// Close waits until the other role has finished too. RunLockClient calls it by
+// Close waits until the other role has finished too. RunLockClient does so
 // itself.
 func (s LockClientEnd) Close(ctx context.Context) error { return s.step.Close(ctx) }
 
