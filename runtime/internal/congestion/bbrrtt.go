@@ -24,7 +24,7 @@ const (
 	bbrProbeRTTInterval = 5 * time.Second
 	bbrProbeRTTMost     = 20 * time.Second
 	bbrProbeRTTTime     = 200 * time.Millisecond
-	bbrSameRTT          = 1 // percent
+	bbrSameRTT          = 3 // percent
 )
 
 // updateMinRTT takes in the round trip.
