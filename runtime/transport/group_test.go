@@ -23,7 +23,7 @@ func TestShards(t *testing.T) {
 		t.Skip("there is one shard where the system cannot tell for which one a datagram is")
 	}
 	clean(t)
-	const shards, conns = 3, 12
+	const shards, conns = 3, 36 // that one shard gets none happens once in a million times
 	srv := echoServer(t, withShards(shards))
 	var all sync.WaitGroup
 	for i := range conns {

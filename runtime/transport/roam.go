@@ -54,6 +54,10 @@ func (l *link) roam(at mono.Time) {
 	source := l.shard.sources.of(l.peer, at)
 	l.mu.Lock()
 	l.writing = false
+	if l.again { // somebody had something to write meanwhile, or came to remove a link that is over
+		l.again = false
+		l.shard.pump.add(l)
+	}
 	if !source.IsValid() || source == l.source {
 		return
 	}
