@@ -160,14 +160,17 @@ func (b *budget) forget(l *link) {
 // share is the view that a link's machine has of the budgets. It is used under the link's lock.
 type share struct{ link *link }
 
-// Full implements conn.Shared.
+// Full implements conn.Shared. What fits is taken at once, so that of those who look at the same time no two find the same room;
+// settleBudgets gives back what the machine has no use for.
 func (s share) Full(bytes int) bool {
-	b, held := s.link.budget(conn.Outgoing), s.link.held[conn.Outgoing]
-	if fits(b.limit(), b.used.Load(), held, int64(bytes)) {
-		return false
+	b, held := s.link.budget(conn.Outgoing), &s.link.held[conn.Outgoing]
+	if !b.take(b.limit(), *held, int64(bytes)) {
+		b.wait(s.link, *held, int64(bytes))
+		return true
 	}
-	b.wait(s.link, held, int64(bytes))
-	return true
+	*held += int64(bytes)
+	b.hold(s.link)
+	return false
 }
 
 // Take implements flow.Bank.

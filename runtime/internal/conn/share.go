@@ -8,7 +8,7 @@ import (
 // Shared is what a connection shares with others beside it: bounds on what all of them may hold.
 type Shared interface {
 	// Full reports whether so many bytes more than the streams' floors are not to be kept for sending now. Send then
-	// returns ErrBlocked.
+	// returns ErrBlocked. If they are, they are set aside until the driver compares with Kept.
 	Full(bytes int) bool
 	// Lend gives a connection at rest what it looks at a datagram with, and Return takes it back before the input is over.
 	Lend() *Lent
