@@ -120,7 +120,7 @@ func TestAttack21IdleHog(t *testing.T) {
 // Attack 21, of a stream: who sends all but the beginning of streams has what they hold taken away when the idle timeout is over, and the streams' places
 // with it. A stream whose number was passed over holds nothing, and may wait for its first message.
 func TestAttack21NoOpening(t *testing.T) {
-	const first, streams, idle = 10, 100, 20 * time.Second
+	const first, streams, idle = 10, 100, leastOpening
 	configure := func(client, server *Config) { client.KeepAlive, server.IdleTimeout = 5*time.Second, idle }
 	w := connectedWorld(t, configure)
 	quiet := w.open(false) // its header travels with its first message

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"time"
 
 	"github.com/sessgen/sessgen/runtime/internal/flow"
 	"github.com/sessgen/sessgen/runtime/internal/mono"
@@ -298,6 +299,10 @@ func (c *Conn) keepHeader(header []byte) []byte {
 // headersKept bounds the memory kept for the headers of future streams.
 const headersKept = 1 << 10
 
+// leastOpening is how long a header may take at the least. How soon a silent connection is given up says nothing of how
+// long a lost packet takes to be repeated on one that is not silent.
+const leastOpening = 30 * time.Second
+
 // openingAt is when the next stream ends whose header has begun to arrive and is not whole: after the idle timeout, in which a
 // peer that lives has sent it. One that only has a number, because a later one was opened, takes nothing and may wait for its first message.
 func (c *Conn) openingAt() mono.Time {
@@ -305,7 +310,7 @@ func (c *Conn) openingAt() mono.Time {
 	if s == nil {
 		return mono.Never
 	}
-	return s.recv.openedAt.Add(c.idleTimeout())
+	return s.recv.openedAt.Add(max(c.idleTimeout(), leastOpening))
 }
 
 // endOpenings ends the streams whose header did not come.
