@@ -14,7 +14,7 @@ const (
 	AbortMalformed = session.AbortCode(conn.AbortMalformed)
 	// AbortStalled: the session held memory that others of the process at the other end, or at this one, waited for, and moved next to nothing of
 	// it for the death timeout: its peer did not read what was sent, or did not go on with a long message, or its program did not read one.
-	// Or what opens it did not arrive for the idle timeout.
+	// Or what opens it did not arrive for the idle timeout, and at least 30 s.
 	AbortStalled = session.AbortCode(conn.AbortStalled)
 	// AbortStopped: the server stopped while the connection was open.
 	AbortStopped session.AbortCode = 0x30

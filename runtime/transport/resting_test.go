@@ -42,12 +42,10 @@ func TestForgedPacketsToThoseAtRest(t *testing.T) {
 	all := srv.links()
 	victim := all[slices.IndexFunc(all, func(l *link) bool { return !slices.Contains(attacked, l) })]
 	for _, l := range all {
-		for resting, deadline := false, time.Now().Add(time.Minute); !resting; time.Sleep(time.Millisecond) {
-			l.at(func(m *conn.Conn) {
-				resting = m.Resting()
-				require.True(t, time.Now().Before(deadline), "%v: over %v, %+v", l.peer, l.over, m.Stats())
-			})
-		}
+		require.Eventually(t, func() (resting bool) {
+			l.at(func(m *conn.Conn) { resting = m.Resting() })
+			return resting
+		}, time.Minute, time.Millisecond, "%v", l.peer)
 	}
 	dropped := func() (n uint64) {
 		victim.at(func(m *conn.Conn) { n = m.Stats().PacketsDropped })

@@ -124,7 +124,7 @@ func TestBBRDoesNotBeginWithProbeRTT(t *testing.T) {
 	require.Equal(t, bbrStartup, b.state)
 }
 
-// ProbeRTT is not needed while round trips as short as the shortest are seen, but for now and then.
+// ProbeRTT is rare while round trips as short as the shortest are seen.
 func TestBBRProbeRTTWhenItIsNeeded(t *testing.T) {
 	for growth, want := range map[time.Duration]mono.Time{
 		time.Millisecond:     after(20_000), // what is seen is as short
