@@ -270,6 +270,11 @@ func (c *Conn) learn() *CloseError {
 	if p.MaxAckDelay >= maxAckDelayLimit {
 		return violation(packet.TransportParameterError, "max_ack_delay too long")
 	}
+	// RFC 9000 §18.2: "A client MUST NOT include any server-only transport parameter", and "A server MUST treat receipt of any of
+	// these transport parameters as a connection error of type TRANSPORT_PARAMETER_ERROR."
+	if !c.client && p.ResetToken != [packet.TokenLen]byte{} {
+		return violation(packet.TransportParameterError, "a reset token of the dialing end")
+	}
 	c.loss.MaxAckDelay = p.MaxAckDelay
 	c.peer = peer{
 		idleTimeout: p.IdleTimeout,

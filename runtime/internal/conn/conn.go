@@ -182,11 +182,9 @@ type awake struct {
 	pacedUntil mono.Time
 	// repeating: frames were handed out to be repeated early, and no packet has left since.
 	repeating bool
-	from      netip.AddrPort // of the datagram at hand
-	size      int            // the same
-	mark      Mark           // of the datagram at hand
-	ect       bool           // the datagram that PollTransmit returned last is to be marked
-	opened    []byte         // the payload of the packet at hand
+	origin           // of the datagram at hand
+	ect       bool   // the datagram that PollTransmit returned last is to be marked
+	opened    []byte // the payload of the packet at hand
 	unmasked  [packet.MaxMaskedHeader]byte
 	scratch   [16]byte
 
@@ -214,10 +212,18 @@ type awake struct {
 	err        *CloseError
 	words      farewell
 	wordsDue   bool
+	wordsSaid  bool // once
 
 	events eventQueue
 	// headers has those of events that are to be polled.
 	headers []byte
+}
+
+// origin is how a datagram came.
+type origin struct {
+	from netip.AddrPort
+	size int // in bytes
+	mark Mark
 }
 
 // phase is how far a connection has come.

@@ -243,10 +243,10 @@ func (c *Conn) forgetCrypto() {
 	}
 }
 
-// parked is a packet whose keys are not there yet, and the mark that it came with.
+// parked is a packet whose keys are not there yet, and what it came with.
 type parked struct {
-	raw  []byte
-	mark Mark
+	raw []byte
+	origin
 }
 
 // park keeps a packet whose keys are not there yet.
@@ -255,7 +255,7 @@ func (c *Conn) park(raw []byte) {
 		c.tally.packetsDropped++
 		return
 	}
-	c.parked = append(c.parked, parked{append([]byte(nil), raw...), c.mark})
+	c.parked = append(c.parked, parked{append([]byte(nil), raw...), c.origin})
 }
 
 // replay takes in the packets that waited for their keys.
@@ -263,8 +263,8 @@ func (c *Conn) replay(now mono.Time) {
 	waiting := c.parked
 	c.parked = nil
 	for _, p := range waiting {
-		if h, _, err := c.parsePacket(p.raw); err == nil && !c.over() {
-			c.mark = p.mark
+		if h, _, err := c.parsePacket(p.raw); err == nil && c.verdict == nil {
+			c.origin = p.origin
 			c.handlePacket(now, &h, p.raw)
 		}
 	}

@@ -41,7 +41,7 @@ func (c *Conn) HandleMarked(now mono.Time, from netip.AddrPort, datagram []byte,
 	if c.rested != nil && !c.rouseFor(now, datagram) {
 		return
 	}
-	c.mark, c.from, c.size = mark, from, len(datagram)
+	c.origin = origin{from, len(datagram), mark}
 	c.tally.bytesReceived += uint64(len(datagram))
 	if c.over() {
 		// The peer goes on: it is told once more.
@@ -55,7 +55,8 @@ func (c *Conn) HandleMarked(now mono.Time, from netip.AddrPort, datagram []byte,
 		c.moving.received += len(datagram)
 	}
 	taken := false
-	for rest := datagram; len(rest) > 0 && !c.over(); {
+	// RFC 9001 §6.6: an end that has to close must "not process any more packets".
+	for rest := datagram; len(rest) > 0 && c.verdict == nil; {
 		h, next, err := c.parsePacket(rest)
 		if err != nil {
 			c.tally.packetsDropped++

@@ -46,7 +46,7 @@ func TestRest(t *testing.T) {
 var forgotten = map[string]string{
 	"nonce": "of INIT", "begun": "of the handshake", "handshakeEnd": "the same", "initsSent": "the same",
 	"buffers": "memory", "chunks": "memory", "opened": "memory", "events": "memory of an empty queue", "headers": "memory",
-	"from": "of the datagram at hand", "size": "the same", "mark": "the same", "unmasked": "the same", "ect": "the same", "scratch": "the same",
+	"origin": "of the datagram at hand", "unmasked": "the same", "ect": "the same", "scratch": "the same",
 	"pacedUntil": "nothing is to be sent", "repeating": "nothing is in flight",
 	"answered": "there was no CLOSE", "roused": "of the rest",
 	"turn":           "packets of the phase before are too late, and the next one is made when it is asked for",

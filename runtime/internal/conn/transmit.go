@@ -311,19 +311,25 @@ func (c *Conn) writeLong(p *builder, overhead int) {
 }
 
 // appendFarewells appends what is still to be sent once the connection is over, at every level that the peer
-// may have the keys of (RFC 9000 §10.2.3).
+// may have the keys of (RFC 9000 §10.2.3). Nobody knows then whose datagrams arrive. RFC 9000 §10.2.1: "To avoid being used for an
+// amplification attack, such endpoints MUST limit the cumulative size of packets it sends to three times the cumulative size of the
+// packets that are received and attributed to the connection."
 func (c *Conn) appendFarewells(now mono.Time, b []byte) []byte {
 	if !c.wordsDue {
 		return b
 	}
-	c.wordsDue = false
+	begin := len(b)
 	for level := range handshake.Level(handshake.Levels) {
 		reason := ""
-		if level == handshake.Application && c.err != nil {
+		if level == handshake.Application && c.err != nil && !c.wordsSaid {
 			reason = c.err.Reason
 		}
 		b = c.appendFarewell(now, b, level, reason)
 	}
+	if c.wordsSaid && len(b)-begin > 3*c.size {
+		b = b[:begin]
+	}
+	c.wordsDue, c.wordsSaid = false, true
 	return b
 }
 

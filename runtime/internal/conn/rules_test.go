@@ -1,0 +1,114 @@
+package conn
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sessgen/sessgen/runtime/internal/handshake"
+	"github.com/sessgen/sessgen/runtime/internal/packet"
+)
+
+// RFC 9000 §18.2: "A server MUST treat receipt of any of these transport parameters as a connection error of type
+// TRANSPORT_PARAMETER_ERROR", of which a reset token is one.
+func TestResetTokenOfTheDialingEnd(t *testing.T) {
+	w := newWorld(t)
+	w.dial()
+	w.until(func() bool { return len(w.accepted) > 0 })
+	p, err := packet.ParseParams(w.client.core.params())
+	require.NoError(t, err)
+	server := w.accepted[0].core
+	server.peerParams = packet.AppendParams(nil, &p)
+	require.Nil(t, server.learn())
+	p.ResetToken[3] = 1
+	server.peerParams = packet.AppendParams(nil, &p)
+	fault := server.learn()
+	require.NotNil(t, fault)
+	require.EqualValues(t, packet.TransportParameterError, fault.Code)
+}
+
+// A packet that waited for its keys counts as having come from where it came from, whatever has come from elsewhere in the
+// meantime: the server asks nobody there whether the client has moved.
+func TestWhereAParkedPacketCameFrom(t *testing.T) {
+	w := newWorld(t, overTLS).secure(newSecured(t))
+	drivers := map[*side]*slow{}
+	fast := w.newDriver
+	w.newDriver = func(s *side) handshake.Driver {
+		if s == w.client {
+			return fast(s)
+		}
+		drivers[s] = &slow{Driver: fast(s)}
+		return drivers[s]
+	}
+	w.dial()
+	w.run(50 * time.Millisecond)
+	server := w.accepted[0]
+	finish := func() {
+		said := drivers[server].said
+		require.NotEmpty(t, said)
+		drivers[server].said = nil
+		server.core.HandleHandshake(w.now, said)
+		server.after()
+	}
+	finish() // its flight
+	w.until(func() bool { return len(w.client.got(EventConnected)) == 1 })
+	w.open(true) // rides with the client's Finished
+	w.run(50 * time.Millisecond)
+	require.NotEmpty(t, server.core.parked)
+	server.arrive(strangerAddr, append(packet.AppendShort(nil, server.id, false, 0, 4), make([]byte, 100)...))
+	finish()
+	require.True(t, server.core.confirmed)
+	require.Nil(t, server.core.moving)
+	w.run(time.Second) // the world fails if anything is sent elsewhere
+}
+
+// RFC 9001 §6.6: an end that has to close does "not process any more packets", not even of the same datagram.
+func TestNothingBehindAFault(t *testing.T) {
+	w := newWorld(t)
+	w.dial()
+	w.fate = func(d *flying) (int, time.Duration) {
+		if d.from == w.client && w.client.core.phase == connected {
+			return 0, 0
+		}
+		return 1, 0
+	}
+	w.until(func() bool { return len(w.client.got(EventConnected)) == 1 })
+	server := w.accepted[0]
+	ids, frames := server.core.ids, packet.AppendPing(nil)
+	keys, _ := handshake.InitialKeys(ids.initial(), server.core.token)
+	connect := func(number uint64, frames []byte) []byte {
+		l := packet.Long{Type: packet.Connect, Version: packet.V1Plain, Dst: ids.initial(), Src: ids.peer.id, Token: server.core.token, Number: number, NumberLen: 4}
+		b := packet.AppendLong(nil, l, len(frames)+handshake.TagLen)
+		return keys.Seal(b, b, frames, number)
+	}
+	server.arrive(clientAddr, append(connect(100, nil), w.client.forge(100, frames)...))
+	require.Empty(t, server.got(EventConnected))
+	require.NotNil(t, server.closed)
+	require.EqualValues(t, packet.ProtocolViolation, server.core.err.Code)
+}
+
+// RFC 9000 §10.2.1: an end that is over sends at most three times what it receives.
+func TestLastWordsAreRepeatedBriefly(t *testing.T) {
+	w := connectedWorld(t)
+	core := w.server.core
+	core.rouse(w.now)
+	core.Abort(w.now, 7, strings.Repeat("why ", 200))
+	first, _, ok := core.PollTransmit(w.now, nil)
+	require.True(t, ok)
+	require.Greater(t, len(first), 800)
+	answered := 0
+	for size := 1; size < 100; size++ {
+		core.HandleDatagram(w.now, strangerAddr, make([]byte, size))
+		again, to, ok := core.PollTransmit(w.now, nil)
+		require.LessOrEqual(t, len(again), 3*size)
+		if ok {
+			require.Equal(t, clientAddr, to)
+			answered++
+		}
+		_, _, ok = core.PollTransmit(w.now, nil)
+		require.False(t, ok, "once")
+	}
+	require.Greater(t, answered, 50)
+}
