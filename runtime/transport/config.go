@@ -111,8 +111,8 @@ func WithOwnSocket() Option {
 // WithMaxDatagramSize sets the size of the largest datagram that this end accepts, and of the largest that it
 // sends if the path carries it, excluding UDP and IP headers. The default is 8,952 bytes, which is what links
 // with jumbo frames carry. Larger values are for links that carry more, such as loopback; both ends must set
-// them. The size that the path carries is always probed for, starting at 1,200 bytes. For Dial, more than 8,952
-// bytes implies WithOwnSocket.
+// them. The size that the path carries is always probed for, starting at 1,200 bytes, if the system can be asked
+// to fragment nothing. For Dial, more than 8,952 bytes implies WithOwnSocket.
 func WithMaxDatagramSize(bytes int) Option {
 	return func(c *config) error {
 		if bytes < datagramMin || bytes > datagramLimit {

@@ -6,6 +6,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sessgen/sessgen/runtime/internal/conn"
+	"github.com/sessgen/sessgen/runtime/internal/udp"
 )
 
 // loopbackMTU is that of the loopback interface, zero if there is none.
@@ -52,5 +55,23 @@ func TestMaxDatagramSize(t *testing.T) {
 	for _, bytes := range []int{0, datagramMin - 1, datagramLimit + 1} {
 		_, err := Listen("127.0.0.1:0", WithPlaintext(), WithMaxDatagramSize(bytes))
 		require.ErrorContains(t, err, "WithMaxDatagramSize")
+	}
+}
+
+// RFC 9000 §14: no datagram is fragmented. Where the system cannot keep it from happening, none is sent that is larger than what every path carries.
+func TestNothingLargeThatMayBeFragmented(t *testing.T) {
+	c := conn.Config{MaxDatagram: datagramLimit}
+	(&shard{sock: new(udp.Socket)}).suit(&c)
+	require.Equal(t, datagramMin, c.MaxDatagram)
+	for _, network := range []string{"udp4", "udp6", "udp"} {
+		sock, err := udp.Listen(network, ":0")
+		if err != nil {
+			t.Log("none over ", network, ": ", err)
+			continue
+		}
+		defer sock.Close()
+		c := conn.Config{MaxDatagram: datagramLimit}
+		(&shard{sock: sock}).suit(&c)
+		require.Equal(t, sock.Whole(), c.MaxDatagram == datagramLimit, network)
 	}
 }

@@ -68,7 +68,7 @@ func (s *shard) dial(config config, to netip.AddrPort) *link {
 	c := config.conn
 	draw(c.ClientID[:])
 	draw(c.Nonce[:])
-	c.Seed, c.ECN = drawSeed(), s.sock.ECN()
+	s.suit(&c)
 	if t, ok := tokens.take(now(), tokenKey{to, c.Version}); ok {
 		c.Token, c.TokenPatience = t.bytes, t.patience()
 	}

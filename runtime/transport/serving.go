@@ -71,7 +71,7 @@ func (s *shard) accept(at mono.Time, accepted endpoint.Accepted) *link {
 		return nil
 	}
 	config, to := s.serving.ln.config, s.of(accepted.ServerID)
-	config.conn.Seed, config.conn.ECN = drawSeed(), to.sock.ECN()
+	to.suit(&config.conn)
 	if config.conn.HandshakeTimeout == 0 {
 		config.conn.HandshakeTimeout = endpoint.HalfOpenLife
 	}

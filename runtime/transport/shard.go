@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sessgen/sessgen/runtime/internal/conn"
 	"github.com/sessgen/sessgen/runtime/internal/handshake"
 	"github.com/sessgen/sessgen/runtime/internal/packet"
 	"github.com/sessgen/sessgen/runtime/internal/udp"
@@ -77,6 +78,15 @@ func drawSeed() uint64 {
 	var b [8]byte
 	draw(b[:])
 	return binary.NativeEndian.Uint64(b[:])
+}
+
+// suit fits what a connection is made with to the socket that it sends from. Where datagrams may be fragmented on their way, larger ones than 1,200
+// bytes are not tried: RFC 9000 §14, "UDP datagrams MUST NOT be fragmented at the IP layer."
+func (s *shard) suit(c *conn.Config) {
+	c.Seed, c.ECN = drawSeed(), s.sock.ECN()
+	if !s.sock.Whole() {
+		c.MaxDatagram = datagramMin
+	}
 }
 
 // halt closes the socket and ends the goroutines, without waiting for them. No

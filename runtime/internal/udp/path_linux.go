@@ -11,13 +11,13 @@ import (
 // controlMax is room for the control messages that come with a datagram.
 const controlMax = 64
 
-// setPath makes the socket tell the ECN codepoints of what it reads, and send datagrams that routers
-// must not fragment, whatever the kernel believes of the path: the connections find out
-// themselves how large they may be (RFC 9000 §14). It reports whether ECN works.
-func setPath(c *net.UDPConn) (ecn bool) {
+// setPath makes the socket tell the ECN codepoints of what it reads, and send datagrams that nobody
+// may fragment, whatever the kernel believes of the path: the connections find out
+// themselves how large they may be (RFC 9000 §14). It reports whether ECN works, and whether nothing is fragmented.
+func setPath(c *net.UDPConn) (ecn, whole bool) {
 	raw, err := c.SyscallConn()
 	if err != nil {
-		return false
+		return false, false
 	}
 	err = raw.Control(func(fd uintptr) {
 		set := func(level, option, value int) bool {
@@ -27,10 +27,12 @@ func setPath(c *net.UDPConn) (ecn bool) {
 		v4 := set(unix.IPPROTO_IP, unix.IP_RECVTOS, 1)
 		v6 := set(unix.IPPROTO_IPV6, unix.IPV6_RECVTCLASS, 1)
 		ecn = v4 || v6
-		set(unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_PROBE)
-		set(unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_PROBE)
+		v4 = set(unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_PROBE)
+		v6 = set(unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_PROBE)
+		only, _ := unix.GetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_V6ONLY)
+		whole = allWhole(c, only != 0, v4, v6)
 	})
-	return err == nil && ecn
+	return ecn, whole
 }
 
 // ecnOf finds the ECN codepoint among the control messages of a datagram.

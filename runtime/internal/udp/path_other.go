@@ -6,8 +6,19 @@ import "net"
 
 const controlMax = 0
 
-// setPath does nothing: ECN codepoints are neither told nor set.
-func setPath(*net.UDPConn) (ecn bool) { return false }
+// setPath makes the socket send datagrams that nobody may fragment, where the system can (RFC 9000 §14), and reports whether it does. ECN codepoints are
+// neither told nor set.
+func setPath(c *net.UDPConn) (ecn, whole bool) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return false, false
+	}
+	err = raw.Control(func(fd uintptr) {
+		only6, v4, v6 := dontFragment(fd)
+		whole = allWhole(c, only6, v4, v6)
+	})
+	return false, err == nil && whole
+}
 
 func ecnOf([]byte) uint8 { return 0 }
 

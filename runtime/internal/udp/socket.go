@@ -21,9 +21,10 @@ const bufferBytes = 7 << 20
 // Socket is a UDP socket that is connected to nobody. One goroutine at a time
 // reads, any number write; Interrupt and Close may be called by any.
 type Socket struct {
-	conn packetConn
-	addr netip.AddrPort
-	ecn  bool
+	conn  packetConn
+	addr  netip.AddrPort
+	ecn   bool
+	whole bool
 	// unmarked: the system refused to mark a datagram, so none is marked any more.
 	unmarked atomic.Bool
 	raw      syscall.RawConn // of a dialing socket, else nil
@@ -72,7 +73,19 @@ func Open(network string) (*Socket, error) {
 }
 
 func newSocket(c *net.UDPConn) *Socket {
-	return &Socket{conn: c, ecn: setPath(c), addr: plain(c.LocalAddr().(*net.UDPAddr).AddrPort()), many: openMany(c)}
+	ecn, whole := setPath(c)
+	return &Socket{conn: c, ecn: ecn, whole: whole, addr: plain(c.LocalAddr().(*net.UDPAddr).AddrPort()), many: openMany(c)}
+}
+
+// allWhole reports whether no datagram of the socket is fragmented, if those over IPv4, and those over IPv6, are not.
+func allWhole(c *net.UDPConn, only6, v4, v6 bool) bool {
+	switch {
+	case c.LocalAddr().(*net.UDPAddr).IP.To4() != nil:
+		return v4
+	case only6:
+		return v6
+	}
+	return v4 && v6
 }
 
 // plain is the address as peers know it: an IPv4 address on a socket for both
@@ -83,6 +96,11 @@ func plain(a netip.AddrPort) netip.AddrPort {
 
 // ECN reports whether the socket tells the ECN codepoints of what it reads, and sets those of what it writes.
 func (s *Socket) ECN() bool { return s.ecn }
+
+// Whole reports whether what the socket writes arrives whole or not at all, because neither this system nor a router breaks it up. Otherwise
+// no probe shows how large datagrams may be: RFC 8899 §3 has probes sent "with the Don't Fragment (DF) bit set in the IP header and without
+// network layer endpoint fragmentation."
+func (s *Socket) Whole() bool { return s.whole }
 
 // LocalAddr is the address that the socket is bound to.
 func (s *Socket) LocalAddr() netip.AddrPort { return s.addr }
