@@ -171,9 +171,15 @@ func (a *Assembler) Consume(b *Buffers, offset uint64) {
 		b.Put(a.old)
 		a.old = nil
 	}
-	if a.consumed == a.ready {
+	switch unread := int(a.ready - a.consumed); {
+	case unread == 0:
 		b.Put(a.buf)
 		a.buf = nil
+	case len(a.buf) > largestClass && unread < len(a.buf)/8: // the beginning of a message does not keep the memory of a long one
+		begin := b.Get(roomFor(unread))
+		copy(begin, a.buf[a.consumed-a.base:a.ready-a.base])
+		b.Put(a.buf)
+		a.buf, a.base = begin, a.consumed
 	}
 }
 

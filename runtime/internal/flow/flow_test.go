@@ -77,6 +77,7 @@ func TestAssemblerLikeASlice(t *testing.T) {
 				if held != nil {
 					a.Consume(&b, uint64(viewed))
 					consumed, held, want = viewed, nil, nil
+					require.LessOrEqual(t, len(a.buf), max(largestClass, 8*(int(a.Ready())-consumed)), "in proportion to what is there")
 				}
 			}
 			require.True(t, bytes.Equal(want, held))
@@ -208,6 +209,23 @@ func TestLastCrumbIsMoved(t *testing.T) {
 	require.NoError(t, a.Write(&b, 0, []byte{0}))
 	require.EqualValues(t, size+1, a.Ready())
 	require.Len(t, a.ahead.buf, smallestBuffer)
+}
+
+// The beginning of a message does not keep the memory of the long one before it, which the reader has read.
+func TestBeginningOfTheNextMessageIsMoved(t *testing.T) {
+	var a Assembler
+	var b Buffers
+	const long = 4 << 20
+	a.Expect(long)
+	require.NoError(t, a.Write(&b, 0, make([]byte, long)))
+	require.NoError(t, a.Write(&b, long, []byte{7, 8}))
+	view := a.View(0, long)
+	require.Len(t, view, long)
+	a.Consume(&b, long)
+	require.Equal(t, smallestBuffer, len(a.buf))
+	require.Equal(t, []byte{7, 8}, a.peekAll())
+	require.NoError(t, a.Write(&b, long+2, []byte{9}))
+	require.Equal(t, []byte{7, 8, 9}, a.peekAll())
 }
 
 // A steady exchange borrows the same buffer again and again.
