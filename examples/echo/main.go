@@ -79,7 +79,7 @@ func answer(ctx context.Context, ln *transport.Listener) error {
 
 // call opens a session with the server at address and asks for the length of each word.
 func call(ctx context.Context, out io.Writer, address string, mode transport.Option, words []string) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	conn, err := transport.Dial(ctx, address, mode)
 	if err != nil {

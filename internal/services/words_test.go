@@ -69,13 +69,18 @@ func TestCallerHasGone(t *testing.T) {
 	require.ErrorAs(t, err, &aborted)
 	require.ErrorContains(t, err, "the caller gave up")
 
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
-	for range c.List(ctx, 1) { //nolint:revive // until its time is over
-	}
-	cancel()
-	require.Contains(t, []rpc.Code{rpc.Canceled, rpc.DeadlineExceeded}, rpc.CodeOf(<-ended))
+	synctest.Test(t, func(t *testing.T) {
+		conn, srv := session.Pipe()
+		services.RegisterContracts(srv, impl, logTo)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		defer cancel()
+		for range services.NewContractsClient(conn).List(ctx, 1) {
+			time.Sleep(time.Millisecond) // of the bubble's time: it passes while the handler is at work
+		}
+		require.Contains(t, []rpc.Code{rpc.Canceled, rpc.DeadlineExceeded}, rpc.CodeOf(<-ended))
+	})
 
-	ctx, cancel = context.WithCancel(t.Context())
+	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
 		<-began
 		cancel()
