@@ -78,8 +78,11 @@ func (l *link) open(ctx context.Context, p *session.Protocol, note []byte) (*str
 	l.mu.Lock()
 	idle := l.machine.Idle()
 	eager := !p.DialerSendsFirst()
-	s, err := l.tryOpen(now(), p, note, eager)
-	if err == conn.ErrBlocked || len(l.openers) > 0 {
+	s, err := (*stream)(nil), conn.ErrBlocked
+	if len(l.openers) == 0 {
+		s, err = l.tryOpen(now(), p, note, eager)
+	}
+	if err == conn.ErrBlocked {
 		waited := l.await(ctx, &l.openers, func(w *waiter) bool {
 			if l.openers[0] == w || l.over {
 				s, err = l.tryOpen(now(), p, note, eager)

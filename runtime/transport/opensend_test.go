@@ -5,7 +5,9 @@ import (
 	"context"
 	"io"
 	"net"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -97,4 +99,49 @@ func TestOpenSend(t *testing.T) {
 	require.NoError(t, c.Close(bounded(t)))
 	_, _, err = c.OpenSend(bounded(t), echoes, nil, nil)
 	require.ErrorIs(t, err, net.ErrClosed)
+}
+
+// TestOpenersWaitInTurn: who opens a session while others wait for a place waits behind them, even if there is one already.
+func TestOpenersWaitInTurn(t *testing.T) {
+	clean(t)
+	srv := echoServer(t)
+	c := dial(t, srv.addr)
+	l := c.link
+	first := newWaiter(l.shard) // it has been told of a place, and has not come to it yet
+	l.mu.Lock()
+	l.openers = append(l.openers, first)
+	l.mu.Unlock()
+	for name, open := range map[string]func(context.Context) (session.Stream, error){
+		"OpenStream": func(ctx context.Context) (session.Stream, error) { return c.OpenStream(ctx, echoes, nil) },
+		"OpenSend": func(ctx context.Context) (session.Stream, error) {
+			s, _, err := c.OpenSend(ctx, echoes, nil, nil)
+			return s, err
+		},
+	} {
+		ctx, cancel := context.WithCancel(bounded(t))
+		opened := make(chan error, 1)
+		go func() {
+			_, err := open(ctx)
+			opened <- err
+		}()
+		require.Eventually(t, func() bool {
+			l.mu.Lock()
+			defer l.unlock()
+			return len(l.openers) == 2 || len(opened) > 0
+		}, time.Minute, time.Millisecond)
+		cancel()
+		require.ErrorIs(t, <-opened, context.Canceled, name)
+	}
+	opened := make(chan error, 1)
+	go func() {
+		_, err := c.OpenStream(bounded(t), echoes, nil)
+		opened <- err
+	}()
+	l.mu.Lock()
+	require.NoError(t, l.await(bounded(t), &l.openers, func(*waiter) bool { // the first one has come to its place, and goes
+		l.openers = slices.DeleteFunc(l.openers, func(w *waiter) bool { return w == first })
+		return true
+	}))
+	l.unlock()
+	require.NoError(t, <-opened)
 }
