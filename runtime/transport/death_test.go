@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"net/netip"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -159,6 +160,27 @@ func TestNobodyListens(t *testing.T) {
 			require.Equal(t, "nobody listens at the address", failed.Reason)
 		}
 	}
+}
+
+// TestSystemRefuses: where the system does not send to the address at all, Dial says why, and does not wait for its timeout.
+func TestSystemRefuses(t *testing.T) {
+	clean(t)
+	_, err := Dial(bounded(t), "127.0.0.1:0", WithPlaintext())
+	require.ErrorContains(t, err, "port 0 is for Listen")
+
+	// It refuses this port on every machine, as it does others where no route leads.
+	config, err := newConfig([]Option{WithPlaintext()})
+	require.NoError(t, err)
+	s, err := dialers.acquire(false)
+	require.NoError(t, err)
+	l := s.dial(config, netip.MustParseAddrPort("127.0.0.1:0"))
+	require.NoError(t, l.awaitRemoved(bounded(t)))
+	s.awaitStopped()
+	var failed *HandshakeError
+	require.ErrorAs(t, l.err, &failed)
+	require.False(t, failed.Timeout())
+	require.Error(t, failed.Err)
+	require.ErrorContains(t, failed, "handshake failed: ")
 }
 
 // TestOneWhoIsNotThere does not harm those who share the socket with a Dial that nobody answers.

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -103,6 +104,9 @@ func resolve(ctx context.Context, addr string) (netip.AddrPort, error) {
 		return netip.AddrPort{}, err
 	}
 	port, err := net.DefaultResolver.LookupPort(ctx, "udp", service)
+	if err == nil && port == 0 {
+		err = errors.New("port 0 is for Listen, whose Addr has the one to dial")
+	}
 	if err != nil {
 		return netip.AddrPort{}, err
 	}

@@ -60,8 +60,8 @@ type HandshakeError struct {
 	Reason string
 	// Remote reports that it was the peer that objected.
 	Remote bool
-	// Err is the handshake's own error, if there is one: a *VersionError, what crypto/tls says of the peer, or,
-	// with Remote, the tls.AlertError that the peer sent.
+	// Err is the handshake's own error, if there is one: a *VersionError, what crypto/tls says of the peer,
+	// with Remote the tls.AlertError that the peer sent, or why the system did not send to the address.
 	Err     error
 	timeout bool
 }
@@ -71,6 +71,8 @@ func (e *HandshakeError) Error() string {
 	switch {
 	case errors.As(e.Err, &versions):
 		return fmt.Sprintf("transport: %v: handshake failed: %s", e.Peer, versions.advice())
+	case e.timeout && e.Err != nil:
+		return fmt.Sprintf("transport: %v: no connection within the handshake timeout: %v", e.Peer, e.Err)
 	case e.timeout:
 		return fmt.Sprintf("transport: %v: no connection within the handshake timeout", e.Peer)
 	case e.Err != nil && e.Remote:

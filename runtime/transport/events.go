@@ -114,6 +114,9 @@ func (l *link) accept(id conn.StreamID, header []byte) {
 // end is what EventClosed asks for. l.mu is held.
 func (l *link) end(cause error) {
 	l.over, l.err = true, errorOf(cause, l.peer, l.aborted)
+	if failed, why := (*HandshakeError)(nil), l.refused.Load(); why != nil && errors.As(l.err, &failed) && failed.Err == nil {
+		failed.Err = *why
+	}
 	for _, s := range l.streams.All() {
 		s.end(l.ended())
 	}

@@ -61,6 +61,8 @@ type link struct {
 	held        [2]int64    // of each budget, by its stock
 	holds       [2]bool     // the budget knows it among its holders
 	retry       atomic.Bool // a budget has room that the machine waited for
+	// refused is why the system would not send a datagram of a dialing end, nil if it never refused one.
+	refused atomic.Pointer[error]
 
 	seen  mono.Time // when the machine was last given a datagram
 	alarm mono.Time // for when the timers know this link
@@ -271,10 +273,19 @@ func (l *link) transmitReading() {
 	}
 }
 
-// write writes b and gives it back. What the system refuses is lost, and recovered like a loss on the way.
+// write writes b and gives it back. What the system refuses is lost, and recovered like a loss on the way. To a dialing end it says, as
+// an ICMP message would, that no way leads to the peer.
 func (l *link) write(b *udp.Batch) {
-	_ = l.shard.sock.WriteBatch(b)
+	err := l.shard.sock.WriteBatch(b)
 	l.shard.spare.put(b)
+	switch udp.FaultOf(err) {
+	case udp.FaultRefused, udp.FaultTransient:
+		if l.dials {
+			why := err // allocated only here
+			l.refused.Store(&why)
+			l.inbox.unreachable.Add(1)
+		}
+	}
 }
 
 // wrote ends the turn of the goroutine that was writing, and releases the lock.
