@@ -251,7 +251,7 @@ func (c *Conn) params() []byte {
 	p.MaxMessage = uint64(c.config.MaxMessage)
 	// The limits of the streams add up to what the connection can hold: there is none besides.
 	p.MaxData = packet.MaxVarint
-	return packet.AppendParams(nil, &p)
+	return packet.AppendParams(make([]byte, 0, 128), &p)
 }
 
 // maxAckDelayLimit: RFC 9000 §18.2, "Values of 2^14 or greater are invalid."

@@ -87,7 +87,7 @@ type Endpoint[C any] struct {
 	tokens *handshake.TokenJar
 	half   *halves
 	// spent and used remember the server ids whose cookies, and whose address tokens, were used.
-	spent, used spent
+	spent, used *spent
 	reset       hash.Hash
 	sum         [sha256.Size]byte
 	resets      bucket
@@ -108,13 +108,13 @@ func New[C any](now mono.Time, config Config) *Endpoint[C] {
 		table:   map[ID]C{},
 		byToken: map[[packet.TokenLen]byte]C{},
 		tombs:   tombs{byID: map[ID]*tomb{}},
-		reset:   hmac.New(sha256.New, config.ResetKey[:]),
 		resets:  bucket{level: resetsPerSecond, at: now},
 	}
 	if config.Listening {
 		e.jar = handshake.NewCookieJar(now, config.Draw)
 		e.tokens = handshake.NewTokenJar(now, config.Draw)
 		e.half = newHalves()
+		e.reset = hmac.New(sha256.New, config.ResetKey[:])
 		e.spent, e.used = newSpent(now, handshake.CookieLife), newSpent(now, handshake.TokenLife)
 	}
 	return e
@@ -258,12 +258,12 @@ func (e *Endpoint[C]) routeConnect(now mono.Time, from netip.AddrPort, h *packet
 	}
 	// A CONNECT that is repeated while its connection lives was delivered to it. This
 	// one's connection is over, or there never was one.
-	spent, count := &e.spent, &e.counts.SpentCookie
+	spent, count := e.spent, &e.counts.SpentCookie
 	if len(h.Token) == handshake.TokenLen {
-		spent, count = &e.used, &e.counts.SpentToken
+		spent, count = e.used, &e.counts.SpentToken
 	}
 	switch fresh, stale := spent.spend(now, made, h.Dst); {
-	case stale && spent == &e.spent:
+	case stale && spent == e.spent:
 		*count++
 		return e.replace(now, from, h, size, reply)
 	case !fresh:
@@ -271,7 +271,7 @@ func (e *Endpoint[C]) routeConnect(now mono.Time, from netip.AddrPort, h *packet
 		return Route[C]{}
 	}
 	e.counts.Accepted++
-	if spent == &e.used {
+	if spent == e.used {
 		e.counts.Tokens++
 	}
 	r := Route[C]{Verdict: Accept, Accepted: Accepted{

@@ -32,8 +32,8 @@ const (
 	spentMax = spentBits / 16
 )
 
-func newSpent(now mono.Time, life time.Duration) spent {
-	return spent{life: life, began: [2]mono.Time{now, now}}
+func newSpent(now mono.Time, life time.Duration) *spent {
+	return &spent{life: life, began: [2]mono.Time{now, now}}
 }
 
 // spend notes the id of a cookie or token that was made then, and reports whether it was new; stale means that it may not

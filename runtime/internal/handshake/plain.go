@@ -95,5 +95,5 @@ func (p *Plain) Close() {}
 
 func applicationKeys(clientHalf, serverHalf []byte) (client, server *Tag) {
 	secret := append(append([]byte(nil), clientHalf...), serverHalf...)
-	return newTag(secret, "application client"), newTag(secret, "application server")
+	return newTags(secret, "application")
 }

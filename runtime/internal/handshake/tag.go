@@ -18,7 +18,7 @@ const TagLen = 8
 type Tag struct {
 	key    [16]byte
 	iv     [12]byte
-	*maker // nil while at rest
+	*maker // nil before the first use, and while at rest
 }
 
 // maker is what a Tag makes tags with.
@@ -29,12 +29,17 @@ type maker struct {
 	joint []byte // header and payload, where they do not lie side by side
 }
 
-// newTag derives a Tag from a secret; info tells levels and directions apart.
-func newTag(secret []byte, info string) *Tag {
-	key, _ := hkdf.Key(sha256.New, secret, nil, "sessgen "+info, 16+12) // with these sizes it does not fail
-	t := &Tag{key: [16]byte(key), iv: [12]byte(key[16:])}
-	t.wake()
-	return t
+// newTags derives the Tags of both directions of a level from a secret.
+func newTags(secret []byte, level string) (client, server *Tag) {
+	// With these sizes neither step of HKDF fails.
+	prk, _ := hkdf.Extract(sha256.New, secret, nil)
+	return newTag(prk, level+" client"), newTag(prk, level+" server")
+}
+
+// newTag derives a Tag; info tells levels and directions apart.
+func newTag(prk []byte, info string) *Tag {
+	key, _ := hkdf.Expand(sha256.New, prk, "sessgen "+info, 16+12)
+	return &Tag{key: [16]byte(key), iv: [12]byte(key[16:])}
 }
 
 // wake makes the cipher from the key. Neither call fails: the sizes are right.
@@ -52,7 +57,7 @@ func (t *Tag) Rest() { t.maker = nil }
 // the server's answer to the genuine one for the answer to its own.
 func InitialKeys(serverID [8]byte, token []byte) (client, server *Tag) {
 	secret := append(serverID[:], token...)
-	return newTag(secret, "initial client"), newTag(secret, "initial server")
+	return newTags(secret, "initial")
 }
 
 // Overhead is TagLen.

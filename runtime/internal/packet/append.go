@@ -13,10 +13,7 @@ func AppendInit(b []byte, v Version, client ID, nonce [NonceLen]byte) []byte {
 	from := len(b)
 	b = appendLong(b, Init, v, client, 0)
 	b = append(b, nonce[:]...)
-	for len(b) < from+MinInit {
-		b = append(b, 0)
-	}
-	return b
+	return append(b, make([]byte, from+MinInit-len(b))...)
 }
 
 // AppendCookie appends the answer to an INIT: the server's id, and a cookie of 1 to MaxCookie bytes.

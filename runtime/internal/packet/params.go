@@ -45,32 +45,33 @@ const maxOffered = 16
 
 // AppendParams appends the parameters: for each its number, its length, its value.
 func AppendParams(b []byte, p *Params) []byte {
-	field := func(id uint64, value []byte) {
-		b = AppendVarint(b, id)
-		b = AppendVarint(b, uint64(len(value)))
-		b = append(b, value...)
-	}
-	number := func(id, v uint64) {
-		var buf [8]byte
-		field(id, AppendVarint(buf[:0], v))
-	}
-	versions := binary.BigEndian.AppendUint32(nil, uint32(p.Version))
+	b = appendParamHead(b, paramVersions, 4+4*len(p.Offered))
+	b = binary.BigEndian.AppendUint32(b, uint32(p.Version))
 	for _, v := range p.Offered {
-		versions = binary.BigEndian.AppendUint32(versions, uint32(v))
+		b = binary.BigEndian.AppendUint32(b, uint32(v))
 	}
-	field(paramVersions, versions)
-	field(paramIDs, append(p.ClientID[:], p.ServerID[:]...))
-	field(paramToken, p.Token[:])
+	b = appendParamHead(b, paramIDs, 2*IDLen)
+	b = append(append(b, p.ClientID[:]...), p.ServerID[:]...)
+	b = append(appendParamHead(b, paramToken, len(p.Token)), p.Token[:]...)
 	if p.ResetToken != ([TokenLen]byte{}) {
-		field(paramResetToken, p.ResetToken[:])
+		b = append(appendParamHead(b, paramResetToken, TokenLen), p.ResetToken[:]...)
 	}
-	number(paramMaxAckDelay, uint64(p.MaxAckDelay/time.Microsecond))
-	number(paramIdleTimeout, uint64(p.IdleTimeout/time.Millisecond))
-	number(paramMaxStreams, p.MaxStreams)
-	number(paramFloor, p.Floor)
-	number(paramMaxData, p.MaxData)
-	number(paramMaxMessage, p.MaxMessage)
-	return b
+	b = appendParam(b, paramMaxAckDelay, uint64(p.MaxAckDelay/time.Microsecond))
+	b = appendParam(b, paramIdleTimeout, uint64(p.IdleTimeout/time.Millisecond))
+	b = appendParam(b, paramMaxStreams, p.MaxStreams)
+	b = appendParam(b, paramFloor, p.Floor)
+	b = appendParam(b, paramMaxData, p.MaxData)
+	return appendParam(b, paramMaxMessage, p.MaxMessage)
+}
+
+// appendParamHead appends what comes before the value of a parameter.
+func appendParamHead(b []byte, id uint64, length int) []byte {
+	return AppendVarint(AppendVarint(b, id), uint64(length))
+}
+
+// appendParam appends a parameter that is a number.
+func appendParam(b []byte, id, value uint64) []byte {
+	return AppendVarint(appendParamHead(b, id, VarintLen(value)), value)
 }
 
 // maxDuration bounds durations that a peer names, so that sums of them stay in range.

@@ -81,7 +81,7 @@ func (r *records) at(i int) *sent { return &r.ring[(r.first+i)&(len(r.ring)-1)] 
 // push records a packet with the refs that were added since the last one.
 func (r *records) push(s sent) {
 	if r.n == len(r.ring) {
-		grown := make([]sent, max(16, 2*r.n))
+		grown := make([]sent, max(4, 2*r.n))
 		for i := range r.n {
 			grown[i] = *r.at(i)
 		}
@@ -130,7 +130,7 @@ func (r *records) search(number uint64) int {
 // addRef adds a ref to the packet that is being made.
 func (r *records) addRef(ref Ref) {
 	if int(r.next-r.begin) == len(r.refs) {
-		grown := make([]Ref, max(16, 2*len(r.refs)))
+		grown := make([]Ref, max(8, 2*len(r.refs)))
 		for i := r.begin; i != r.next; i++ {
 			grown[i&uint32(len(grown)-1)] = r.refs[i&uint32(len(r.refs)-1)]
 		}
