@@ -72,7 +72,7 @@ func (c *Conn) unseal(now mono.Time, level handshake.Level, h *packet.Header) (n
 		}
 	}
 	if cap(c.opened) < len(h.Sealed) { // else each forged packet would have room made for it
-		c.opened = make([]byte, 0, len(h.Sealed))
+		c.opened = make([]byte, 0, max(len(h.Sealed), baseDatagram))
 	}
 	payload, ok := opener.Open(c.opened[:0], h.Raw, h.Sealed, number)
 	c.opened = payload[:0]

@@ -127,6 +127,9 @@ type builder struct {
 
 func (p *builder) room() int { return p.end - len(p.b) }
 
+// fill appends PADDING, which is zeros, up to the end.
+func (p *builder) fill() { p.b = append(p.b, make([]byte, max(0, p.room()))...) }
+
 // carry appends to the packet's record what ref refers to, an ack-eliciting frame.
 func (c *Conn) carry(p *builder, ref recovery.Ref) {
 	p.eliciting = true
@@ -154,11 +157,15 @@ func (c *Conn) appendPacket(now mono.Time, b []byte, end int, level handshake.Le
 	if c.keys[level].sealer == nil || end-len(b) < minDatagram || c.rides(now, level) {
 		return b
 	}
+	elicit := c.mayElicit(now, level)
+	if !(elicit && c.speaks(level)) && !c.received[level].Due(now) {
+		return b
+	}
 	p := c.newPacket(b, end, level)
 	if c.received[level].Waiting() {
 		c.appendAck(now, &p)
 	}
-	if c.mayElicit(now, level) {
+	if elicit {
 		c.appendFrames(now, &p)
 	}
 	if !p.eliciting && !p.urgent && !(p.acks && c.received[level].Due(now)) {
@@ -167,16 +174,12 @@ func (c *Conn) appendPacket(now mono.Time, b []byte, end int, level handshake.Le
 	}
 	if p.fresh && c.lists[byTurn].n > 0 && p.room() < evenMax {
 		// More follows: packets of one size are what a driver hands to the system together.
-		for len(p.b) < p.end {
-			p.b = append(p.b, byte(packet.Padding))
-		}
+		p.fill()
 	}
 	if c.tokened && !c.authentic {
 		// RFC 9000 §8.1: an address that is not validated yet pays for the answer. The CONNECT that a token comes
 		// in is the first that the server hears of this end: it fills its datagram.
-		for len(p.b) < p.end {
-			p.b = append(p.b, byte(packet.Padding))
-		}
+		p.fill()
 	}
 	return c.seal(now, &p)
 }
@@ -216,6 +219,13 @@ func (c *Conn) talkative(level handshake.Level) bool {
 	out := &c.crypto[level].out
 	return !out.blank(out.end) || level == handshake.Application &&
 		(c.lists[byTurn].n > 0 || c.lists[byControl].n > 0 || c.handshakeDoneDue || c.closeDue || c.goAwayDue || c.pingDue || c.maxStreamsDue || c.idsTalk())
+}
+
+// speaks reports whether there is something that appendFrames appends by itself. It is false where nothing is: most calls of
+// PollTransmit find that, and need make no packet for it.
+func (c *Conn) speaks(level handshake.Level) bool {
+	return c.talkative(level) || c.probes[level] > 0 || level == handshake.Application &&
+		(c.offerDue || c.closedDue || !c.client && c.peerStreams.Due() || c.ackThreshold() != c.askedThreshold)
 }
 
 func (c *Conn) numberLen(level handshake.Level) int {
