@@ -10,7 +10,7 @@ import (
 // the Initial level, which everybody has who sees a COOKIE. What it does may delay, and must change nothing else.
 type attacker struct {
 	dice    dice
-	seen    [32][]byte // what went by, to be sent again
+	seen    *[32][]byte // what went by, to be sent again: the last of count
 	count   int
 	doubts  bool // it answers INITs with VERSIONS
 	version packet.Version

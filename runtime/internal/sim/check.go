@@ -53,8 +53,8 @@ func (s *session) check(p *peer) error {
 		return nil // a listening end whose cookie came to nothing
 	}
 	s.events++
-	near := s.buffers(s.ends[0], s.opener)
-	other := s.buffers(s.ends[1], far)
+	near := s.buffers(0, s.opener)
+	other := s.buffers(1, far)
 	for role := range s.lanes {
 		from, to := near, other
 		if role == 1 {
@@ -87,14 +87,20 @@ func (s *session) check(p *peer) error {
 
 func (s *session) done(role int) bool { return s.ends[role] != nil && s.ends[role].fate == finished }
 
-// buffers returns what a machine holds of the session; nil if it does not know it.
-func (s *session) buffers(e *end, p *peer) *conn.View {
+// buffers returns what a machine holds of the session at one end; nil if it does not know it. The bytes are part of it if
+// anything has happened to the machine since they were compared last: nothing else changes them, or those that they must be.
+func (s *session) buffers(role int, p *peer) *conn.View {
+	e := s.ends[role]
 	if p == nil || p.dead || e != nil && e.fate == finished {
 		return nil
 	}
-	v := &p.buffers
-	if !p.core.View(s.id, v, s.events%contentEvery == 0 || s.w.o.Size < 1<<12) {
+	content := p.attended != s.compared[role] && (s.events%contentEvery == 0 || s.w.o.Size < 1<<12)
+	v := &s.w.views[role]
+	if !p.core.View(s.id, v, content) {
 		return nil
+	}
+	if content {
+		s.compared[role] = p.attended
 	}
 	return v
 }

@@ -39,9 +39,12 @@ func (d *dice) upTo(most time.Duration) time.Duration {
 
 // fill fills b.
 func (d *dice) fill(b []byte) {
-	var word [8]byte
-	for len(b) > 0 {
+	for ; len(b) >= 8; b = b[8:] {
+		binary.LittleEndian.PutUint64(b, d.next())
+	}
+	if len(b) > 0 {
+		var word [8]byte
 		binary.LittleEndian.PutUint64(word[:], d.next())
-		b = b[copy(b, word[:]):]
+		copy(b, word[:])
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/endpoint"
 	"github.com/sessgen/sessgen/runtime/internal/handshake"
 	"github.com/sessgen/sessgen/runtime/internal/mono"
+	"github.com/sessgen/sessgen/runtime/internal/packet"
 )
 
 // host is one address, the socket there, and the process behind it.
@@ -47,7 +48,6 @@ func (w *world) newHost(listening bool) {
 	h.addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(1 + h.index)}), 4433)
 	w.random.fill(h.resetKey[:])
 	w.hosts = append(w.hosts, h)
-	w.byAddr[h.addr] = h
 	h.boot()
 }
 
@@ -133,13 +133,11 @@ func (h *host) move(portOnly, knowing bool) {
 			return
 		}
 	}
-	delete(h.w.byAddr, h.addr)
 	ip := h.addr.Addr().As4()
 	if !portOnly {
 		ip[1]++
 	}
 	h.addr = netip.AddrPortFrom(netip.AddrFrom4(ip), h.addr.Port()+1)
-	h.w.byAddr[h.addr] = h
 	for _, p := range h.w.peersOf(h) {
 		p.migrate(knowing)
 	}
@@ -187,13 +185,23 @@ func (w *world) take(h *host, f *flight) {
 		}
 		w.send(h, f.source, r.Reply, conn.NotECT)
 	case endpoint.Accept:
-		p := w.newPeer(h, w.byAddr[f.source], conn.NewServer(now, w.config(), r.Accepted))
+		p := w.newPeer(h, w.hostAt(f.source), conn.NewServer(now, w.config(), r.Accepted))
 		p.id = r.Accepted.ServerID
-		p.partner = w.dials[r.Accepted.ClientID]
+		p.partner = w.dialing(r.Accepted.ClientID)
 		h.table.Add(p.id, p)
 		p.core.HandleMarked(now, f.source, f.data, f.mark)
 		w.attend(p)
 	}
+}
+
+// dialing returns the dialing end of a connection by its first id, nil if nobody has dialed with that.
+func (w *world) dialing(id packet.ID) *peer {
+	for _, p := range w.peers {
+		if p.dials && p.id == id {
+			return p
+		}
+	}
+	return nil
 }
 
 // config is what connections are made with.
@@ -247,7 +255,6 @@ func (w *world) dial(h *host) {
 	w.random.fill(config.Nonce[:])
 	p := w.newPeer(h, w.hosts[0], conn.NewClient(h.clock(), config, w.hosts[0].addr))
 	p.dials, p.id = true, config.ClientID
-	w.dials[p.id] = p
 	h.table.Add(p.id, p)
 	w.attend(p)
 }

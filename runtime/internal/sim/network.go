@@ -17,7 +17,7 @@ type flight struct {
 
 // send takes a datagram from a host, and draws what becomes of it.
 func (w *world) send(from *host, addr netip.AddrPort, data []byte, mark conn.Mark) {
-	to := w.byAddr[addr]
+	to := w.hostAt(addr)
 	number := w.Datagrams
 	w.Datagrams++
 	if to == nil {
@@ -74,6 +74,16 @@ func (w *world) send(from *host, addr netip.AddrPort, data []byte, mark conn.Mar
 		}
 	}
 	w.agenda.Push(w.now+late, happening{flight: f})
+}
+
+// hostAt returns the host that has the address now, nil if none has.
+func (w *world) hostAt(addr netip.AddrPort) *host {
+	for _, h := range w.hosts {
+		if h.addr == addr {
+			return h
+		}
+	}
+	return nil
 }
 
 // sendAs sends a datagram to the fate that a test has for it.

@@ -29,8 +29,7 @@ type peer struct {
 	partner    *peer
 	due        mono.Time // when its next timer fires, in the world's time
 	connected  bool
-	ends       []*end // of the sessions whose programs run
-	byID       map[conn.StreamID]*end
+	ends       []*end     // of the sessions whose programs run
 	opened     []*session // by number of the stream; at the dialing end
 	pending    *session   // that OpenStream has to wait for
 	openMore   bool       // the program has sessions to open
@@ -45,7 +44,7 @@ type peer struct {
 	firedAt    mono.Time     // when its timer fired last, and how often it did then
 	fires      int
 	begun      int // handshakes
-	buffers    conn.View
+	attended   int // when something happened to the machine last, as the world counts
 }
 
 func (p *peer) String() string {
@@ -56,7 +55,7 @@ func (p *peer) String() string {
 }
 
 func (w *world) newPeer(at, far *host, core *conn.Conn) *peer {
-	p := &peer{w: w, index: len(w.peers), host: at, far: far, core: core, due: mono.Never, byID: map[conn.StreamID]*end{}}
+	p := &peer{w: w, index: len(w.peers), host: at, far: far, core: core, due: mono.Never}
 	w.peers = append(w.peers, p)
 	return p
 }
@@ -64,6 +63,8 @@ func (w *world) newPeer(at, far *host, core *conn.Conn) *peer {
 // attend does what a driver does after every input and command: it hears all events, lets the programs act on
 // them, and sends all there is to send. Then it checks.
 func (w *world) attend(p *peer) {
+	w.attended++
+	p.attended = w.attended
 	for w.Failure == nil && p.hear() {
 	}
 	for !p.buried && w.Failure == nil {
@@ -95,7 +96,9 @@ func (p *peer) arm() {
 
 // expire lets the timers of a machine fire.
 func (w *world) expire(p *peer) {
-	w.logf("%s: timer", p)
+	if w.logging {
+		w.logf("%s: timer", p)
+	}
 	if p.fires++; w.now > p.firedAt {
 		p.firedAt, p.fires = w.now, 1
 	}
@@ -187,8 +190,11 @@ func (p *peer) event(e conn.Event) {
 		}
 		p.ends = nil
 	default:
-		if s := p.byID[e.Stream]; s != nil && s.fate == running {
-			s.event(e)
+		for _, s := range p.ends {
+			if s.id == e.Stream && s.fate == running {
+				s.event(e)
+				break
+			}
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/sessgen/sessgen/runtime/internal/conn"
@@ -21,6 +22,8 @@ type session struct {
 	opener  *peer
 	id      conn.StreamID
 	events  int
+	// compared is what the bytes in the buffers at each end were compared after, as the attended of its machine.
+	compared [2]int
 }
 
 // script is what a program does with its end of a session. It sends so many messages,
@@ -61,11 +64,27 @@ func (w *world) newSession(p *peer) *session {
 		s.scripts[replier].replies = true
 		s.scripts[replier].messages = s.scripts[1-replier].messages
 	}
+	for i := range s.lanes {
+		s.lanes[i].kept = w.buffer()
+	}
 	s.lanes[0].Open(s.header())
 	if w.script != nil {
 		w.script(s)
 	}
 	return s
+}
+
+// clear gives the memory of a session back when its run is over.
+func (s *session) clear() {
+	for i := range s.lanes {
+		l := &s.lanes[i]
+		s.w.leave(l.kept)
+		l.base, l.kept = l.End(), nil
+		if e := s.ends[i]; e != nil {
+			s.w.leave(e.message)
+			e.message = nil
+		}
+	}
 }
 
 // header is the session's number: the other end must meet the same session.
@@ -80,7 +99,6 @@ func (s *session) serve(p *peer, id conn.StreamID) { s.start(p, id, 1) }
 func (s *session) start(p *peer, id conn.StreamID, role int) {
 	e := &end{session: s, role: role, peer: p, id: id, script: s.scripts[role], wakeAt: mono.Never}
 	s.ends[role] = e
-	p.byID[id] = e
 	p.ends = append(p.ends, e)
 	e.act()
 }
@@ -116,9 +134,10 @@ type end struct {
 	wakeAt         mono.Time // when it acts by itself
 	// full and empty: the machine refused the last Send, or Recv, and an event will follow.
 	full, empty bool
-	message     []byte // that is being sent
-	atEnd       bool   // Recv returned io.EOF
-	saidAll     bool   // Finish, or the last message, went through
+	message     []byte // that is being sent, if it was drawn
+	drawn       bool
+	atEnd       bool // Recv returned io.EOF
+	saidAll     bool // Finish, or the last message, went through
 }
 
 func (e *end) String() string {
@@ -182,7 +201,7 @@ func (e *end) act() {
 
 func (e *end) send() {
 	w, d := e.session.w, &e.script.dice
-	if e.message == nil {
+	if !e.drawn {
 		n := d.intn(w.o.Size + 1)
 		if n > 1500 && d.chance(0.5) {
 			n = 1100 + d.intn(300) // about a packet
@@ -190,8 +209,12 @@ func (e *end) send() {
 		if e.script.sizes != nil {
 			n = e.script.sizes[e.sent]
 		}
-		e.message = make([]byte, n)
+		if e.message == nil {
+			e.message = w.buffer()
+		}
+		e.message = slices.Grow(e.message[:0], n)[:n]
 		d.fill(e.message)
+		e.drawn = true
 	}
 	last := e.script.together && e.sent+1 == e.script.messages
 	switch err := e.peer.core.Send(e.peer.host.clock(), e.id, e.message, last); {
@@ -201,7 +224,7 @@ func (e *end) send() {
 		e.failed("Send", err)
 	default:
 		e.session.lanes[e.role].Send(e.message)
-		e.message = nil
+		e.drawn = false
 		e.sent++
 		e.saidAll = last
 		if e.script.pause > 0 {
@@ -274,7 +297,6 @@ func (e *end) end(f fate) {
 		return
 	}
 	e.fate, e.endedAt, e.wakeAt = f, w.now, mono.Never
-	delete(e.peer.byID, e.id)
 	if e.role == 1 && f != died {
 		e.peer.core.Release(e.peer.host.clock(), e.id)
 	}

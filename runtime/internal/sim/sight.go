@@ -2,6 +2,7 @@ package sim
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/sessgen/sessgen/runtime/internal/packet"
 )
@@ -9,11 +10,17 @@ import (
 // sight is what somebody sees who watches every network that the client of a connection has been in: its ids, and at which of the
 // client's addresses. Where the client moves knowingly, with a spare id, no id is seen at two of them.
 type sight struct {
-	at map[packet.ID]netip.AddrPort
+	seen []sighting
 	// homes are the addresses that the client has sent from. Who copies its datagrams and sends them from elsewhere learns nothing.
-	homes map[netip.AddrPort]bool
+	homes []netip.AddrPort
 	// excused: the client has moved without knowing, or sooner than it was given another id.
 	excused bool
+}
+
+// sighting is an id, and where it was seen last.
+type sighting struct {
+	id packet.ID
+	at netip.AddrPort
 }
 
 // migrate tells a dialing end that its address has changed, if it knows.
@@ -39,17 +46,18 @@ func (p *peer) expose(to netip.AddrPort, datagram []byte) {
 		return
 	}
 	s := &client.sight
-	if s.at == nil {
-		s.at, s.homes = map[packet.ID]netip.AddrPort{}, map[netip.AddrPort]bool{}
+	if known := slices.Contains(s.homes, near); !known && !p.dials {
+		return
+	} else if !known {
+		s.homes = append(s.homes, near)
 	}
-	if p.dials {
-		s.homes[near] = true
-	}
-	if !s.homes[near] {
+	i := slices.IndexFunc(s.seen, func(g sighting) bool { return g.id == id })
+	if i < 0 {
+		s.seen = append(s.seen, sighting{id, near})
 		return
 	}
-	if was, seen := s.at[id]; seen && was != near && !s.excused {
+	if was := s.seen[i].at; was != near && !s.excused {
 		p.w.fail("%s: id %x is seen at %v and at %v", p, id, was, near)
 	}
-	s.at[id] = near
+	s.seen[i].at = near
 }

@@ -2,11 +2,11 @@ package sim
 
 import (
 	"fmt"
-	"net/netip"
 	"runtime/debug"
 	"sync"
 	"time"
 
+	"github.com/sessgen/sessgen/runtime/internal/conn"
 	"github.com/sessgen/sessgen/runtime/internal/handshake"
 	"github.com/sessgen/sessgen/runtime/internal/mono"
 	"github.com/sessgen/sessgen/runtime/internal/packet"
@@ -40,9 +40,7 @@ type world struct {
 	now mono.Time
 	*lent
 	hosts    []*host
-	byAddr   map[netip.AddrPort]*host
 	peers    []*peer
-	dials    map[packet.ID]*peer // by the ids of their dialing ends
 	sessions []*session
 	numbers  int  // of sessions
 	random   dice // of the endpoints and handshakes
@@ -57,9 +55,10 @@ type world struct {
 	script func(s *session)
 	fate   func(number int, from, to *host, data []byte) (copies int, late time.Duration)
 	// apart: each handshake draws from dice of its own, so that the order in which things happen changes no key.
-	apart   bool
-	events  int
-	logging bool
+	apart    bool
+	events   int
+	attended int // how often something has happened to any machine
+	logging  bool
 }
 
 // happening is something on the agenda: a datagram arrives, or anything else.
@@ -78,7 +77,30 @@ type lent struct {
 	flights       []*flight
 	agenda        Queue[happening]
 	packet, reply []byte
+	views         [2]conn.View
+	free          [][]byte // what messages and lanes are kept in
+	freeBytes     int
+	eavesdropped  [32][]byte // what the attacker has seen
 }
+
+// buffer returns an empty slice that may have room.
+func (l *lent) buffer() (b []byte) {
+	if n := len(l.free); n > 0 {
+		b, l.free = l.free[n-1], l.free[:n-1]
+		l.freeBytes -= cap(b)
+	}
+	return b
+}
+
+// leave takes back a slice that began as a buffer.
+func (l *lent) leave(b []byte) {
+	if n := l.freeBytes + cap(b); n <= freeBytesMax && cap(b) > 0 {
+		l.free, l.freeBytes = append(l.free, b[:0]), n
+	}
+}
+
+// freeBytesMax bounds what is kept: more of it would only be in the way of what is used all the time.
+const freeBytesMax = 1 << 20
 
 // realTLS makes what makes the handshakes of the lane TLS. It is set by the tests of that lane, because crypto/tls draws from one
 // source of randomness for the whole process, which only a test can make predictable.
@@ -108,7 +130,7 @@ func run(o Options, logging bool) Outcome {
 
 func newWorld(o Options) *world {
 	w := &world{
-		o: o, mtu: o.MTU, byAddr: map[netip.AddrPort]*host{}, dials: map[packet.ID]*peer{},
+		o: o, mtu: o.MTU,
 		random: roll(o.Seed, 1), lent: memory.Get().(*lent),
 	}
 	w.Hash = 14695981039346656037
@@ -116,7 +138,7 @@ func newWorld(o Options) *world {
 	if o.Lane == TLS {
 		w.version, w.tls = packet.V1, realTLS(w)
 	}
-	w.attacker = attacker{version: w.version, dice: roll(o.Seed, 2), doubts: o.Drop+o.Corrupt+o.Truncate == 0 && len(o.Faults) == 0}
+	w.attacker = attacker{seen: &w.eavesdropped, version: w.version, dice: roll(o.Seed, 2), doubts: o.Drop+o.Corrupt+o.Truncate == 0 && len(o.Faults) == 0}
 	if len(o.Spared) > 0 {
 		w.spared = map[int]bool{}
 		for _, n := range o.Spared {
@@ -158,6 +180,9 @@ func (w *world) play() {
 			if f := w.agenda.Pop().flight; f != nil {
 				w.land(f)
 			}
+		}
+		for _, s := range w.sessions {
+			s.clear()
 		}
 		memory.Put(w.lent)
 	}()
