@@ -91,9 +91,9 @@ func WithHandshakeTimeout(d time.Duration) Option {
 	return duration("WithHandshakeTimeout", d, func(c *config) *time.Duration { return &c.conn.HandshakeTimeout })
 }
 
-// WithKeepAlive sends something whenever nothing was sent or received for d, so that the connection does not
-// become idle and NATs on the path do not forget it. The default is 20 s at a dialing end and never at a
-// listening one. With it, an end that only waits finds out that its peer is gone after d and the death timeout;
+// WithKeepAlive sends something whenever nothing was sent or received for d, or up to an eighth less, so that the
+// connection does not become idle and NATs on the path do not forget it. The default is 20 s at a dialing end and
+// never at a listening one; less than 15 s is for networks of your own (RFC 8085 §3.5). With it, an end that only waits finds out that its peer is gone after d and the death timeout;
 // each connection costs one datagram each way every d.
 func WithKeepAlive(d time.Duration) Option {
 	return duration("WithKeepAlive", d, func(c *config) *time.Duration { return &c.conn.KeepAlive })

@@ -33,7 +33,7 @@ type Config struct {
 	// IdleTimeout ends a connection on which nothing arrives; the smaller one of both ends applies, but at
 	// least 3 PTO. 60 s.
 	IdleTimeout time.Duration
-	// KeepAlive sends a PING when nothing was sent or received for this long; negative means never. 20 s at the
+	// KeepAlive sends a PING when nothing was sent or received for this long, or up to an eighth less; negative means never. 20 s at the
 	// dialing end, never at the listening one.
 	KeepAlive time.Duration
 	// DeathTimeout ends a connection whose peer answers nothing of what was sent for this long. max(6 PTO, 5

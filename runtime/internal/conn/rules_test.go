@@ -112,3 +112,23 @@ func TestLastWordsAreRepeatedBriefly(t *testing.T) {
 	}
 	require.Greater(t, answered, 50)
 }
+
+// RFC 8085 §3.5: keep-alives are not sent "more frequently than once every 15 seconds", and of connections that began at once not
+// all at once.
+func TestKeepAlivesDiffer(t *testing.T) {
+	times := map[time.Duration]bool{}
+	for i := range 256 {
+		w := newWorld(t, func(client, _ *Config) { client.ClientID[packet.IDLen-1] = byte(i) })
+		w.dial()
+		w.run(10 * time.Second)
+		before := w.now
+		last := max(w.client.core.activeAt, w.client.core.elicitedAt)
+		flown := w.sent
+		w.until(func() bool { return w.sent > flown })
+		require.Greater(t, w.now, before)
+		times[w.now.Sub(last)] = true
+		require.LessOrEqual(t, w.now.Sub(last), 20*time.Second)
+		require.GreaterOrEqual(t, w.now.Sub(last), 17500*time.Millisecond)
+	}
+	require.Greater(t, len(times), 200)
+}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/sessgen/sessgen/runtime/internal/handshake"
 	"github.com/sessgen/sessgen/runtime/internal/mono"
+	"github.com/sessgen/sessgen/runtime/internal/packet"
 )
 
 // HandleTimeout does everything that is due at now. It may be called early and often.
@@ -138,10 +139,18 @@ func (c *Conn) keepAliveAt() mono.Time {
 	case !c.starved():
 		return mono.Never
 	}
+	interval -= c.jitter(interval)
 	if c.starved() {
 		interval = min(interval, c.deathTimeout()/asksStarved)
 	}
 	return max(c.activeAt, c.elicitedAt).Add(interval)
+}
+
+// jitter is up to an eighth of an interval, another one for each connection: many that have begun at once, because their server was
+// restarted, do not speak at once for ever. RFC 8085 §3.5: "It is RECOMMENDED that applications apply slight random variations ("jitter")
+// to the timing of keep-alive transmissions". It is taken from an id, which is random and no secret.
+func (c *Conn) jitter(interval time.Duration) time.Duration {
+	return interval / 8 * time.Duration(c.ids.own[0].id[packet.IDLen-1]) / 256
 }
 
 // asksStarved is how often in a death timeout an end probes its peer while it has something to send and no
