@@ -121,7 +121,7 @@ func (c *Conn) handleFrame(now mono.Time, level handshake.Level, f *packet.Frame
 	case packet.GoAway:
 		return c.heardGoAway(StreamID(f.Value))
 	case packet.ConnectionAbort:
-		c.heardConnectionAbort(f)
+		return c.heardConnectionAbort(level, f)
 	}
 	// The others tell of things that this end has no use for: credit that is never short.
 	return nil
@@ -183,17 +183,25 @@ func (c *Conn) peerStream(id StreamID) (*stream, error) {
 }
 
 // heardConnectionAbort ends the connection because the peer has.
-func (c *Conn) heardConnectionAbort(f *packet.Frame) {
-	if packet.Code(f.Value) == packet.ConnectionRefused && c.client && c.phase == connected {
+func (c *Conn) heardConnectionAbort(level handshake.Level, f *packet.Frame) error {
+	switch code := packet.Code(f.Value); {
+	case code == packet.ConnectionRefused && c.client && c.phase == connected:
 		c.heardRefusal()
-		return
+		return nil
+	case code.IsApplication() && level != handshake.Application:
+		// RFC 9000 §12.4: "An endpoint MUST treat receipt of a frame in a packet type that is not permitted as a connection error of type
+		// PROTOCOL_VIOLATION." Anyone on the path can make a packet of the Initial level: that must not pass for the peer's program.
+		return violation(packet.ProtocolViolation, "a code of the application at a level of the handshake")
 	}
 	e := &CloseError{Cause: Violated, Code: f.Value, Reason: string(f.Reason), Remote: true}
 	switch code := packet.Code(f.Value); {
-	case code >= packet.CodeApplication && code < packet.CryptoError:
+	case code.IsApplication():
 		e.Cause, e.Code = Aborted, f.Value-uint64(packet.CodeApplication)
+	case code == packet.ApplicationError: // with which code is not told
+		e.Cause, e.Code = Aborted, 0
 	case code == packet.ConnectionRefused || code >= packet.CryptoError:
 		e.Cause = Refused
 	}
 	c.suspect(e)
+	return nil
 }

@@ -64,6 +64,15 @@ func TestWhereAParkedPacketCameFrom(t *testing.T) {
 	w.run(time.Second) // the world fails if anything is sent elsewhere
 }
 
+// forgeConnect makes a packet of the Initial level for the listening end, as anyone on the path can.
+func (s *side) forgeConnect(number uint64, frames []byte) []byte {
+	ids, token := s.core.ids, s.core.token
+	keys, _ := handshake.InitialKeys(ids.initial(), token)
+	l := packet.Long{Type: packet.Connect, Version: s.core.config.Version, Dst: ids.initial(), Src: ids.peer.id, Token: token, Number: number, NumberLen: 4}
+	b := packet.AppendLong(nil, l, len(frames)+handshake.TagLen)
+	return keys.Seal(b, b, frames, number)
+}
+
 // RFC 9001 §6.6: an end that has to close does "not process any more packets", not even of the same datagram.
 func TestNothingBehindAFault(t *testing.T) {
 	w := newWorld(t)
@@ -76,14 +85,7 @@ func TestNothingBehindAFault(t *testing.T) {
 	}
 	w.until(func() bool { return len(w.client.got(EventConnected)) == 1 })
 	server := w.accepted[0]
-	ids, frames := server.core.ids, packet.AppendPing(nil)
-	keys, _ := handshake.InitialKeys(ids.initial(), server.core.token)
-	connect := func(number uint64, frames []byte) []byte {
-		l := packet.Long{Type: packet.Connect, Version: packet.V1Plain, Dst: ids.initial(), Src: ids.peer.id, Token: server.core.token, Number: number, NumberLen: 4}
-		b := packet.AppendLong(nil, l, len(frames)+handshake.TagLen)
-		return keys.Seal(b, b, frames, number)
-	}
-	server.arrive(clientAddr, append(connect(100, nil), w.client.forge(100, frames)...))
+	server.arrive(clientAddr, append(server.forgeConnect(100, nil), w.client.forge(100, packet.AppendPing(nil))...))
 	require.Empty(t, server.got(EventConnected))
 	require.NotNil(t, server.closed)
 	require.EqualValues(t, packet.ProtocolViolation, server.core.err.Code)
@@ -131,4 +133,42 @@ func TestKeepAlivesDiffer(t *testing.T) {
 		require.GreaterOrEqual(t, w.now.Sub(last), 17500*time.Millisecond)
 	}
 	require.Greater(t, len(times), 200)
+}
+
+// RFC 9000 §10.2.3: what a program ends a connection with is not told before there are keys that only the two ends have.
+func TestAbortWithinTheHandshake(t *testing.T) {
+	w := newWorld(t)
+	w.dial()
+	w.until(func() bool { return len(w.client.got(EventConnected)) == 1 })
+	w.flying = nil
+	server := w.accepted[0]
+	w.client.core.Abort(w.now, 7, "why")
+	datagram, _, ok := w.client.core.PollTransmit(w.now, nil)
+	require.True(t, ok)
+	h, rest, err := packet.ParseHeader(datagram)
+	require.NoError(t, err)
+	require.Equal(t, packet.Connect, h.Type)
+	require.NotEmpty(t, rest)
+	keys, _ := handshake.InitialKeys(server.core.ids.initial(), server.core.token)
+	payload, ok := keys.Open(nil, h.Raw, h.Sealed, h.Number)
+	require.True(t, ok)
+	require.Equal(t, packet.AppendConnectionAbort(nil, uint64(packet.ApplicationError), 0, ""), payload)
+
+	server.arrive(clientAddr, datagram[:len(datagram)-len(rest)]) // the other packet got lost
+	var closed *CloseError
+	require.ErrorAs(t, server.closed.Err, &closed)
+	require.Equal(t, CloseError{Cause: Aborted, Remote: true}, *closed)
+}
+
+// RFC 9000 §12.5: nor does a program hear of a code that anyone may have made up.
+func TestForgedAbortWithinTheHandshake(t *testing.T) {
+	w := newWorld(t)
+	w.dial()
+	w.until(func() bool { return len(w.accepted) == 1 })
+	server := w.accepted[0]
+	server.arrive(clientAddr, server.forgeConnect(100, packet.AppendConnectionAbort(nil, uint64(packet.CodeApplication)+7, 0, "believe me")))
+	var closed *CloseError
+	require.ErrorAs(t, server.closed.Err, &closed)
+	require.Equal(t, Violated, closed.Cause)
+	require.EqualValues(t, packet.ProtocolViolation, closed.Code)
 }

@@ -351,7 +351,14 @@ func (c *Conn) appendFarewell(now mono.Time, b []byte, level handshake.Level, re
 	if c.words == sayClosed {
 		p.b = packet.AppendCloseOK(p.b)
 	} else {
-		p.b = packet.AppendConnectionAbort(p.b, c.err.wireCode(), 0, reason)
+		code := c.err.wireCode()
+		if level != handshake.Application && packet.Code(code).IsApplication() {
+			// RFC 9000 §10.2.3: "A CONNECTION_CLOSE of type 0x1d MUST be replaced by a CONNECTION_CLOSE of type 0x1c when
+			// sending the frame in Initial or Handshake packets. Otherwise, information about the application state might be
+			// revealed. Endpoints MUST clear the value of the Reason Phrase field and SHOULD use the APPLICATION_ERROR code".
+			code = uint64(packet.ApplicationError)
+		}
+		p.b = packet.AppendConnectionAbort(p.b, code, 0, reason)
 	}
 	return c.seal(now, &p)
 }

@@ -6,6 +6,10 @@ import "fmt"
 // their numbers; what an application aborts with begins at CodeApplication.
 type Code uint64
 
+// IsApplication reports whether the code is the application's own. Only packets of the Application level carry it: RFC 9000 §12.5,
+// "CONNECTION_CLOSE frames signaling application errors (type 0x1d) MUST only appear in the application data packet number space."
+func (c Code) IsApplication() bool { return c >= CodeApplication && c < CryptoError }
+
 // The codes.
 const (
 	NoError                 Code = 0x00
@@ -19,6 +23,7 @@ const (
 	TransportParameterError Code = 0x08
 	ConnectionIDLimitError  Code = 0x09
 	ProtocolViolation       Code = 0x0a
+	ApplicationError        Code = 0x0c
 	CryptoBufferExceeded    Code = 0x0d
 	KeyUpdateError          Code = 0x0e
 	AEADLimitReached        Code = 0x0f
@@ -33,7 +38,7 @@ var codeNames = map[Code]string{
 	StreamStateError: "stream state error", FinalSizeError: "final size error",
 	FrameEncodingError: "frame encoding error", TransportParameterError: "transport parameter error",
 	ConnectionIDLimitError: "connection id limit error", ProtocolViolation: "protocol violation",
-	CryptoBufferExceeded: "crypto buffer exceeded", KeyUpdateError: "key update error",
+	ApplicationError: "application error", CryptoBufferExceeded: "crypto buffer exceeded", KeyUpdateError: "key update error",
 	AEADLimitReached: "AEAD limit reached", CodeApplication: "aborted by the application",
 }
 
