@@ -49,6 +49,8 @@ func TestBrokenRules(t *testing.T) {
 		"all was read, and not all is sent": {true, true, packet.AppendFinRead(nil, 0), packet.StreamStateError},
 		"a limit of no stream":              {false, true, packet.AppendStreamValue(nil, packet.MaxStreamData, 9, 5), packet.StreamStateError},
 		"data beyond the last offset":       {true, true, append(packet.AppendStreamHead(nil, 0, packet.MaxVarint, 1, false), 0), packet.FrameEncodingError},
+		"an abort of no stream":             {false, true, packet.AppendStreamAbort(nil, 9, 0, ""), packet.StreamStateError},
+		"CRYPTO beyond the last offset":     {true, true, append(packet.AppendCryptoHead(nil, packet.MaxVarint, 1), 0), packet.FrameEncodingError},
 		"a stream that nobody opened":       {false, true, packet.AppendStreamHead(nil, 9, 0, 0, false), packet.StreamStateError},
 		"too many streams":                  {true, false, packet.AppendStreamHead(nil, 1024, 0, 0, false), packet.StreamLimitError},
 		"a stream behind CLOSE":             {true, false, packet.AppendStreamHead(packet.AppendClose(nil), 9, 0, 0, false), packet.StreamStateError},

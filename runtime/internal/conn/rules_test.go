@@ -8,25 +8,36 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sessgen/sessgen/runtime/internal/handshake"
+	"github.com/sessgen/sessgen/runtime/internal/mono"
 	"github.com/sessgen/sessgen/runtime/internal/packet"
 )
 
-// RFC 9000 §18.2: "A server MUST treat receipt of any of these transport parameters as a connection error of type
-// TRANSPORT_PARAMETER_ERROR", of which a reset token is one.
-func TestResetTokenOfTheDialingEnd(t *testing.T) {
+// RFC 9000 §18.2: values of max_ack_delay of "2^14 or greater are invalid", and a client has no reset token: "A server MUST treat receipt
+// of any of these transport parameters as a connection error of type TRANSPORT_PARAMETER_ERROR."
+func TestForbiddenParameters(t *testing.T) {
 	w := newWorld(t)
 	w.dial()
 	w.until(func() bool { return len(w.accepted) > 0 })
-	p, err := packet.ParseParams(w.client.core.params())
-	require.NoError(t, err)
-	server := w.accepted[0].core
-	server.peerParams = packet.AppendParams(nil, &p)
-	require.Nil(t, server.learn())
-	p.ResetToken[3] = 1
-	server.peerParams = packet.AppendParams(nil, &p)
-	fault := server.learn()
-	require.NotNil(t, fault)
-	require.EqualValues(t, packet.TransportParameterError, fault.Code)
+	for name, row := range map[string]struct {
+		change    func(*packet.Params)
+		forbidden bool
+	}{
+		"none":                   {func(*packet.Params) {}, false},
+		"a reset token":          {func(p *packet.Params) { p.ResetToken[3] = 1 }, true},
+		"acknowledgements late":  {func(p *packet.Params) { p.MaxAckDelay = 1<<14*time.Millisecond - time.Microsecond }, false},
+		"and still later, by us": {func(p *packet.Params) { p.MaxAckDelay = 1 << 14 * time.Millisecond }, true},
+	} {
+		p, err := packet.ParseParams(w.client.core.params())
+		require.NoError(t, err)
+		row.change(&p)
+		server := w.accepted[0].core
+		server.peerParams = packet.AppendParams(nil, &p)
+		fault := server.learn()
+		require.Equal(t, row.forbidden, fault != nil, name)
+		if fault != nil {
+			require.EqualValues(t, packet.TransportParameterError, fault.Code, name)
+		}
+	}
 }
 
 // A packet that waited for its keys counts as having come from where it came from, whatever has come from elsewhere in the
@@ -171,4 +182,46 @@ func TestForgedAbortWithinTheHandshake(t *testing.T) {
 	require.ErrorAs(t, server.closed.Err, &closed)
 	require.Equal(t, Violated, closed.Cause)
 	require.EqualValues(t, packet.ProtocolViolation, closed.Code)
+}
+
+// RFC 9000 §7.5: "Packets containing discarded CRYPTO frames MUST be acknowledged because the packet has been received and processed".
+func TestCryptoBehindTheHandshake(t *testing.T) {
+	w := connectedWorld(t)
+	w.run(10 * time.Second)
+	w.server.arrive(clientAddr, w.client.forge(500, append(packet.AppendCryptoHead(nil, 0, 1), 1)))
+	require.Nil(t, w.server.closed)
+	require.True(t, w.server.core.received[handshake.Application].Has(500))
+	ranges, _ := w.server.core.received[handshake.Application].Ack(w.now, 1)
+	require.EqualValues(t, 500, ranges[0].Largest)
+}
+
+// RFC 8085 §3.3: "applications SHOULD be robust to the reception of delayed or duplicate packets that are received within this 2-minute interval."
+func TestCopiesOfTwoMinutesAgo(t *testing.T) {
+	for _, over := range []bool{false, true} {
+		w := newWorld(t)
+		w.fate = func(d *flying) (int, time.Duration) {
+			if d.at = w.now.Add(2 * time.Minute); w.now < mono.Time(time.Hour+time.Minute) {
+				w.flying = append(w.flying, *d)
+			}
+			return 1, 0
+		}
+		w.dial()
+		w.until(func() bool { return len(w.client.got(EventConnected)) == 1 })
+		id := w.open(true)
+		for range 20 {
+			exchangeOn(w, id)
+		}
+		if over {
+			w.client.core.Abort(w.now, 1, "")
+			w.client.after()
+		}
+		w.run(4 * time.Minute)
+		require.Empty(t, w.flying)
+		require.Len(t, w.accepted, 1)
+		require.Equal(t, over, w.client.closed != nil)
+		require.Equal(t, over, w.server.closed != nil)
+		if !over {
+			exchangeOn(w, id)
+		}
+	}
 }

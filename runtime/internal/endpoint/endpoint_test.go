@@ -102,6 +102,9 @@ func TestVersions(t *testing.T) {
 	require.Equal(t, packet.Versions, h.Type)
 	require.Equal(t, ID{1}, h.Dst)
 	require.Equal(t, binary.BigEndian.AppendUint32(nil, uint32(packet.V1Plain)), h.Offered)
+	// RFC 9000 §5.2.2: "Servers MUST drop smaller packets that specify unsupported versions.", and §6.1: no answer to the answer.
+	require.Equal(t, Drop, e.Route(0, peer, init[:packet.MinInit-1], nil).Verdict)
+	require.Equal(t, Drop, e.Route(0, peer, r.Reply, nil).Verdict)
 }
 
 // S6: a datagram for a connection that nobody knows gets a reset at most, shorter
