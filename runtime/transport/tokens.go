@@ -24,7 +24,8 @@ type tokenStore struct {
 	order []tokenKey // as they were first put; may name what is gone
 }
 
-// tokenKey is a server, in one mode.
+// tokenKey is a server, in one mode. RFC 9000 §8.1.3: "A client MUST NOT include a token that is not applicable to the
+// server that it is connecting to".
 type tokenKey struct {
 	addr    netip.AddrPort
 	version packet.Version

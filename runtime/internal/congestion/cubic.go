@@ -219,13 +219,15 @@ func (c *Cubic) Rate(smoothedRTT time.Duration) int {
 	return windowRate(c.window, smoothedRTT, c.SlowStart())
 }
 
-// SlowStart reports whether the window is below the threshold.
+// SlowStart reports whether the window is below the threshold. RFC 9438 §4.10: "CUBIC MUST employ a slow-start algorithm".
 func (c *Cubic) SlowStart() bool { return c.window < c.ssthresh }
 
 func (c *Cubic) inRecovery(sentAt mono.Time) bool {
 	return c.recovered && sentAt <= c.recoveryStart
 }
 
+// RFC 9438 §4.6: implementations that reduce the window rather than the flight "MUST use other measures to prevent […] from
+// growing when the volume of bytes in flight is smaller"; QUIC "is REQUIRED to apply similar mechanisms".
 func (c *Cubic) utilized(bytesInFlight int) bool {
 	return utilized(c.window, bytesInFlight, c.maxDatagram, c.SlowStart())
 }

@@ -38,7 +38,8 @@ func NewNewReno(maxDatagram int) *NewReno {
 func (r *NewReno) OnSent(mono.Time, int, int) {}
 
 // OnAcked grows the window, by bytes and never by the number of ACK frames, so
-// that splitting an ACK gains nothing.
+// that splitting an ACK gains nothing. RFC 9002 §7.3.3: increase "to at most one maximum datagram size for each congestion
+// window that is acknowledged".
 func (r *NewReno) OnAcked(a Acked) {
 	// RFC 9002 §7.3.2: "A recovery period ends and the sender enters congestion
 	// avoidance when a packet sent during the recovery period is acknowledged."
@@ -63,12 +64,16 @@ func (r *NewReno) OnLost(l Lost) {
 }
 
 // OnCE halves the window as a loss does. RFC 9002 §7.1: "If a path has been validated to support Explicit
-// Congestion Notification […] QUIC treats a Congestion Experienced (CE) codepoint in the IP header as a signal of congestion."
+// Congestion Notification […] QUIC treats a Congestion Experienced (CE) codepoint in the IP header as a signal of
+// congestion." RFC 8085 §3.1.7: "MUST provide an appropriate congestion reaction when it receives feedback indicating that
+// congestion has been experienced".
 func (r *NewReno) OnCE(now, sentAt mono.Time) {
 	r.congested(now, sentAt)
 	r.undoWindow = 0 // a mark is never spurious
 }
 
+// RFC 9002 §7.3.1: "The sender MUST exit slow start and enter a recovery period when a packet is lost or when the ECN-CE
+// count reported by its peer increases."
 func (r *NewReno) congested(now, sentAt mono.Time) {
 	if r.inRecovery(sentAt) {
 		return

@@ -36,7 +36,9 @@ func (c *Conn) AbortStream(now mono.Time, id StreamID, code uint64, reason strin
 	}
 }
 
-// abort ends the stream at this end; its record stays until the peer has heard.
+// abort ends the stream at this end; its record stays until the peer has heard. RFC 9000 §3.3: nothing of a stream "from a
+// terminal state", no STREAM frame "after sending a RESET_STREAM frame". RFC 9000 §13.3: "The content of a RESET_STREAM
+// frame MUST NOT change when it is sent again."
 func (c *Conn) abort(s *stream, code uint64, reason string) {
 	s.aborted = &AbortError{Code: code, Reason: cutReason(reason)}
 	c.emptyStream(s)
@@ -47,7 +49,8 @@ func (c *Conn) abort(s *stream, code uint64, reason string) {
 	c.lists[byControl].push(s)
 }
 
-// fault ends a stream on which the peer broke the rules: a fault of one session does not affect the others.
+// fault ends a stream on which the peer broke the rules: a fault of one session does not affect the others. Deviation from
+// RFC 9000 §11.2, "RESET_STREAM MUST only be instigated by the application protocol that uses QUIC."
 func (c *Conn) fault(s *stream, code uint64, reason string) {
 	c.abort(s, code, reason)
 	if s.accepted {

@@ -86,7 +86,8 @@ func (c *Conn) streamAcked(s *stream, ref recovery.Ref) {
 	c.finishIfDone(s)
 }
 
-// FrameLost: the frame is to be sent again, as far as it still matters.
+// FrameLost: the frame is to be sent again, as far as it still matters. RFC 9000 §13.3: "The HANDSHAKE_DONE frame MUST be
+// retransmitted until it is acknowledged."
 func (f *fates) FrameLost(level handshake.Level, ref recovery.Ref) {
 	c := (*Conn)(f)
 	switch ref.Kind {

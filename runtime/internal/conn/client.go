@@ -48,7 +48,10 @@ const maxTried = 16
 // takeCookie begins the handshake with the server id that a COOKIE offers. The latest COOKIE counts until an
 // ACCEPT is authentic, so a COOKIE forged by somebody who saw the INIT only delays the handshake. A late copy
 // of a COOKIE from before the current one does not count: its server may have received the first message of a
-// handshake that is forgotten here, and would answer that for ever.
+// handshake that is forgotten here, and would answer that for ever. RFC 9000 §7.2: the first id "MUST be at least 8 bytes in
+// length", and the client changes it only "in response to only the first received Initial or Retry packet". Deviation from
+// RFC 9000 §17.2.5.2, "A client MUST accept and process at most one Retry packet for each connection attempt.", and
+// 17.2.5.3: with the same handshake message.
 func (c *Conn) takeCookie(now mono.Time, h *packet.Header) bool {
 	if !c.client || c.authentic || h.Dst != c.ids.initial() || h.Version != c.config.Version || !bytes.Equal(h.Nonce, c.nonce[:]) {
 		return false
@@ -76,7 +79,10 @@ const versionsPatience = 3
 // takeVersions notes that the server seems to speak no version that this end does. It is an answer to this end's nonce, so only
 // someone who sees the INIT can have sent it; but nothing else protects it, so it counts only if no COOKIE arrives, not even in reply to the
 // next INITs. Someone who sees an INIT may answer faster than the server, and must not end the attempt that way. It is
-// ignored if it offers what was asked for.
+// ignored if it offers what was asked for. RFC 9000 §6.2: "A client MUST discard any Version Negotiation packet if it has
+// received and successfully processed any other packet", and one "that lists the QUIC version selected by the client".
+// Deviation from RFC 9000 §6.2, it "MUST abandon the current connection attempt if it receives a Version Negotiation
+// packet".
 func (c *Conn) takeVersions(h *packet.Header) bool {
 	if !c.client || !c.cookieless() || c.authentic || h.Dst != c.ids.initial() || !bytes.Equal(h.Nonce, c.nonce[:]) {
 		return false
@@ -97,7 +103,9 @@ func (c *Conn) takeVersions(h *packet.Header) bool {
 // maxVersions bounds the versions of a VERSIONS packet that are looked at.
 const maxVersions = 16
 
-// initTimeout: no COOKIE came, or none that led to an ACCEPT, in time.
+// initTimeout: no COOKIE came, or none that led to an ACCEPT, in time. Deviation from RFC 9002 §6.2.2.1, "the client MUST
+// set the PTO timer if the client has not received an acknowledgment for any of its Handshake packets and the handshake is
+// not confirmed […], even if there are no packets in flight".
 func (c *Conn) initTimeout() {
 	if c.cookieless() && c.doubtedAt > 0 && c.initsSent >= c.doubtedAt+versionsPatience {
 		e := refusal("the server speaks no version that this end does")

@@ -109,7 +109,9 @@ func (c *Conn) watch() {
 }
 
 // lastWords is what the peer is told of the verdict: nothing where it has said it
-// itself, or does not answer.
+// itself, or does not answer. RFC 9000 §10.2.2: "an endpoint in the draining state MUST NOT send any packets". RFC 9000
+// §10.3: "An endpoint that wishes to communicate a fatal connection error MUST use a CONNECTION_CLOSE frame if it is able."
+// RFC 9000 §10.3.1: then "the endpoint MUST enter the draining period and not send any further packets".
 func (c *Conn) lastWords() farewell {
 	v := c.verdict
 	if v.Remote || v.Timeout() || v.Cause == Reset {

@@ -146,7 +146,9 @@ func NewClient(now mono.Time, config Config, to netip.AddrPort) *Conn {
 }
 
 // NewServer makes the listening end of a connection for a cookie that came back.
-// The datagram that brought it is then given to HandleDatagram.
+// The datagram that brought it is then given to HandleDatagram. RFC 9000 §7.2: "A server MUST set
+// the Destination Connection ID it uses for sending packets based on the first received Initial packet." The address is
+// validated, so that its PTO timer need not wait for more from there (RFC 9002 §6.2.2.1).
 func NewServer(now mono.Time, config Config, accepted endpoint.Accepted) *Conn {
 	c := newConn(now, config, false)
 	// RFC 9000 §8.1: an address is validated by a token that came back from it.
@@ -257,7 +259,10 @@ func (c *Conn) params() []byte {
 // maxAckDelayLimit: RFC 9000 §18.2, "Values of 2^14 or greater are invalid."
 const maxAckDelayLimit = (1 << 14) * time.Millisecond
 
-// learn takes in the peer's transport parameters. Both ends must have seen the same first flights.
+// learn takes in the peer's transport parameters. Both ends must have seen the same first flights. RFC 9000 §7.4: "An
+// endpoint MUST treat receipt of a transport parameter with an invalid value as a connection error of type
+// TRANSPORT_PARAMETER_ERROR." RFC 9001 §8.2: "Endpoints MUST send the quic_transport_parameters extension", and close
+// without it.
 func (c *Conn) learn() *CloseError {
 	p, err := packet.ParseParams(c.peerParams)
 	if err != nil {

@@ -52,6 +52,9 @@ func (c *Conn) isPatient(id StreamID) bool {
 	return s != nil && s.aborted == nil && s.patient
 }
 
+// handleFrame takes in a frame. RFC 9000 §13.3: "A receiver MUST accept packets containing an outdated frame". §4.1: "A sender
+// MUST ignore any MAX_STREAM_DATA or MAX_DATA frames that do not increase flow control limits." §4.6: "MAX_STREAMS frames that
+// do not increase the stream limit MUST be ignored."
 func (c *Conn) handleFrame(now mono.Time, level handshake.Level, f *packet.Frame) error {
 	switch f.Type {
 	case packet.Padding, packet.Ping:
@@ -158,7 +161,11 @@ func (c *Conn) receiveAck(now mono.Time, level handshake.Level, f *packet.Frame)
 
 // peerStream finds the stream of a frame; nil means that it has come to its end. At the
 // listening end a number that is new opens it, and all below it. RFC 9000 §3.2:
-// "Before a stream is created, all streams of the same type with lower-numbered stream IDs MUST be created."
+// "Before a stream is created, all streams of the same type with lower-numbered stream IDs MUST be created." RFC 9000 §4.6:
+// "An endpoint that receives a frame with a stream ID exceeding the limit it has sent MUST treat this as a connection error
+// of type STREAM_LIMIT_ERROR". RFC 9000 §19.11: "An endpoint MUST terminate a connection with an error of type
+// STREAM_LIMIT_ERROR if a peer opens more streams than was permitted." RFC 9000 §§19.4, 19.8, 19.10: frames "for a locally
+// initiated stream that has not yet been created": STREAM_STATE_ERROR.
 func (c *Conn) peerStream(id StreamID) (*stream, error) {
 	if id < c.nextStream {
 		return c.find(id), nil

@@ -71,6 +71,8 @@ func (c *Conn) HandleHandshake(now mono.Time, messages []handshake.Message) {
 	c.settle(now)
 }
 
+// RFC 9001 §5.7: "A server MUST NOT process incoming 1-RTT protected packets before the TLS handshake is complete.", nor a
+// client.
 func (c *Conn) install(m handshake.Keys) {
 	k := &c.keys[m.Level]
 	if m.Sealer != nil {
@@ -131,7 +133,8 @@ func (c *Conn) offerStreams() {
 // confirm ends the handshake at the listening end, once it is complete and the peer has
 // shown that it has the keys. RFC 9001 §4.1.2: "the TLS handshake is considered
 // confirmed at the server when the handshake completes. The server MUST send a HANDSHAKE_DONE frame as soon as
-// the handshake is complete."
+// the handshake is complete." RFC 9000 §19.20: "Servers MUST NOT send a HANDSHAKE_DONE frame before completing the
+// handshake."
 func (c *Conn) confirm(now mono.Time) {
 	if c.confirmed || !c.complete || !c.proven {
 		return
@@ -192,6 +195,7 @@ func (c *Conn) dropHandshake() {
 	c.token, c.tried, c.peerParams = nil, nil, nil
 }
 
+// RFC 9001 §4.9.1: "Endpoints MUST NOT send Initial packets after this point."
 func (c *Conn) dropLevel(level handshake.Level) {
 	c.keys[level] = keys{gone: true}
 	c.resetLevel(level)
@@ -207,7 +211,9 @@ func (c *Conn) resetLevel(level handshake.Level) {
 	c.probes[level] = 0
 }
 
-// receiveCrypto takes in the handshake's bytes.
+// receiveCrypto takes in the handshake's bytes. RFC 9000 §7.5: "If an endpoint does not expand its buffer, it MUST
+// close the connection with a CRYPTO_BUFFER_EXCEEDED error code." "Packets containing discarded CRYPTO frames MUST be
+// acknowledged because the packet has been received and processed".
 func (c *Conn) receiveCrypto(level handshake.Level, offset uint64, data []byte) error {
 	in := &c.crypto[level].in
 	end := offset + uint64(len(data))

@@ -65,7 +65,8 @@ const (
 )
 
 const (
-	// activeIDs is how many ids each end has at once. RFC 9000 §18.2 has an active_connection_id_limit, of 2 where an end does not say another.
+	// activeIDs is how many ids each end has at once: §5.1.1, "An endpoint MUST NOT provide more connection IDs than the peer's
+	// limit." RFC 9000 §18.2 has an active_connection_id_limit, of 2 where an end does not say another.
 	activeIDs = 2
 	// maxRetiring: RFC 9000 §5.1.2, "An endpoint SHOULD allow for sending and tracking a number of RETIRE_CONNECTION_ID
 	// frames of at least twice the value of the active_connection_id_limit transport parameter."
@@ -84,7 +85,8 @@ func newIDs(own, peer packet.ID) ids {
 // initial is the id that this end has from the beginning, while the handshake is under way.
 func (i *ids) initial() packet.ID { return i.own[0].id }
 
-// hears reports whether packets with the id are for this end.
+// hears reports whether packets with the id are for this end. RFC 9000 §5.1.1: "it MUST accept packets that carry this
+// connection ID for the duration of the connection or until its peer invalidates the connection ID".
 func (i *ids) hears(id packet.ID) bool {
 	for k := range i.own {
 		if o := &i.own[k]; o.state > idWanted && o.id == id {

@@ -70,7 +70,8 @@ func (c *Conn) arrived(now mono.Time, number uint64, highest bool) {
 	}
 }
 
-// pathTimeout sends one more challenge, or gives up the address.
+// pathTimeout sends one more challenge, or gives up the address. RFC 9000 §9.3.2: "an endpoint MUST revert to using the last
+// validated peer address when validation of a new peer address fails".
 func (c *Conn) pathTimeout() {
 	m := c.moving
 	if m.challenges == pathTries {
@@ -89,7 +90,9 @@ func (c *Conn) movingAt() mono.Time {
 }
 
 // appendPath appends a datagram for an address that is not yet the connection's: an answer that is owed, or a
-// challenge.
+// challenge. RFC 9000 §8.2.2: "An endpoint MUST NOT delay transmission of a packet containing a PATH_RESPONSE frame unless
+// constrained by congestion control." RFC 9000 §9.4: the timer of a challenge "MUST NOT be more aggressive" than RFC 9002
+// §6.2.1.
 func (c *Conn) appendPath(now mono.Time, b []byte) ([]byte, netip.AddrPort) {
 	m := c.moving
 	if a := c.answer; a != nil {
@@ -150,7 +153,8 @@ func (c *Conn) appendProbe(now mono.Time, b []byte, t packet.FrameType, data [8]
 	return c.seal(now, &p)
 }
 
-// challenge is eight bytes that nobody can guess.
+// challenge is eight bytes that nobody can guess. RFC 9000 §8.2.1: "The endpoint MUST use unpredictable data in every
+// PATH_CHALLENGE frame".
 func (c *Conn) challenge() (data [8]byte) {
 	var in [16]byte
 	binary.BigEndian.PutUint64(in[:], c.config.Seed)
@@ -185,7 +189,9 @@ func (c *Conn) heardResponse(now mono.Time, data []byte) {
 }
 
 // move goes on at the new address. RFC 9000 §9.4: "Because port-only changes are commonly the result of NAT rebinding or
-// other middlebox activity, the endpoint MAY instead retain its congestion control state and round-trip estimate in those cases".
+// other middlebox activity, the endpoint MAY instead retain its congestion control state and round-trip estimate in those
+// cases". Deviation from RFC 9000 §§8.2.1, 8.2.3, "the endpoint MUST initiate another path validation with an expanded
+// datagram" after one with fewer than 1,200 bytes.
 func (c *Conn) move(now mono.Time) {
 	to := c.moving.path
 	to.validated = true
@@ -206,7 +212,7 @@ func (c *Conn) forgetPath() {
 }
 
 // Movable reports whether Migrate would hide that the connection is the same: whether the server has given a
-// spare id.
+// spare id. RFC 9000 §9: "An endpoint MUST NOT initiate connection migration before the handshake is confirmed".
 func (c *Conn) Movable() bool { return (c.rested != nil || c.confirmed) && c.ids.hasSpare }
 
 // Migrate says that what the dialing end sends leaves from another address from now on. It goes on under its spare id, so that who

@@ -21,8 +21,8 @@ type mtu struct {
 	again mono.Time
 }
 
-// mtuSizes are the sizes that are tried: what a link with 1,500 bytes carries over IPv6 with something to
-// spare, and what one with 9,000 does.
+// mtuSizes are the sizes that are tried: what links with 1,500 and with 9,000 bytes carry over IPv6. RFC 8085 §3.2: "applications
+// MUST subtract the size of the IP header […] as well as the length of the UDP header (8 bytes) from the PMTU size."
 var mtuSizes = [...]int{1452, 8952}
 
 const (
@@ -60,7 +60,7 @@ func (m *mtu) lost(size int) {
 	}
 }
 
-// watch looks whether large datagrams no longer get through. RFC 8899 §4.3: "detection of a black hole" by several
+// watch looks whether large datagrams no longer get through. RFC 8899 §4.3 has black holes detected by several
 // losses in a row; then datagrams of the base size are sent, and the search begins anew.
 func (m *mtu) watch(c *Conn) {
 	if m.size > baseDatagram && c.loss.PTOCount() >= mtuBlackHole {
@@ -76,7 +76,7 @@ func (c *Conn) mtuProbeAcked(size int) {
 		return
 	}
 	m.probing, m.tries = 0, 0
-	// RFC 9000 §14.2: "An endpoint SHOULD use DPLPMTUD or PMTUD to determine whether the path to a destination will support a desired maximum datagram size".
+	// RFC 9000 §14.2: "An endpoint SHOULD use DPLPMTUD […] or PMTUD […] to determine whether the path to a destination will support a desired maximum datagram size".
 	m.size = size
 	c.loss.SetMaxDatagram(size)
 }

@@ -34,7 +34,8 @@ func (c *chunks) put(k *chunk) {
 //	0 … acked … next … end
 //
 // What lies before acked is gone, from next on it was never sent. In between, lost
-// is what has to be sent again, and arrived what the peer has, out of order.
+// is what has to be sent again, and arrived what the peer has, out of order. RFC 9000 §2.2: "The data at a given offset MUST
+// NOT change if it is sent multiple times".
 type outgoing struct {
 	kept  []*chunk // the first one holds the byte at acked
 	begin int      // the index in kept of that first one
@@ -56,7 +57,9 @@ func (o *outgoing) write(c *chunks, p []byte) {
 	}
 }
 
-// pending returns what must be sent next, at most room bytes, and not beyond limit unless it was sent before.
+// pending returns what must be sent next, at most room bytes, and not beyond limit unless it was sent before. RFC 9000 §2.2:
+// "An endpoint MUST NOT send data on any stream without ensuring that it is within the flow control limits set by its peer."
+// RFC 9000 §4.1: "Senders MUST NOT send data in excess of either limit."
 func (o *outgoing) pending(limit uint64, room int) (offset uint64, length int) {
 	if o.lost.Len() > 0 {
 		first := o.lost.At(0)

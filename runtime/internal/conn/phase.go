@@ -34,7 +34,11 @@ type turn struct {
 
 // openerOf is what a packet with the phase and the number is opened with, nil if that is gone. RFC 9001
 // §6.5: "A recovered packet number that is lower than any packet number from the current key phase uses the previous
-// packet protection keys"; one that is higher begins the next phase.
+// packet protection keys"; one that is higher begins the next phase. RFC 9001 §6.3: "MUST NOT generate a timing side-channel
+// signal that might indicate that the Key Phase bit was invalid"; "endpoints MUST be able to retain two sets of packet
+// protection keys for receiving packets". RFC 9001 §6.4: "An endpoint that successfully removes protection with old keys
+// when newer keys were used for packets with lower packet numbers MUST treat this as a connection error of type
+// KEY_UPDATE_ERROR."
 func (c *Conn) openerOf(now mono.Time, phase bool, number uint64) handshake.Opener {
 	p, t := &c.phases, &c.turn
 	opener := c.keys[handshake.Application].opener
@@ -89,7 +93,8 @@ func (c *Conn) settlePhase(now mono.Time) {
 	c.turn.nextFrom, c.turn.lastUntil = now.Add(pto), now.Add(3*pto)
 }
 
-// rollKeys goes on to the next phase.
+// rollKeys goes on to the next phase. RFC 9001 §6.4: "Packets with higher packet numbers MUST be protected with either the
+// same or newer packet protection keys than packets with lower packet numbers."
 func (c *Conn) rollKeys() {
 	p, t, k := &c.phases, &c.turn, &c.keys[handshake.Application]
 	if t.next == nil {
@@ -128,7 +133,9 @@ const farewells = 1024
 
 // watchLimit keeps the number of packets that a key seals below its limit. RFC 9001 §6.6: "Endpoints MUST
 // initiate a key update before sending more protected packets than the confidentiality limit for the
-// selected AEAD permits", and "If a key update is not possible or integrity limits are reached, the endpoint MUST stop using the connection".
+// selected AEAD permits", and "If a key update is not possible or integrity limits are reached, the endpoint MUST stop using
+// the connection". RFC 9001 §5.3: "An endpoint MUST initiate a key update (Section 6) prior to exceeding any limit set for
+// the AEAD that is in use."
 func (c *Conn) watchLimit(now mono.Time) {
 	if c.over() {
 		return

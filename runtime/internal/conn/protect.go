@@ -37,7 +37,10 @@ func (c *Conn) parsePacket(b []byte) (packet.Header, []byte, error) {
 }
 
 // open removes a packet's protection. The payload is valid until the next packet. If it fails, nothing has
-// changed except a counter.
+// changed except a counter. RFC 9001 §5.5: "it MUST discard all packets in the same packet number space with higher packet
+// numbers if they cannot be successfully unprotected". RFC 9001 §5.5: "a packet that appears to trigger a key update but
+// cannot be unprotected successfully MUST be discarded". RFC 9001 §9.5: "the entire process of header protection removal,
+// packet number recovery, and packet protection removal MUST be applied together without timing and other side channels".
 func (c *Conn) open(now mono.Time, level handshake.Level, h *packet.Header) (number uint64, payload []byte, err error) {
 	number, payload, clean, err := c.unseal(now, level, h)
 	if err != nil {
@@ -54,7 +57,9 @@ func (c *Conn) open(now mono.Time, level handshake.Level, h *packet.Header) (num
 	return number, payload, nil
 }
 
-// unseal is open without what follows from a packet that opens. clean: the header's unused bits are zero.
+// unseal is open without what follows from a packet that opens. clean: the header's unused bits are zero. RFC 8085 §5:
+// "these applications MUST implement corresponding checks at the application layer" of where packets come from; §5.1: "a
+// check that protects from off-path data injection".
 func (c *Conn) unseal(now mono.Time, level handshake.Level, h *packet.Header) (number uint64, payload []byte, clean bool, err error) {
 	opener := c.keys[level].opener
 	clean = true

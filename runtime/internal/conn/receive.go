@@ -36,7 +36,10 @@ const (
 	CE
 )
 
-// HandleMarked is HandleDatagram for a driver that sees the mark a datagram arrived with.
+// HandleMarked is HandleDatagram for a driver that sees the mark a datagram arrived with. RFC 9000 §8.1: "servers MUST count
+// all of the payload bytes received in datagrams that are uniquely attributed to a single connection". RFC 9000 §12.2:
+// "Receivers MUST be able to process coalesced packets.", and if one does not open, it "MUST attempt to process the
+// remaining packets".
 func (c *Conn) HandleMarked(now mono.Time, from netip.AddrPort, datagram []byte, mark Mark) {
 	if c.rested != nil && !c.rouseFor(now, datagram) {
 		return
@@ -90,7 +93,9 @@ func (c *Conn) ResetToken() (token [packet.TokenLen]byte, ok bool) {
 }
 
 // handlePacket takes in one packet, and reports whether it was for this connection:
-// authentic, or waiting for its keys.
+// authentic, or waiting for its keys. RFC 9000 §5.2: a packet that breaks a rule at the Initial level: "An endpoint MUST
+// generate a connection error" or undo what it did. RFC 9000 §13.1: "A packet MUST NOT be acknowledged until packet
+// protection has been successfully removed and all frames contained in the packet have been processed."
 func (c *Conn) handlePacket(now mono.Time, h *packet.Header, raw []byte) bool {
 	switch h.Type {
 	case packet.Cookie:
@@ -151,7 +156,8 @@ func (c *Conn) handlePacket(now mono.Time, h *packet.Header, raw []byte) bool {
 }
 
 // countMark counts the mark of a packet that was taken in. RFC 9000 §13.4.1: counts are of packets, duplicates
-// not included; those that share a datagram share its mark.
+// not included; those that share a datagram share its mark. RFC 8085 §3.1.7: its feedback "MUST report the presence of
+// datagrams received with a CE-mark".
 func (c *Conn) countMark(level handshake.Level) {
 	switch marks := &c.marks[level]; c.mark {
 	case ECT0:
@@ -166,7 +172,9 @@ func (c *Conn) countMark(level handshake.Level) {
 // errNotNow: the packet cannot be taken in yet. Nothing that it changed is wrong to change again.
 var errNotNow = flow.ErrGaps
 
-// levelOf tells the level of a packet, and whether it can be for this end at all.
+// levelOf tells the level of a packet, and whether it can be for this end at all. RFC 9000 §5.2.1: "If a client receives a
+// packet that uses a different version than it initially selected, it MUST discard that packet." RFC 9000 §7.2: then it
+// "MUST discard any subsequent packet it receives on that connection with a different Source Connection ID".
 func (c *Conn) levelOf(h *packet.Header) (level handshake.Level, ok bool) {
 	switch h.Type {
 	case packet.Connect:

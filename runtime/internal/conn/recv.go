@@ -96,7 +96,8 @@ func (c *Conn) Readable(now mono.Time, id StreamID) bool {
 	return !r.wanting
 }
 
-// consume releases what Recv returned last, and with it the credit that the peer may have for it.
+// consume releases what Recv returned last, and with it the credit that the peer may have for it. RFC 9000 §4.2: "a receiver
+// MUST NOT wait for a STREAM_DATA_BLOCKED or DATA_BLOCKED frame before sending a MAX_STREAM_DATA or MAX_DATA frame".
 func (c *Conn) consume(now mono.Time, s *stream) {
 	r := &s.recv
 	if r.Consumed() == r.read {
@@ -163,7 +164,9 @@ func (c *Conn) giveBackWindows() {
 }
 
 // receive takes in a piece of the stream. An error is the connection's, but for
-// errNotNow, which only says that the packet is to be dropped.
+// errNotNow, which only says that the packet is to be dropped. RFC 9000 §4.1: "A receiver MUST close the connection with an
+// error of type FLOW_CONTROL_ERROR if the sender violates the advertised connection or stream data limits". So have it
+// §§19.9, 19.10.
 func (c *Conn) receive(now mono.Time, s *stream, offset uint64, data []byte, fin bool) error {
 	if s.aborted != nil {
 		return nil

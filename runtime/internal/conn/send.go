@@ -22,7 +22,8 @@ const (
 // OpenStream opens a stream with a header, of at most packet.MaxHeader bytes, that the peer's EventAccepted
 // shows. The header is sent at once if eager is set, otherwise with the stream's first message. ErrBlocked
 // means that the peer's limit on streams is reached, or not known yet: EventStreams follows. Only the dialing
-// end opens streams.
+// end opens streams. RFC 9000 §2.1: "A QUIC endpoint MUST NOT reuse a stream ID within a connection." RFC 9000 §4.6:
+// "Endpoints MUST NOT exceed the limit set by their peer."
 func (c *Conn) OpenStream(now mono.Time, header []byte, eager bool) (StreamID, error) {
 	c.rouse(now)
 	switch {
@@ -53,7 +54,8 @@ func (c *Conn) OpenStream(now mono.Time, header []byte, eager bool) (StreamID, e
 // Send accepts message whole, or not at all. The machine copies it. With last
 // set, it is the stream's last message and carries the FIN. ErrBlocked means that
 // too much waits to be sent, on the stream or on the connection: EventWritable
-// follows. *TooLargeError compares with the limit that the peer advertised.
+// follows. *TooLargeError compares with the limit that the peer advertised. RFC 9000 §4.5: "An endpoint MUST NOT send data
+// on a stream at or beyond the final size."
 func (c *Conn) Send(now mono.Time, id StreamID, message []byte, last bool) error {
 	c.rouse(now)
 	s, err := c.lookup(id)

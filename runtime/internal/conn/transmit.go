@@ -103,7 +103,8 @@ func (c *Conn) repeatEarly(now mono.Time) bool {
 	return true
 }
 
-// appendPackets appends the packets of a datagram that ends before end.
+// appendPackets appends the packets of a datagram that ends before end. RFC 9000 §12.2: "Senders MUST NOT coalesce QUIC
+// packets with different connection IDs into a single UDP datagram."
 func (c *Conn) appendPackets(now mono.Time, b []byte, end int) []byte {
 	for level := range handshake.Level(handshake.Levels) {
 		b = c.appendPacket(now, b, end, level)
@@ -152,7 +153,10 @@ func (c *Conn) newPacket(b []byte, end int, level handshake.Level) builder {
 	}
 }
 
-// appendPacket appends a packet of the level that ends before end, if there is anything to say in one.
+// appendPacket appends a packet of the level that ends before end, if there is anything to say in one. RFC 9000 §13.2.6: "ACK
+// frames MUST only be carried in a packet that has the same packet number space as the packet being acknowledged". No frame is
+// added to get an answer to them: §13.2.1, "an endpoint MUST NOT send an ack-eliciting frame in all packets that would
+// otherwise be non-ack-eliciting".
 func (c *Conn) appendPacket(now mono.Time, b []byte, end int, level handshake.Level) []byte {
 	if c.keys[level].sealer == nil || end-len(b) < minDatagram || c.rides(now, level) {
 		return b
@@ -194,7 +198,9 @@ func (c *Conn) ridesProbe(level handshake.Level) bool {
 
 // mayElicit reports whether a packet may be sent that counts as in flight. RFC 9002 §7: "An
 // endpoint MUST NOT send a packet if it would cause bytes_in_flight […] to be larger than
-// the congestion window, unless the packet is sent on a PTO timer expiration […] or when entering recovery".
+// the congestion window, unless the packet is sent on a PTO timer expiration […] or when entering recovery". RFC 9002 §7.5:
+// "Probe packets MUST NOT be blocked by the congestion controller. A sender MUST however count these packets as being
+// additionally in flight".
 func (c *Conn) mayElicit(now mono.Time, level handshake.Level) bool {
 	if c.probes[level] > 0 || c.ridesProbe(level) {
 		return true
@@ -236,7 +242,8 @@ func (c *Conn) numberLen(level handshake.Level) int {
 	return packet.NumberLen(c.loss.NextNumber(level), largest)
 }
 
-// long is the header of the next packet of a level of the handshake.
+// long is the header of the next packet of a level of the handshake. RFC 9000 §8.1.3: "The client MUST include the token in
+// all Initial packets it sends".
 func (c *Conn) long(level handshake.Level) packet.Long {
 	l := packet.Long{
 		Type: packet.Handshake, Version: c.config.Version, Dst: c.ids.peer.id, Src: c.ids.initial(),
@@ -343,6 +350,9 @@ func (c *Conn) appendFarewells(now mono.Time, b []byte) []byte {
 	return b
 }
 
+// appendFarewell appends the last words in a packet of the level: RFC 9000 §11.1 has errors of the connection "signaled using a
+// CONNECTION_CLOSE frame". §12.5: "CONNECTION_CLOSE frames signaling application errors (type 0x1d) MUST only appear in the
+// application data packet number space."
 func (c *Conn) appendFarewell(now mono.Time, b []byte, level handshake.Level, reason string) []byte {
 	if c.keys[level].sealer == nil || c.words == sayClosed && level != handshake.Application {
 		return b

@@ -10,7 +10,8 @@ import (
 )
 
 // appendFrames fills a packet with what there is to send that asks for an answer: the handshake and control
-// frames first, then the streams in turn.
+// frames first, then the streams in turn. RFC 9002 §6.2.4: "a sender MUST send at least one ack-eliciting packet in the
+// packet number space as a probe", and "All probe packets sent on a PTO MUST be ack-eliciting."
 func (c *Conn) appendFrames(now mono.Time, p *builder) {
 	c.appendPending(now, p)
 	if p.fresh && p.level == handshake.Application && p.room() > minStream && c.loss.HandOutRepeats(now, true, (*fates)(c)) {
@@ -27,6 +28,7 @@ func (c *Conn) appendFrames(now mono.Time, p *builder) {
 	}
 }
 
+// RFC 9000 §12.5: "All other frame types MUST only be sent in the application data packet number space."
 func (c *Conn) appendPending(now mono.Time, p *builder) {
 	c.appendCrypto(p)
 	if p.level == handshake.Application {
@@ -37,7 +39,9 @@ func (c *Conn) appendPending(now mono.Time, p *builder) {
 	}
 }
 
-// appendCrypto appends the handshake's bytes.
+// appendCrypto appends the handshake's bytes. RFC 9001 §4: "If QUIC needs to retransmit that data, it MUST use the same keys
+// even if TLS has already updated to newer keys." RFC 9001 §4.9: "frames that retransmit that data MUST be sent at the same
+// encryption level".
 func (c *Conn) appendCrypto(p *builder) {
 	out := &c.crypto[p.level].out
 	for !out.blank(out.end) {
@@ -142,7 +146,8 @@ func (c *Conn) appendControl(p *builder) {
 }
 
 // appendStreams gives the streams their turns (deficit round robin): each sends up to a packet's
-// worth, then goes to the end; what one leaves of a packet the next one fills.
+// worth, then goes to the end; what one leaves of a packet the next one fills. RFC 9001 §4.9: "new data MUST be sent at the
+// highest currently available encryption level".
 func (c *Conn) appendStreams(p *builder) {
 	turn := &c.lists[byTurn]
 	for s := turn.first; s != nil; s = turn.first {

@@ -199,7 +199,10 @@ func (e *Endpoint[C]) Remove(now mono.Time, ids []ID, until mono.Time, tombstone
 // Len is the number of ids in the table: one or two per connection.
 func (e *Endpoint[C]) Len() int { return len(e.table) }
 
-// Route decides what a datagram is for. reply is where a reply is built.
+// Route decides what a datagram is for. reply is where a reply is built. RFC 9000 §5.2.2: "Servers MUST drop incoming
+// packets under all other circumstances." RFC 9000 §8.1: "Prior to validating the client address, servers MUST NOT send more
+// than three times as many bytes as the number of bytes they have received." RFC 9000 §10.3: "Endpoints MUST discard packets
+// that are too small to be valid QUIC packets."
 func (e *Endpoint[C]) Route(now mono.Time, from netip.AddrPort, datagram, reply []byte) Route[C] {
 	id, ok := packet.DstID(datagram)
 	if !ok {
@@ -227,6 +230,8 @@ func (e *Endpoint[C]) Route(now mono.Time, from netip.AddrPort, datagram, reply 
 	return Route[C]{}
 }
 
+// RFC 9000 §6.1: "An endpoint MUST NOT send a Version Negotiation packet in response to receiving a Version Negotiation
+// packet."
 func (e *Endpoint[C]) routeInit(now mono.Time, from netip.AddrPort, h *packet.Header, reply []byte) Route[C] {
 	if !e.config.Listening {
 		e.counts.Unknown++
@@ -304,7 +309,9 @@ func (e *Endpoint[C]) replace(now mono.Time, from netip.AddrPort, h *packet.Head
 
 // admissible reports whether a CONNECT has a cookie or an address token that was made here for it, and when. RFC 9000 §8.1: "clients MUST
 // ensure that UDP datagrams containing Initial packets have UDP payloads of at least 1200 bytes" before the address is
-// validated; what brings a cookie back has done that with its INIT.
+// validated; what brings a cookie back has done that with its INIT. RFC 9000 §8.1.1: a token "MUST be constructed in a way
+// that allows the server to identify how it was provided to a client". RFC 9000 §8.1.3: "When a server receives an Initial
+// packet with an address validation token, it MUST attempt to validate the token".
 func (e *Endpoint[C]) admissible(now mono.Time, from netip.AddrPort, h *packet.Header, size int) (made mono.Time, ok bool) {
 	token := len(h.Token) == handshake.TokenLen
 	switch {
@@ -325,6 +332,8 @@ func (e *Endpoint[C]) admissible(now mono.Time, from netip.AddrPort, h *packet.H
 	return made, ok
 }
 
+// RFC 9000 §11: "A stateless reset MUST NOT be used by an endpoint that has the state necessary to send a frame on the
+// connection."
 func (e *Endpoint[C]) routeShort(now mono.Time, id ID, datagram, reply []byte) Route[C] {
 	if c, known := e.table[id]; known {
 		return Route[C]{Verdict: Deliver, Conn: c}
@@ -357,7 +366,9 @@ func (e *Endpoint[C]) routeShort(now mono.Time, id ID, datagram, reply []byte) R
 	return Route[C]{Verdict: Reply, Reply: packet.AppendReset(reply, id, e.resetToken(id), e.drawn[:], size)}
 }
 
-// resetToken is the token by which the peer of the connection with the id recognises its reset.
+// resetToken is the token by which the peer of the connection with the id recognises its reset. RFC 9000 §10.3.2: "The
+// stateless reset token MUST be difficult to guess.", and "The same stateless reset token MUST NOT be used for multiple
+// connection IDs."
 func (e *Endpoint[C]) resetToken(id ID) (token [packet.TokenLen]byte) {
 	e.reset.Reset()
 	e.reset.Write(id[:])

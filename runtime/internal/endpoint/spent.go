@@ -37,7 +37,7 @@ func newSpent(now mono.Time, life time.Duration) *spent {
 }
 
 // spend notes the id of a cookie or token that was made then, and reports whether it was new; stale means that it may not
-// be, for all that is remembered.
+// be, for all that is remembered. RFC 9000 §8.1.4: "servers MUST ensure that replay of tokens is prevented or limited".
 func (s *spent) spend(now, made mono.Time, id ID) (fresh, stale bool) {
 	if s.ids >= spentMax || now.Sub(s.began[s.now]) >= s.life {
 		s.now ^= 1

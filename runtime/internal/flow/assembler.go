@@ -13,7 +13,8 @@ var (
 // Assembler puts the bytes of one stream in order, in contiguous memory, so that a whole message is a slice of
 // it. What arrives after a gap is kept aside until the gap closes: a byte far ahead takes no more memory than
 // the next one. Bytes are written once: those that arrive twice are counted once and not compared. The zero
-// value is an empty stream.
+// value is an empty stream. RFC 9000 §2.2: "Endpoints MUST be able to deliver stream data to an application as an ordered
+// byte stream."
 type Assembler struct {
 	buf  []byte // buf[0] is the byte at base
 	base uint64

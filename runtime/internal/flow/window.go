@@ -73,7 +73,8 @@ func (w *Window) Consume(offset uint64) { w.consumed = offset }
 // Reserve says how many bytes of the pool the stream holds.
 func (w *Window) Reserve(size uint64) { w.reserved = size }
 
-// Due reports whether the peer should be told a new limit: enough has become free, or a message was granted.
+// Due reports whether the peer should be told a new limit: enough has become free, or a message was granted. RFC 9000 §4.6:
+// "An endpoint MUST NOT wait to receive this signal before advertising additional credit".
 func (w *Window) Due() bool {
 	return w.Limit() >= w.advertised+min(w.Size()/2, dueMost) || w.reserved > 0 && w.Limit() > w.advertised
 }

@@ -27,7 +27,9 @@ type Cipher interface {
 	Rest()
 }
 
-// Protection is the packet protection of RFC 9001 §5 under one secret of TLS. It is a Cipher.
+// Protection is the packet protection of RFC 9001 §5 under one secret of TLS. It is a Cipher. RFC 9001 §5.3: "A cipher suite
+// MUST NOT be negotiated unless a header protection scheme is defined for the cipher suite." RFC 9001 §9.5: "construction
+// and protection of packet payloads and packet numbers MUST be free from side channels".
 type Protection struct {
 	suite  *suite
 	secret [secretMax]byte

@@ -54,7 +54,8 @@ func (t *Tag) Rest() { t.maker = nil }
 
 // InitialKeys makes the protection of the Initial level. Everyone who sees a COOKIE can make it. The token that
 // the client brings is part of it: if somebody on the path has altered a COOKIE, the client does not mistake
-// the server's answer to the genuine one for the answer to its own.
+// the server's answer to the genuine one for the answer to its own. They take the place of RFC 9001
+// §5.2's Initial secrets.
 func InitialKeys(serverID [8]byte, token []byte) (client, server *Tag) {
 	secret := append(serverID[:], token...)
 	return newTags(secret, "initial")

@@ -25,7 +25,10 @@ const (
 // TokenJar makes address tokens, and recognises its own; it keeps no state for them. The holder of one has
 // shown that it receives at its address, and need not do so again for TokenLife. A token is for one server id,
 // which is new with each, so an observer of its use learns nothing of the connection it came from. The key
-// changes with every epoch of TokenLife, and the key of the previous epoch still counts.
+// changes with every epoch of TokenLife, and the key of the previous epoch still counts. RFC 9000 §8.1.3: "A server MUST
+// ensure that every NEW_TOKEN frame it sends is unique across all clients". RFC 9000 §8.1.3: a token "MUST NOT include
+// information that would allow values to be linked". RFC 9000 §8.1.4: a token "MUST be difficult to guess", "covered by
+// integrity protection", and show "that the client IP address has not changed".
 type TokenJar struct {
 	epoch int64
 	keys  [2]cipher.AEAD // of even and odd epochs

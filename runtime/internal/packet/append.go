@@ -25,7 +25,9 @@ func AppendCookie(b []byte, v Version, client ID, nonce []byte, server ID, cooki
 	return append(b, cookie...)
 }
 
-// AppendVersions appends the answer to an INIT of a version that is not spoken here.
+// AppendVersions appends the answer to an INIT of a version that is not spoken here. RFC 9000 §17.2.1: VERSIONS has version
+// 0, and what the client sent to be recognised by; "A server MUST NOT send more than one Version Negotiation packet in
+// response to a single UDP datagram."
 func AppendVersions(b []byte, client ID, nonce []byte, offered ...Version) []byte {
 	b = appendLong(b, Versions, 0, client, 0)
 	b = append(b, nonce...)
@@ -81,7 +83,8 @@ func AppendShort(b []byte, dst ID, phase bool, pn uint64, numberLen int) []byte 
 
 // AppendReset appends a stateless reset of size bytes, MinReset to MaxReset, for the connection id of a
 // datagram that belongs to no connection. filler is random, and long enough; the reset looks like any short
-// packet to anyone who does not know the token.
+// packet to anyone who does not know the token. RFC 9000 §10.3: "Endpoints MUST send Stateless Resets formatted as a packet
+// with a short header."
 func AppendReset(b []byte, id ID, token [TokenLen]byte, filler []byte, size int) []byte {
 	b = append(b, shortBit|filler[0]&(numberMask|phaseBit))
 	b = append(b, id[:]...)

@@ -61,7 +61,8 @@ func (t FrameType) String() string {
 	return fmt.Sprintf("frame %#02x", uint8(t))
 }
 
-// AckEliciting reports whether a packet that holds the frame must be acknowledged (RFC 9000 §13.2).
+// AckEliciting reports whether a packet that holds the frame must be acknowledged (RFC 9000 §13.2). RFC 9000 §19.21:
+// "Extension frames MUST be congestion controlled and MUST cause an ACK frame to be sent."
 func (t FrameType) AckEliciting() bool {
 	switch t {
 	case Padding, Ack, AckECN, ConnectionAbort, CloseOK:
@@ -164,7 +165,11 @@ func (r *reader) bytes(n uint64) []byte {
 }
 
 // ParseFrame reads the frame that b, which is not empty, begins with into f, and returns what
-// follows. Runs of PADDING are one frame.
+// follows. Runs of PADDING are one frame. RFC 9000 §§19.6, 19.8: offsets beyond 2^62-1: "Receipt of a frame that exceeds
+// this limit MUST be treated as a connection error of type FRAME_ENCODING_ERROR". RFC 9000 §12.4: "An endpoint MUST treat
+// the receipt of a frame of unknown type as a connection error of type FRAME_ENCODING_ERROR." RFC 9000 §19.3: both kinds of
+// ACK are understood. RFC 9000 §19.7: "A client MUST treat receipt of a NEW_TOKEN frame with an empty Token field as a
+// connection error of type FRAME_ENCODING_ERROR."
 func ParseFrame(f *Frame, b []byte) (rest []byte, err error) {
 	*f = Frame{Type: FrameType(b[0])}
 	r := reader{b: b[1:]}
@@ -251,7 +256,8 @@ func parseReason(f *Frame, r reader) ([]byte, error) {
 	return r.b, nil
 }
 
-// parseAck reads an ACK (RFC 9000 §19.3) and checks its ranges: they go down, and none below 0.
+// parseAck reads an ACK (RFC 9000 §19.3) and checks its ranges: they go down, and none below 0. RFC 9000 §19.3.1: "If any
+// computed packet number is negative, an endpoint MUST generate a connection error of type FRAME_ENCODING_ERROR."
 func parseAck(f *Frame, r reader) ([]byte, error) {
 	f.Largest, f.Delay = r.varint(), r.varint()
 	count := r.varint()

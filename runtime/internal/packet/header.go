@@ -94,7 +94,11 @@ var (
 // ParseHeader reads the packet that b begins with, and returns what follows it
 // in the datagram: only CONNECT, ACCEPT and HANDSHAKE packets may be followed (RFC 9000 §12.2).
 // It does not judge the version. A HANDSHAKE packet of a version that is not plaintext is Masked; a
-// SHORT one, which does not name its version, is taken for one that is not: see ParseMasked.
+// SHORT one, which does not name its version, is taken for one that is not: see ParseMasked. RFC 9000 §5.2.2: "Servers MUST
+// drop smaller packets that specify unsupported versions." §14.1: "A server
+// MUST discard an Initial packet that is carried in a UDP datagram with a payload that is smaller". §§17.2, 17.3.1: "Packets
+// containing a zero value for this bit are not valid packets in this version and MUST be discarded." A COOKIE that is empty is
+// as bad as an empty Retry (§17.2.5).
 func ParseHeader(b []byte) (h Header, rest []byte, err error) { return parseHeader(b, false) }
 
 // ParseMasked is ParseHeader for callers that know that SHORT packets are Masked.

@@ -43,7 +43,8 @@ const (
 // maxOffered bounds the versions that are read.
 const maxOffered = 16
 
-// AppendParams appends the parameters: for each its number, its length, its value.
+// AppendParams appends the parameters: for each its number, its length, its value. RFC 9000 §7.4: "An endpoint MUST NOT send
+// a parameter more than once".
 func AppendParams(b []byte, p *Params) []byte {
 	b = appendParamHead(b, paramVersions, 4+4*len(p.Offered))
 	b = binary.BigEndian.AppendUint32(b, uint32(p.Version))
@@ -77,7 +78,8 @@ func appendParam(b []byte, id, value uint64) []byte {
 // maxDuration bounds durations that a peer names, so that sums of them stay in range.
 const maxDuration = 24 * time.Hour
 
-// ParseParams reads the parameters.
+// ParseParams reads the parameters. RFC 9000 §7.4.2: "An endpoint MUST ignore transport parameters that it does not
+// support."
 func ParseParams(b []byte) (p Params, err error) {
 	seen := uint64(0)
 	for r := (reader{b: b}); len(r.b) > 0; {
@@ -150,7 +152,8 @@ func (p *Params) parse(id uint64, value []byte) bool {
 
 // Mismatch compares what the peer says it saw of the first flights with what
 // this end saw, and names the first difference: an attacker between the two changed it. It
-// returns "" if there is none.
+// returns "" if there is none. RFC 9000 §7.3: ids in the parameters "MUST match the values that an endpoint used". The version is among them,
+// against downgrade (§21.12).
 func (p *Params) Mismatch(saw *Params) string {
 	switch {
 	case p.Version != saw.Version:

@@ -19,7 +19,10 @@ type Ack struct {
 	Counted bool
 }
 
-// Ack takes in an ACK frame.
+// Ack takes in an ACK frame. RFC 9000 §13.2.5: "An endpoint MUST NOT include delays that it does not control when populating
+// the ACK Delay field". RFC 9002 §5.1: "An RTT sample MUST NOT be generated on receiving an ACK frame that does not newly
+// acknowledge at least one ack-eliciting packet." RFC 8085 §3.1.1: "Latency samples MUST NOT be derived from ambiguous
+// transactions."
 func (l *Loss) Ack(now mono.Time, s handshake.Level, ack *Ack, f Fates) error {
 	sp := &l.spaces[s]
 	if err := sp.check(ack.Ranges); err != nil {

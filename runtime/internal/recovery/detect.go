@@ -39,7 +39,9 @@ func (l *Loss) lossDelay() time.Duration {
 
 // detect declares lost what RFC 9002 §6.1 says is lost: "The packet is
 // unacknowledged, in flight, and was sent prior to an acknowledged packet", and
-// "was sent kPacketThreshold packets before an acknowledged packet, or it was sent long enough in the past."
+// "was sent kPacketThreshold packets before an acknowledged packet, or it was sent long enough in the past." RFC 9000 §13.3:
+// "Upon detecting losses, a sender MUST take appropriate congestion control action." RFC 9002 §7.4: "Endpoints MUST NOT
+// ignore the loss of packets that were sent after the earliest acknowledged packet in a given packet number space."
 func (l *Loss) detect(now mono.Time, s handshake.Level, f Fates) {
 	sp := &l.spaces[s]
 	sp.lossTime = mono.Never
@@ -112,7 +114,8 @@ func (l *Loss) giveUp(s handshake.Level, p *sent, f Fates) {
 }
 
 // congestionRun measures how long nothing came through: the longest time between two
-// lost packets of one event with no acknowledged one between them.
+// lost packets of one event with no acknowledged one between them. RFC 9002 §7.6.2: "These two packets MUST be
+// ack-eliciting".
 type congestionRun struct {
 	begin   mono.Time
 	running bool

@@ -41,7 +41,8 @@ func (e *ECN) restart() {
 // Capable reports whether marks are understood, as far as is known.
 func (e *ECN) Capable() bool { return e.state == ecnCapable }
 
-// Marking reports whether the next datagram is to leave with ECT(0).
+// Marking reports whether the next datagram is to leave with ECT(0). RFC 9000 §13.4.2.2: "If validation fails, then the
+// endpoint MUST disable ECN.", also "if validation later fails".
 func (e *ECN) Marking() bool {
 	return e.state == ecnCapable || e.state == ecnTesting && e.sent < ecnTests
 }
@@ -69,7 +70,8 @@ func (e *ECN) lost(marked bool) {
 }
 
 // judge takes in an ACK frame that newly acknowledges so many marked packets, and reports whether it tells of
-// new marks of congestion. advanced: its largest number is larger than any before.
+// new marks of congestion. advanced: its largest number is larger than any before. RFC 8085 §3.1.7: "A sender MUST provide a
+// method to determine (e.g., negotiate) that the corresponding application is able to provide ECN feedback".
 func (e *ECN) judge(s handshake.Level, ack *Ack, advanced bool, marked uint64) (congested bool) {
 	if e.state == ecnOff {
 		return false

@@ -26,7 +26,11 @@ type Fates interface {
 
 // Loss is the sending side of a connection's three packet number spaces: loss
 // detection, probe timeouts, what is in flight, and how much and how fast may be sent. Each
-// space is named by its encryption level.
+// space is named by its encryption level. RFC 8085 §3: "applications that may be used on the Internet MUST NOT make
+// assumptions about specific path characteristics. They MUST instead use mechanisms that let them operate safely under very
+// different path conditions." RFC 8085 §3.3: "Applications that do require reliable message delivery MUST implement an
+// appropriate mechanism themselves.", and "Applications that require ordered delivery MUST reestablish datagram ordering
+// themselves."
 type Loss struct {
 	RTT
 	// Controller is the congestion controller, which is told what was sent, acknowledged and lost.
@@ -103,7 +107,9 @@ func (l *Loss) AddRef(s handshake.Level, ref Ref) { l.spaces[s].addRef(ref) }
 func (l *Loss) Abandon(s handshake.Level) { l.spaces[s].dropRefs() }
 
 // Sent records that the packet with NextNumber leaves, with the refs added since the one before. A Silent
-// packet is not owed an acknowledgement, and leaves no record.
+// packet is not owed an acknowledgement, and leaves no record. RFC 9000 §12.3: "Subsequent packets sent in the same packet
+// number space MUST increase the packet number by at least one.", and it "MUST NOT reuse a packet number within the same
+// packet number space".
 func (l *Loss) Sent(now mono.Time, s handshake.Level, size int, kind Kind) {
 	sp := &l.spaces[s]
 	number := sp.nextNumber

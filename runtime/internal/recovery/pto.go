@@ -28,7 +28,8 @@ const backOffLimit = 16
 // Timeout does what is due at now. Packets that the time threshold shows to be lost are declared lost. If a
 // probe timeout has expired, the frames of the oldest packets in flight are handed out to be sent again by the
 // probes that it returns; that does not make them lost (RFC 9002 §6.2: "A PTO timer expiration event does not
-// indicate packet loss").
+// indicate packet loss"). Deviation from RFC 8085 §3.1.1, "expiry of the timer MUST be interpreted as an indication of
+// congestion in the network, causing the sending rate to be adapted to a safe conservative rate".
 func (l *Loss) Timeout(now mono.Time, f Fates) Probes {
 	if now < l.deadline {
 		return Probes{}

@@ -114,10 +114,12 @@ func (r *Received) Repeat() {
 }
 
 // Waiting reports whether something ack-eliciting has not been acknowledged yet:
-// whatever is sent next in this space should bring an ACK frame.
+// whatever is sent next in this space should bring an ACK frame. RFC 9000 §13.2.1: "An endpoint MUST NOT send a
+// non-ack-eliciting packet in response to a non-ack-eliciting packet".
 func (r *Received) Waiting() bool { return r.packets > 0 }
 
-// Due reports whether an ACK frame must be sent, even alone.
+// Due reports whether an ACK frame must be sent, even alone. RFC 9000 §13.2.1: "an endpoint MUST NOT send more than one such
+// packet in response to receiving an ack-eliciting packet".
 func (r *Received) Due(now mono.Time) bool {
 	return r.packets > 0 && (r.due || r.deadline <= now)
 }

@@ -34,7 +34,8 @@ func (r *RTT) Smoothed() time.Duration  { return r.smoothedRTT }
 func (r *RTT) Variation() time.Duration { return r.rttvar }
 
 // update takes in a sample. ackDelay is how long the peer held the acknowledgement back, already limited to
-// what may be believed.
+// what may be believed. RFC 9002 §5.2: "min_rtt MUST be set to the latest_rtt on the first RTT sample", afterwards "to the
+// lesser of min_rtt and latest_rtt".
 func (r *RTT) update(now mono.Time, latest, ackDelay time.Duration) {
 	// RFC 9002 §5.1 takes the time between sending and acknowledgement; a clock as
 	// coarse as a path is short still has to count forwards.

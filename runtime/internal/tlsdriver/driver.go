@@ -30,7 +30,8 @@ type Driver struct {
 
 var _ handshake.Driver = (*Driver)(nil)
 
-// Configure returns a copy of config that is fit for connections: MinVersion and NextProtos are set.
+// Configure returns a copy of config that is fit for connections: MinVersion and NextProtos are set. RFC 9000 §7: "Endpoints
+// MUST explicitly negotiate an application protocol."
 func Configure(config *tls.Config) (*tls.Config, error) {
 	if config == nil {
 		return nil, errors.New("no tls.Config")
@@ -94,7 +95,9 @@ func (d *Driver) Start(params []byte) []handshake.Message {
 	return d.hear(d.quic.Start(context.Background()))
 }
 
-// Handle implements handshake.Driver.
+// Handle implements handshake.Driver. RFC 9001 §4.1.3: "it MUST NOT contain data that extends past the end of previously
+// received data in that flow" once a level is over. RFC 9001 §4.1.3: "if there is data from a previous encryption level that
+// TLS has not consumed, this MUST be treated as a connection error".
 func (d *Driver) Handle(level handshake.Level, data []byte) []handshake.Message {
 	return d.hear(d.quic.HandleData(ofTLS[level], data))
 }

@@ -35,7 +35,8 @@ func setPath(c *net.UDPConn) (ecn, whole bool) {
 	return ecn, whole
 }
 
-// ecnOf finds the ECN codepoint among the control messages of a datagram.
+// ecnOf finds the ECN codepoint among the control messages of a datagram. RFC 8085 §3.1.7: "A receiver that enables the use
+// of ECN for a UDP port MUST check the ECN field at the receiver for each UDP datagram that it receives on this port."
 func ecnOf(control []byte) uint8 {
 	ecn, _ := controlOf(control)
 	return ecn

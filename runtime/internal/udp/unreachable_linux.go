@@ -27,7 +27,8 @@ func watchErrors(c *net.UDPConn, v6 bool) {
 const errorsMax = 64
 
 // Unreachable calls f with each address of which an ICMP message has said since that nobody is there, or
-// that no way leads there. Anyone who knows of the traffic can forge one.
+// that no way leads there. Anyone who knows of the traffic can forge one. RFC 9000 §14.2.1: "ICMP message validation MUST
+// include matching IP addresses and UDP ports".
 func (s *Socket) Unreachable(f func(netip.AddrPort)) {
 	if s.raw == nil {
 		return
@@ -53,7 +54,8 @@ func (s *Socket) Unreachable(f func(netip.AddrPort)) {
 }
 
 // unreachable reports whether a control message tells of an ICMP message that says so. A datagram
-// that was too large, or a socket's own trouble, is something else.
+// that was too large, or a socket's own trouble, is something else. RFC 9000 §14.2.1: "An endpoint MUST ignore an ICMP
+// message that claims the PMTU has decreased below" 1,200 bytes, and "MUST NOT increase the PMTU based on ICMP messages".
 func unreachable(oob []byte) bool {
 	messages, err := unix.ParseSocketControlMessage(oob)
 	if err != nil {
