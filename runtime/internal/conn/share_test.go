@@ -155,10 +155,14 @@ func TestS16ManySendsBeforeTheFirstAck(t *testing.T) {
 }
 
 // A message that ends a little behind the limit that its sender knows gets through, though its
-// reader has not read enough for a new limit to be due.
+// reader has not read enough for a new limit to be due: also where nothing is left for larger windows.
 func TestMessageJustBehindTheLimit(t *testing.T) {
 	for first := 1; first < 20_000; first += 397 {
-		w := connectedWorld(t)
+		w := connectedWorld(t, func(_, server *Config) {
+			server.MaxMessage = 20_000
+			server.Pool = 2 * (20_000 + MessagePrefix)
+		})
+		require.Zero(t, w.server.core.surplus)
 		id := w.open(true)
 		w.client.send(id, strings.Repeat("a", first), false)
 		w.client.send(id, strings.Repeat("b", 15_000), true)
