@@ -242,9 +242,7 @@ func (l *link) seal(at mono.Time) *udp.Batch {
 // transmit releases the lock and writes what the machine has to send, up to a batch. The rest, and whatever is
 // added meanwhile, is left to the pump.
 func (l *link) transmit() {
-	at := now()
-	l.roam(at)
-	b := l.seal(at)
+	b := l.seal(l.roam(now()))
 	l.unlock()
 	if b == nil {
 		return
@@ -309,9 +307,7 @@ func (l *link) pump() {
 		l.writing = false
 	}
 	l.retryBudgets()
-	at := now()
-	l.roam(at)
-	b := l.seal(at)
+	b := l.seal(l.roam(now()))
 	if b == nil {
 		if l.over && !l.writing {
 			l.remove()

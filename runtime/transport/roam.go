@@ -44,22 +44,24 @@ func (s *sources) of(to netip.AddrPort, at mono.Time) netip.Addr {
 }
 
 // roam checks, when in doubt, whether the datagrams of a dialing end still leave from the same address. l.mu is
-// held on entry and on return, but not while the system is asked.
-func (l *link) roam(at mono.Time) {
+// held on entry and on return, but not while the system is asked: then others use the machine, so what is done next is done
+// at the time that roam returns.
+func (l *link) roam(at mono.Time) mono.Time {
 	if !l.dials || l.writing || !l.machine.Silent(at) {
-		return
+		return at
 	}
 	l.writing = true // nobody sends meanwhile
 	l.unlock()
 	source := l.shard.sources.of(l.peer, at)
 	l.mu.Lock()
+	at = now()
 	l.writing = false
 	if l.again { // somebody had something to write meanwhile, or came to remove a link that is over
 		l.again = false
 		l.shard.pump.add(l)
 	}
 	if !source.IsValid() || source == l.source {
-		return
+		return at
 	}
 	if l.source.IsValid() {
 		l.journal().log(slog.LevelDebug, "roams", slog.String("peer", l.peer.String()),
@@ -67,6 +69,7 @@ func (l *link) roam(at mono.Time) {
 		l.machine.Migrate(at)
 	}
 	l.source = source
+	return at
 }
 
 // newSources asks the system.

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"context"
 	"net/netip"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sessgen/sessgen/runtime/internal/conn"
+	"github.com/sessgen/sessgen/runtime/session"
 )
 
 // TestRoamWhileItEnds: a connection ends while its link asks the system for its address, and the pump comes by meanwhile, finds it
@@ -46,4 +48,43 @@ func TestRoamWhileItEnds(t *testing.T) {
 	if !assert.Eventually(t, removed, time.Minute, time.Millisecond, "a link that is over is not removed") {
 		l.shard.pump.add(l) // so that the test ends
 	}
+}
+
+// TestHeardWhileItRoams: what arrives while the system is asked for the link's address is acknowledged at the time that it is then.
+func TestHeardWhileItRoams(t *testing.T) {
+	clean(t)
+	speak := make(chan struct{})
+	srv := serve(t, map[*session.Protocol]handler{echoes: func(ctx context.Context, s session.Stream) {
+		if _, _, err := s.Recv(ctx); err != nil {
+			return
+		}
+		<-speak
+		_ = s.Send(ctx, []byte("meanwhile"), false)
+		<-ctx.Done()
+	}})
+	c := dial(t, srv.addr, WithOwnSocket())
+	stream := open(t, c, echoes)
+	require.NoError(t, stream.Send(bounded(t), nil, false))
+	l := c.link
+	require.Eventually(t, func() (silent bool) {
+		l.at(func(m *conn.Conn) { silent = m.Silent(now()) })
+		return silent
+	}, time.Minute, time.Millisecond)
+
+	s := l.shard.sources
+	s.mu.Lock()
+	s.to = netip.Addr{} // nothing is known
+	s.ask = func(netip.AddrPort) netip.Addr {
+		time.Sleep(2 * time.Millisecond) // so that the time that it is now differs from what it was
+		close(speak)
+		for came := false; !came; time.Sleep(time.Millisecond) {
+			l.at(func(m *conn.Conn) { came = !m.Silent(now()) })
+		}
+		return netip.Addr{}
+	}
+	s.mu.Unlock()
+	require.NoError(t, stream.Send(bounded(t), nil, false))
+	got, _, err := stream.Recv(bounded(t))
+	require.NoError(t, err)
+	require.Equal(t, "meanwhile", string(got))
 }
