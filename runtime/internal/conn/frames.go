@@ -155,6 +155,7 @@ func (c *Conn) receiveAck(now mono.Time, level handshake.Level, f *packet.Frame)
 	if err := c.loss.Ack(now, level, &ack, (*fates)(c)); err != nil {
 		return violation(packet.ProtocolViolation, err.Error())
 	}
+	c.mtu.watch(c)
 	c.traceMetrics(now)
 	return nil
 }

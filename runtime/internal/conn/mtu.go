@@ -61,9 +61,10 @@ func (m *mtu) lost(size int) {
 }
 
 // watch looks whether large datagrams no longer get through. RFC 8899 §4.3 has black holes detected by several
-// losses in a row; then datagrams of the base size are sent, and the search begins anew.
+// losses in a row, of whatever is sent or, where small datagrams get through, of large ones; then datagrams of the base size are sent,
+// and the search begins anew.
 func (m *mtu) watch(c *Conn) {
-	if m.size > baseDatagram && c.loss.PTOCount() >= mtuBlackHole {
+	if m.size > baseDatagram && (c.loss.PTOCount() >= mtuBlackHole || c.loss.LargeLost() >= mtuTries) {
 		m.size, m.probing, m.tries = baseDatagram, 0, 0
 		c.loss.SetMaxDatagram(m.size)
 	}

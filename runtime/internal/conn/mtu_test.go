@@ -2,6 +2,7 @@ package conn
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -88,4 +89,31 @@ func TestBlackHole(t *testing.T) {
 	w.run(11 * time.Minute) // RFC 8899 §5.1.1: PMTU_RAISE_TIMER
 	w.stream(id, 100<<10)
 	require.Equal(t, 8952, w.client.core.Stats().MaxDatagram)
+}
+
+// Small messages that get through, and are acknowledged, do not hide that large ones no longer do: no probe timeout expires, but what
+// is lost is always large.
+func TestBlackHoleBesideSmallMessages(t *testing.T) {
+	w := connectedWorld(t)
+	limit := 9000
+	w.tunnel(&limit)
+	large, small := w.open(true), w.open(true)
+	w.stream(large, 200<<10)
+	require.Equal(t, 8952, w.client.core.Stats().MaxDatagram)
+	lost := w.client.core.Stats().PacketsLost
+	limit = 1400
+	arrived := 0
+	for i := range 200 {
+		if i%5 == 0 {
+			w.client.send(large, strings.Repeat("x", 2000), false)
+		}
+		w.client.send(small, "x", false)
+		w.run(10 * time.Millisecond)
+		m, _ := w.server.recvIf(large)
+		arrived += len(m)
+		w.server.recvIf(small)
+	}
+	require.Equal(t, baseDatagram, w.client.core.Stats().MaxDatagram)
+	require.Greater(t, arrived, 30)
+	require.Less(t, w.client.core.Stats().PacketsLost-lost, uint64(20))
 }

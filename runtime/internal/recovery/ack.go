@@ -41,6 +41,7 @@ func (l *Loss) Ack(now mono.Time, s handshake.Level, ack *Ack, f Fates) error {
 			p := sp.at(j)
 			switch {
 			case p.state == lost:
+				l.large.arrived(p)
 				l.arrivedLate(now, s, p, f)
 				news.late = true
 				continue
@@ -48,6 +49,7 @@ func (l *Loss) Ack(now mono.Time, s handshake.Level, ack *Ack, f Fates) error {
 				continue
 			}
 			news.note(p, largest)
+			l.large.arrived(p)
 			p.state = acked
 			sp.inFlight--
 			l.bytesInFlight -= int(p.size)

@@ -51,6 +51,7 @@ func (l *Loss) detect(now mono.Time, s handshake.Level, f Fates) {
 	delay := l.lossDelay()
 	gone := congestion.Lost{Now: now, BytesInFlight: l.bytesInFlight}
 	var run congestionRun
+	var anyLarge, anySmall bool
 	for i := sp.open; i < sp.n; i++ {
 		p := sp.at(i)
 		if p.number >= sp.largestAcked {
@@ -79,6 +80,7 @@ func (l *Loss) detect(now mono.Time, s handshake.Level, f Fates) {
 			continue
 		}
 		l.lostPackets++
+		anyLarge, anySmall = anyLarge || p.size > everywhere, anySmall || p.size <= everywhere
 		if l.OnLost != nil {
 			l.OnLost(now, s, p.number)
 		}
@@ -97,6 +99,7 @@ func (l *Loss) detect(now mono.Time, s handshake.Level, f Fates) {
 	if gone.Size == 0 {
 		return
 	}
+	l.large.event(anyLarge, anySmall)
 	gone.TotalDelivered, gone.TotalLost = l.sampler.Totals()
 	gone.Fresh = l.episode.lost(now, gone)
 	l.Controller.OnLost(gone)

@@ -62,6 +62,7 @@ type Loss struct {
 	pacer   congestion.Pacer
 	skips   skips
 	thin    thin
+	large   large
 	order   order
 	episode episode
 
@@ -160,7 +161,7 @@ func (l *Loss) AppLimited() {
 
 // SetMaxDatagram sets the size of datagrams from now on, in bytes.
 func (l *Loss) SetMaxDatagram(bytes int) {
-	l.maxDatagram = bytes
+	l.maxDatagram, l.large = bytes, large{}
 	l.Controller.SetMaxDatagram(bytes)
 }
 
