@@ -99,7 +99,14 @@ func (d *Driver) Start(params []byte) []handshake.Message {
 // received data in that flow" once a level is over. RFC 9001 §4.1.3: "if there is data from a previous encryption level that
 // TLS has not consumed, this MUST be treated as a connection error".
 func (d *Driver) Handle(level handshake.Level, data []byte) []handshake.Message {
-	return d.hear(d.quic.HandleData(ofTLS[level], data))
+	err := d.quic.HandleData(ofTLS[level], data)
+	if level == handshake.Application && alertOf(err) == internalError {
+		// RFC 9001 §6: "Endpoints MUST treat the receipt of a TLS KeyUpdate message as a connection error of type 0x010a, equivalent
+		// to a fatal TLS alert of unexpected_message". crypto/tls refuses it, and whatever else may not follow a handshake, but
+		// says with no alert.
+		err = fmt.Errorf("%w: %w", unexpectedMessage, err)
+	}
+	return d.hear(err)
 }
 
 // Close implements handshake.Driver. It ends the goroutine that crypto/tls has for a handshake.
@@ -184,8 +191,21 @@ func (d *Driver) keys(e tls.QUICEvent) error {
 // failed says that the handshake failed, and with which alert. RFC 9001 §4.8: "A TLS alert is converted into a
 // QUIC connection error": the connection adds it to the first of the codes that stand for alerts.
 func failed(err error) handshake.Failed {
-	const internalError = 80
-	alert := tls.AlertError(internalError)
+	return handshake.Failed{Err: err, Alert: uint8(alertOf(err))}
+}
+
+// Alerts of RFC 8446 §6.
+const (
+	unexpectedMessage tls.AlertError = 10
+	internalError     tls.AlertError = 80
+)
+
+// alertOf is the alert that an error of crypto/tls stands for, zero for no error.
+func alertOf(err error) tls.AlertError {
+	if err == nil {
+		return 0
+	}
+	alert := internalError
 	errors.As(err, &alert)
-	return handshake.Failed{Err: err, Alert: uint8(alert)}
+	return alert
 }
