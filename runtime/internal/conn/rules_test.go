@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -223,5 +224,56 @@ func TestCopiesOfTwoMinutesAgo(t *testing.T) {
 		if !over {
 			exchangeOn(w, id)
 		}
+	}
+}
+
+// RFC 9000 §8.2.2: the answer to a challenge waits for nothing: not for the window, and not for the pacer. There is one for each, of 1,200 bytes.
+func TestAnswerToAChallengeIsNotHeldUp(t *testing.T) {
+	w := connectedWorld(t)
+	id := w.open(true)
+	exchangeOn(w, id)
+	w.fate = func(*flying) (int, time.Duration) { return 0, 0 }
+	w.client.send(id, strings.Repeat("x", 200_000), false)
+	w.run(100 * time.Millisecond)
+	require.Less(t, w.client.core.loss.Available(), 1200)
+	challenge := packet.AppendPath(nil, packet.PathChallenge, [8]byte{1, 2})
+	for number := range uint64(3) {
+		answers := 0
+		w.fate = func(d *flying) (int, time.Duration) {
+			if len(d.data) == baseDatagram {
+				answers++
+			}
+			return 0, 0
+		}
+		w.client.arrive(serverAddr, w.server.forge(500+number, challenge))
+		require.Equal(t, 1, answers)
+	}
+}
+
+// RFC 9000 §9.4: challenges follow each other no faster than the probes of a path of which nothing is known.
+func TestChallengesArePatient(t *testing.T) {
+	w := connectedWorld(t)
+	id := w.open(true)
+	exchangeOn(w, id)
+	home := w.client.addr
+	moveTo(w, strangerAddr.String())
+	var challenges []mono.Time
+	w.watch = func(to netip.AddrPort, _ []byte) {
+		if to == strangerAddr && w.client.addr == home {
+			challenges = append(challenges, w.now)
+		}
+	}
+	w.client.send(id, strings.Repeat("x", 1000), false)
+	w.client.addr = home
+	w.fate = func(d *flying) (int, time.Duration) {
+		if d.from == w.client { // it says no more, neither from here nor from there
+			return 0, 0
+		}
+		return 1, 0
+	}
+	w.run(3 * time.Second)
+	require.Len(t, challenges, pathTries)
+	for i := 1; i < len(challenges); i++ {
+		require.GreaterOrEqual(t, challenges[i].Sub(challenges[i-1]), 300*time.Millisecond)
 	}
 }
