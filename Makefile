@@ -80,7 +80,7 @@ fuzz: ## every fuzz target for FUZZTIME inputs (20000x), or a time (10m)
 			$(GO) test $$package -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 100x || exit 1; \
 		done
 
-endurance: ## real processes killed, stopped and flooded, long transfers, thousands of connections; Linux
+endurance: ## real processes killed, stopped and flooded, misused, long transfers, thousands of connections; Linux
 	ENDURANCE=1 $(GO) test -timeout 2h -v -run '^(TestProcess|TestFlow)' ./runtime/transport
 
 attacks: ## the attacks of docs/verification.md at full size; needs a quiet machine
