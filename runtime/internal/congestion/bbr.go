@@ -42,10 +42,8 @@ type bbrRun struct {
 	idleRestart         bool
 	// limited: the window was what held packets back, in this round or the one before.
 	limited, limitedBefore bool
-	// firstLoss is what the bandwidth was when Startup first lost too much.
-	firstLoss int
-	yielded   bbrYield
-	undo      bbrUndo
+	yielded                bbrYield
+	undo                   bbrUndo
 }
 
 // bbrState is what BBR is about.
@@ -185,8 +183,7 @@ func (b *BBR) checkFullBW(s Sample) {
 
 func (b *BBR) resetFullBW() { b.fullBW, b.fullBWCount, b.fullBWNow = 0, 0, false }
 
-// checkStartup ends Startup when the pipe is full: the bandwidth has reached its plateau, or a
-// round lost too much.
+// checkStartup ends Startup when the pipe is full: the bandwidth has reached its plateau, or too much was lost.
 func (b *BBR) checkStartup(s Sample) {
 	if b.state != bbrStartup {
 		return
@@ -194,11 +191,12 @@ func (b *BBR) checkStartup(s Sample) {
 	if b.noise.startupFull {
 		b.filled = true
 		b.model.inflightHigh = max(b.bdp(100), b.model.inflightLatest)
-		if b.firstLoss > 0 && b.shallow() {
+		if b.shallow() {
 			b.yieldStartup(s.Now)
 		}
 	}
 	if b.filled {
+		b.noise.endStartup()
 		b.state = bbrDrain
 		b.pacingGain, b.windowGain = bbrDrainGain, bbrWindowGain
 	}

@@ -13,15 +13,33 @@ import (
 // after is a time in milliseconds.
 func after(ms int64) mono.Time { return mono.Time(ms * int64(time.Millisecond)) }
 
-// cruising is BBR that knows a path of 10 MB/s and 100 ms, between two probes.
+// cruising is BBR that knows a clean path of 10 MB/s and 100 ms, between two probes.
 func cruising() *BBR {
 	b := NewBBR(1200, 1)
 	b.filled = true
 	b.model.minRTT, b.model.minRTTAt = 100*time.Millisecond, after(0)
 	b.model.maxBW = [2]int{10e6, 10e6}
+	b.noise.recall(0, noiseLeast)
 	b.startDown(Sample{Now: after(0)})
 	b.enterCruise(Sample{Now: after(0)})
 	return b
+}
+
+// starting is BBR in Startup that knows only the round trip.
+func starting(rtt time.Duration) *BBR {
+	b := NewBBR(1200, 1)
+	b.model.minRTT, b.model.rtt = rtt, rtt
+	return b
+}
+
+// round is a round of so many datagrams of which so many are lost, without a queue.
+func (b *BBR) round(datagrams, lost int) {
+	if lost > 0 {
+		b.noise.onLost(Lost{Size: lost * 1200, Count: lost, BytesInFlight: datagrams * 1200}, b)
+	}
+	end := b.noise.end
+	acked := (datagrams - lost) * 1200
+	b.noise.onAck(Sample{Acked: acked, RTT: b.model.minRTT, PriorDelivered: end, TotalDelivered: end + uint64(acked)}, b)
 }
 
 // Of what a probe won half is given back when it meets congestion, also of what is acknowledged later, until the next probe; and that one
@@ -102,16 +120,12 @@ func TestBBRWaitsAsLongAsCubicTakes(t *testing.T) {
 	require.Equal(t, bbrLeastWait, b.comeback(100))
 }
 
-// What a path loses is learnt in small windows too, from its first round trips on.
+// What a path loses is learnt in small windows too.
 func TestBBRLearnsNoiseInSmallWindows(t *testing.T) {
-	b := NewBBR(1200, 1)
-	b.model.minRTT = 100 * time.Millisecond
-	delivered := uint64(0)
+	b := cruising()
+	b.noise = noise{}
 	for range noiseRounds + 1 {
-		b.noise.onLost(Lost{Size: 1200})
-		s := Sample{Acked: 9 * 1200, RTT: 101 * time.Millisecond, PriorDelivered: delivered, TotalDelivered: delivered + 9*1200}
-		delivered = s.TotalDelivered
-		b.noise.onAck(s, b)
+		b.round(10, 1)
 	}
 	require.InDelta(t, 0.1, b.noise.share(), 0.01)
 }
@@ -180,7 +194,7 @@ func TestBBRDoesNotYield(t *testing.T) {
 	})
 	t.Run("on a path that loses anyway", func(t *testing.T) {
 		b := cruising()
-		b.noise.stretches[0], b.noise.n = 0.02, 1
+		b.noise.recall(0.02, noiseLeast)
 		b.probes(110*time.Millisecond, 80)
 		require.Equal(t, 10_000_000, b.model.bw())
 		require.LessOrEqual(t, b.cycle.wait, bbrProbeWait+bbrProbeSpread)
@@ -201,18 +215,45 @@ func TestBBRDoesNotYield(t *testing.T) {
 	})
 }
 
-// Startup gives back what it has beyond what it had when it first lost too much, at most half.
+// Startup that overflows a shallow queue keeps what came through when that showed, and makes room.
 func TestBBRStartupGivesBack(t *testing.T) {
-	for first, kept := range map[int]int{2e6: 5e6, 7e6: 7e6, 12e6: 10e6} {
-		b := NewBBR(1200, 1)
-		b.model.minRTT, b.model.rtt = 100*time.Millisecond, 110*time.Millisecond
-		b.model.maxBW[1] = 10e6
-		b.firstLoss, b.noise.startupFull = first, true
-		b.checkStartup(Sample{Now: after(1000)})
-		require.Equal(t, bbrDrain, b.state)
-		require.Equal(t, kept, b.yielded.from)
-		require.Equal(t, kept*7/10, b.model.bw())
-		b.startDown(Sample{Now: after(1200)})
-		require.Equal(t, b.yielded.over, b.cycle.wait)
+	b := starting(100 * time.Millisecond)
+	b.model.rtt, b.model.maxBW[1] = 110*time.Millisecond, 8e6
+	b.noise.queued = noiseQueued
+	b.OnLost(Lost{Now: after(1000), Size: 40 * 1200, Count: 40, BytesInFlight: 800 * 1200})
+	b.checkStartup(Sample{Now: after(1000)})
+	require.Equal(t, bbrDrain, b.state)
+	require.Equal(t, 8_000_000, b.yielded.from)
+	require.Equal(t, 5_600_000, b.model.bw())
+	b.updateModel(Sample{Now: after(1100), Rate: 12e6})
+	b.endYield()
+	require.Equal(t, 8_000_000, b.model.bw(), "what came through since then was others'")
+}
+
+// Startup ends in the middle of a round that loses too much, and not for what the path lost before, nor without a queue.
+func TestBBRStartupEnds(t *testing.T) {
+	for name, c := range map[string]struct {
+		rtt    time.Duration
+		before int // lost in a round of 500 datagrams
+		lost   int // of 800 in flight
+		ends   bool
+	}{
+		"an overflow":                   {110 * time.Millisecond, 0, 40, true},
+		"an overflow of a deep queue":   {190 * time.Millisecond, 0, 40, true},
+		"few":                           {110 * time.Millisecond, 0, 12, false},
+		"as many as before":             {110 * time.Millisecond, 25, 50, false},
+		"many more than before":         {110 * time.Millisecond, 25, 100, true},
+		"without a queue":               {101 * time.Millisecond, 0, 40, false},
+		"without a queue, most of them": {101 * time.Millisecond, 0, 300, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := starting(100 * time.Millisecond)
+			b.round(500, c.before)
+			for range noiseQueued {
+				b.noise.see(c.rtt, b)
+			}
+			b.OnLost(Lost{Now: after(1000), Size: c.lost * 1200, Count: c.lost, BytesInFlight: 800 * 1200})
+			require.Equal(t, c.ends, b.noise.startupFull)
+		})
 	}
 }

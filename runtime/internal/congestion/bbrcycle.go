@@ -69,7 +69,7 @@ func (b *BBR) startRefill(s Sample) {
 	c.shallow = false
 	b.endYield()
 	c.before = b.model.bw()
-	if b.noise.clean(b) {
+	if b.noise.clean() {
 		// What congestion left is where the probe begins: the highest of two cycles may be half a minute old.
 		b.model.keep(c.before)
 	}
@@ -95,7 +95,7 @@ func (b *BBR) updateCycle(s Sample) {
 		return
 	}
 	b.adaptHigh(s)
-	if !b.noise.clean(b) {
+	if b.noise.noisy() {
 		// What the path loses anyway holds others back, whatever BBR does.
 		b.noWait()
 	}
@@ -197,10 +197,7 @@ func (b *BBR) OnLost(l Lost) {
 	if l.Fresh {
 		b.undo.armed = false
 	}
-	b.noise.onLost(l)
-	if b.state == bbrStartup && b.firstLoss == 0 && b.noise.tooHigh(b.noise.lost, l.BytesInFlight, b) {
-		b.firstLoss = max(1, b.model.bw())
-	}
+	b.noise.onLost(l, b)
 	if !b.cycle.samples {
 		return
 	}
@@ -250,7 +247,7 @@ func (b *BBR) fail() {
 	if c.failed {
 		return
 	}
-	c.failed, c.shallow = true, b.shallow()
+	c.failed, c.shallow = true, b.shallow() && b.noise.clean()
 	if b.state == bbrDown || b.state == bbrCruise {
 		c.failed, c.wait = false, b.comeback(100)
 	}

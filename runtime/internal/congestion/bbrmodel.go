@@ -115,7 +115,7 @@ func (b *BBR) updateCongestionSignals(s Sample) {
 		}
 		m.bwLow = max(m.bwLatest, m.bwLow*bbrBeta/100)
 		m.inflightLow = max(m.inflightLatest, m.inflightLow*bbrBeta/100)
-		if b.filled && b.shallow() {
+		if b.filled && b.shallow() && b.noise.clean() {
 			b.yieldCruise(s.Now)
 		}
 	}

@@ -13,8 +13,8 @@ type bbrRested struct {
 	inflightHigh int
 	minRTT       time.Duration
 	minRTTAt     mono.Time
-	stretches    [noiseStretches]float64
-	n            int
+	share        float64
+	stretches    int
 }
 
 // Rest keeps the model. Rounds, the place in the cycle and the congestion of the moment are forgotten.
@@ -26,7 +26,8 @@ func (b *BBR) Rest() {
 	if b.state == bbrProbeRTTState {
 		b.window = max(b.window, b.priorWindow)
 	}
-	b.rested = bbrRested{m.maxBW, m.inflightHigh, m.minRTT, m.minRTTAt, b.noise.stretches, b.noise.n}
+	share, stretches := b.noise.known()
+	b.rested = bbrRested{m.maxBW, m.inflightHigh, m.minRTT, m.minRTTAt, share, stretches}
 	b.bbrRun = nil
 }
 
@@ -42,7 +43,7 @@ func (b *BBR) wake(now mono.Time) {
 	m.maxBW, m.inflightHigh, m.minRTT, m.minRTTAt = r.maxBW, r.inflightHigh, r.minRTT, r.minRTTAt
 	m.appLimited = true
 	b.probe.min, b.probe.minAt, b.probe.lastAt = r.minRTT, r.minRTTAt, now
-	b.noise.stretches, b.noise.n = r.stretches, r.n
+	b.noise.recall(r.share, r.stretches)
 	if !b.filled {
 		b.enterStartup()
 		return

@@ -21,16 +21,14 @@ type bbrYield struct {
 const (
 	// bbrShallow is the round trip, in percent of the path's, up to which the queue that overflowed is shallow.
 	bbrShallow = 120
-	// bbrPatience is how long BBR makes room, in percent of the time that CUBIC's curve takes with half the path: with less than half, it has farther to go.
+	// bbrPatience is how long BBR makes room, in percent of the time that CUBIC takes with half the path: with less than half, it has farther to go.
 	bbrPatience = 140
 	// bbrLeastWait is how long a probe behind a failed one is put off at least.
 	bbrLeastWait = 500 * time.Millisecond
 )
 
-// shallow reports whether what overflows now is a shallow queue, of a path that loses nothing to speak of by itself.
-func (b *BBR) shallow() bool {
-	return b.model.rtt*100 < b.model.minRTT*bbrShallow && b.noise.clean(b)
-}
+// shallow reports whether what overflows now is a shallow queue.
+func (b *BBR) shallow() bool { return b.model.rtt*100 < b.model.minRTT*bbrShallow }
 
 // yield gives way, from now until others have come back, and puts the next probe off until then.
 func (b *BBR) yield(now mono.Time) {
@@ -73,12 +71,11 @@ func (b *BBR) regain(now mono.Time) {
 	b.model.ceiling = y.from - int(missing*left*left*left)
 }
 
-// yieldStartup gives back what Startup took when it overflowed a shallow queue. It doubles the rate each round, so up to
-// half was others': all beyond what it had when it first lost too much, if that is less. Alone it had nearly everything by then.
+// yieldStartup gives back what Startup took when it overflowed a shallow queue: all beyond what it had when losses showed that, for each
+// round of Startup costs a CUBIC flow three tenths of its window, and whatever came through since then was others'.
 func (b *BBR) yieldStartup(now mono.Time) {
 	b.arm()
-	bw := b.model.bw()
-	b.model.keep(min(bw, max(b.firstLoss, bw/2)))
+	b.model.keep(b.model.bw())
 	b.yield(now)
 }
 
@@ -93,7 +90,7 @@ func (b *BBR) yieldCruise(now mono.Time) {
 // comeback is how long a CUBIC flow that has half the path is waited for, until it is where it was before a loss. RFC 9438 §4.2 calls K the time to its
 // plateau. Fast convergence (§4.7) puts that below where it was, so that it takes as long again to climb there: K for half of the
 // way, twice, is 2^(2/3) times K for all of it. Where round trips are short it comes back sooner: in the Reno-friendly region (§4.3)
-// it wins alpha_cubic datagrams a round trip, in which the queue counts. The time on CUBIC's curve is stretched to so many percent.
+// it wins alpha_cubic datagrams a round trip, in which the queue counts. The time is stretched to so many percent.
 func (b *BBR) comeback(stretch float64) time.Duration {
 	m := &b.model
 	half := float64(b.bdp(100)/b.maxDatagram) / 2
@@ -103,6 +100,6 @@ func (b *BBR) comeback(stretch float64) time.Duration {
 	if m.minRTT > 0 {
 		reno *= rtt / m.minRTT.Seconds()
 	}
-	wait := min(cubic*stretch/100, reno)
+	wait := min(cubic, reno) * stretch / 100
 	return max(bbrLeastWait, time.Duration(wait*float64(time.Second)))
 }
