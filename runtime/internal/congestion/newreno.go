@@ -151,12 +151,12 @@ func utilized(window, bytesInFlight, maxDatagram int, slowStart bool) bool {
 	return bytesInFlight+3*maxDatagram >= window
 }
 
-// rescale is what a window becomes when datagrams change their size. RFC 9002 §7.2: "If the maximum datagram
-// size changes during the connection, the initial congestion window SHOULD be recalculated with the new size. If the
-// maximum datagram size is decreased in order to complete the handshake, the congestion window SHOULD be set to the new
-// initial congestion window." A window that is still the initial one changes with it, and none is less than the minimum.
+// rescale is what a window becomes when datagrams change their size. RFC 9002 §7.2: "If the maximum datagram size changes during
+// the connection, the initial congestion window SHOULD be recalculated with the new size." A window that is still the initial one
+// shrinks with it, and none is less than the minimum. None grows but for that: RFC 8899 §3, "An update to the PLPMTU (or MPS) MUST
+// NOT increase the congestion window measured in bytes".
 func rescale(window, from, to int) int {
-	if window == InitialWindow(from) {
+	if to < from && window == InitialWindow(from) {
 		return InitialWindow(to)
 	}
 	return max(window, minimumPackets*to)

@@ -134,3 +134,13 @@ func TestNoAllocation(t *testing.T) {
 		c.OnLost(congestion.Lost{Now: 2, LastSentAt: 1, Size: datagram})
 	}))
 }
+
+// RFC 8899 §3: larger datagrams do not make the window larger, in bytes; and it holds two of them at the least (RFC 9002 §7.2).
+func TestWindowOfLargerDatagrams(t *testing.T) {
+	for _, c := range []congestion.Controller{congestion.NewNewReno(1200), congestion.NewCubic(1200), congestion.NewBBR(1200, 1)} {
+		c.SetMaxDatagram(1452)
+		require.Equal(t, 12_000, c.Window())
+		c.SetMaxDatagram(9000)
+		require.Equal(t, 18_000, c.Window())
+	}
+}

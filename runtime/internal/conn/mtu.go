@@ -27,12 +27,15 @@ var mtuSizes = [...]int{1452, 8952}
 
 const (
 	defaultMaxDatagram = 8952
-	// mtuTries: RFC 8899 §5.1.2, "MAX_PROBES […] The default value of MAX_PROBES is 3."
+	// mtuTries: RFC 8899 §5.1.2, "MAX_PROBES […] The default value of MAX_PROBES is 3." So §3's "robust in the case where probe packets are
+	// lost due to other reasons".
 	mtuTries = 3
 	// mtuRaise: RFC 8899 §5.1.1, the PMTU_RAISE_TIMER is 600 s.
 	mtuRaise = 600 * time.Second
 	// mtuWorth is how many bytes must have been sent before a search for larger datagrams pays.
 	mtuWorth = 32 << 10
+	// mtuWindow is how many datagrams a window holds at the least, whatever controls it.
+	mtuWindow = 4
 	// mtuBlackHole is how many probe timeouts in a row make the path a black hole for large datagrams.
 	mtuBlackHole = 2
 )
@@ -70,19 +73,27 @@ func (m *mtu) watch(c *Conn) {
 	}
 }
 
-// mtuProbeAcked learns that the path carries datagrams of the size.
+// mtuProbeAcked learns that the path carries datagrams of the size: the feedback that RFC 8899 §3 requires.
 func (c *Conn) mtuProbeAcked(size int) {
 	m := &c.mtu
 	if size != m.probing {
 		return
 	}
 	m.probing, m.tries = 0, 0
+	if !c.mtuFits(size) {
+		return // the window has shrunk meanwhile: it is probed for again once it has grown
+	}
 	// RFC 9000 §14.2: "An endpoint SHOULD use DPLPMTUD […] or PMTUD […] to determine whether the path to a destination will support a desired maximum datagram size".
 	m.size = size
 	c.loss.SetMaxDatagram(size)
 }
 
-// appendMTUProbe appends a datagram of the size to be tried next, if there is one.
+// mtuFits reports whether the window holds as many datagrams of the size as it does at the least. RFC 8899 §3: "An update to the PLPMTU (or
+// MPS) MUST NOT increase the congestion window measured in bytes".
+func (c *Conn) mtuFits(size int) bool { return c.loss.Controller.Window() >= mtuWindow*size }
+
+// appendMTUProbe appends a datagram of the size to be tried next, if there is one. RFC 8899 §3: "the interval between probe packets
+// MUST be at least one RTT", so the fate of the one before is known.
 func (c *Conn) appendMTUProbe(now mono.Time, b []byte) []byte {
 	m := &c.mtu
 	size := m.next()
@@ -90,7 +101,7 @@ func (c *Conn) appendMTUProbe(now mono.Time, b []byte) []byte {
 	switch {
 	case size == 0 || m.probing > 0 || c.path.sent < mtuWorth || room >= baseDatagram && room < size:
 		return b
-	case !c.confirmed || !c.path.validated || c.loss.PTOCount() > 0 || c.loss.Available() < size:
+	case !c.confirmed || !c.path.validated || c.loss.PTOCount() > 0 || c.loss.Available() < size || !c.mtuFits(size):
 		return b
 	}
 	if m.tries >= mtuTries {

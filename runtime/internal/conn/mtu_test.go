@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sessgen/sessgen/runtime/internal/congestion"
 )
 
 // tunnel lets through datagrams of up to so many bytes.
@@ -116,4 +118,27 @@ func TestBlackHoleBesideSmallMessages(t *testing.T) {
 	require.Equal(t, baseDatagram, w.client.core.Stats().MaxDatagram)
 	require.Greater(t, arrived, 30)
 	require.Less(t, w.client.core.Stats().PacketsLost-lost, uint64(20))
+}
+
+// RFC 8899 §3: "An update to the PLPMTU (or MPS) MUST NOT increase the congestion window measured in bytes", so while the window is small, or
+// has become small, datagrams stay as they are.
+func TestLargerDatagramsFitTheWindow(t *testing.T) {
+	w := connectedWorld(t, func(client, _ *Config) { client.Congestion = congestion.AlgorithmCubic })
+	id := w.open(true)
+	exchangeOn(w, id)
+	core := w.client.core
+	core.path.sent = mtuWorth
+	core.loss.Controller.OnPersistentCongestion(w.now)
+	window := core.loss.Controller.Window()
+	require.Zero(t, len(core.appendMTUProbe(w.now, nil)))
+	core.mtu.probing = 1452
+	core.mtuProbeAcked(1452)
+	require.Equal(t, window, core.loss.Controller.Window())
+	require.Equal(t, baseDatagram, core.mtu.size)
+	require.Zero(t, core.mtu.probing)
+
+	limit := 9000
+	w.tunnel(&limit)
+	w.stream(id, 200<<10)
+	require.Equal(t, 8952, core.Stats().MaxDatagram)
 }

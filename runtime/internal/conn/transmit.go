@@ -36,7 +36,8 @@ const minDatagram = 128
 
 // PollTransmit appends the next datagram to send to buf and returns it with its destination; ok is false if
 // there is none now. A driver with an idle line calls it until then. If buf has room for 1,200 bytes, no
-// datagram is longer than its room.
+// datagram is longer than its room. RFC 8899 §3: "A PL MUST NOT send a datagram (other than a probe packet) with a size at the PL
+// that is larger than the current PLPMTU."
 func (c *Conn) PollTransmit(now mono.Time, buf []byte) (datagram []byte, to netip.AddrPort, ok bool) {
 	if c.rested != nil {
 		return buf, c.path.addr, false

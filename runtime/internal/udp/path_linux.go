@@ -13,7 +13,7 @@ const controlMax = 64
 
 // setPath makes the socket tell the ECN codepoints of what it reads, and send datagrams that nobody
 // may fragment, whatever the kernel believes of the path: the connections find out
-// themselves how large they may be (RFC 9000 §14). It reports whether ECN works, and whether nothing is fragmented.
+// themselves how large they may be (RFC 9000 §14, RFC 8899 §4.5). It reports whether ECN works, and whether nothing is fragmented.
 func setPath(c *net.UDPConn) (ecn, whole bool) {
 	raw, err := c.SyscallConn()
 	if err != nil {

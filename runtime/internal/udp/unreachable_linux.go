@@ -55,7 +55,7 @@ func (s *Socket) Unreachable(f func(netip.AddrPort)) {
 
 // unreachable reports whether a control message tells of an ICMP message that says so. A datagram
 // that was too large, or a socket's own trouble, is something else. RFC 9000 §14.2.1: "An endpoint MUST ignore an ICMP
-// message that claims the PMTU has decreased below" 1,200 bytes, and "MUST NOT increase the PMTU based on ICMP messages".
+// message that claims the PMTU has decreased below" 1,200 bytes, and "MUST NOT increase the PMTU based on ICMP messages" (RFC 8899 §4.6.2 says the same).
 func unreachable(oob []byte) bool {
 	messages, err := unix.ParseSocketControlMessage(oob)
 	if err != nil {
