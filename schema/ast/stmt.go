@@ -46,7 +46,9 @@ type (
 		Doc    *Comment
 		Name   *Ident
 		Params []*RecParam
-		Body   *Block
+		// Lost: one of the parameters could not be read.
+		Lost bool
+		Body *Block
 	}
 
 	// RecParam is a parameter of a recursion: name Type = Init.

@@ -84,6 +84,7 @@ type binding struct {
 type recursion struct {
 	made *Rec
 	pos  token.Pos
+	lost bool // some of its parameters are not known
 }
 
 func (sc scope) variables() []*Var {

@@ -189,7 +189,7 @@ func (w *walker) rec(s *ast.Rec, sc scope, p paths) (Stmt, flow) {
 		}
 	}
 	outer := w.scope(sc)
-	inner := scope{vars: sc.vars, lost: sc.lost, recs: append(slices.Clip(sc.recs), &recursion{made, s.Name.Pos()})}
+	inner := scope{vars: sc.vars, lost: sc.lost || s.Lost, recs: append(slices.Clip(sc.recs), &recursion{made, s.Name.Pos(), s.Lost})}
 	for _, param := range s.Params {
 		t := c.typ(param.Type)
 		init := outer.value(param.Init, t)
@@ -229,6 +229,9 @@ func (w *walker) jump(s *ast.Continue, sc scope, p paths) Stmt {
 		c.reportSpan(diag.Unguarded, s.Pos(), s.Name.End(), "%s goes round without a message: it would spin forever", s.Name.Name).Relate(to.pos, "from here")
 	}
 	made := &Continue{Rec: to.made, Pos: c.position(s.Pos())}
+	if to.lost {
+		return made
+	}
 	if len(s.Args) != len(to.made.Vars) {
 		c.reportSpan(diag.BadContinue, s.Pos(), s.End(), "%s takes %s, and here are %d", s.Name.Name, count(len(to.made.Vars), "value"), len(s.Args)).
 			Relate(to.pos, "it is declared here")

@@ -242,27 +242,42 @@ func (p *parser) parseRec(doc *ast.Comment) *ast.Rec {
 	r.From = p.advance().pos
 	r.Name = p.ident("the recursion's name")
 	if p.at(token.LPAREN) {
-		p.advance()
-		for !p.at(token.RPAREN) {
-			param := &ast.RecParam{Name: p.ident("a parameter")}
-			param.From = param.Name.Pos()
-			param.Type = p.parseType()
-			p.expect(token.ASSIGN, "= and the parameter's first value")
-			param.Init = p.parseExpr("the parameter's first value", inValue)
-			param.To = p.last()
-			r.Params = append(r.Params, param)
-			if !p.at(token.COMMA) {
-				break
-			}
-			p.advance()
-		}
-		p.expect(token.RPAREN, ", or )")
+		r.Lost = !p.attempt(func() { p.recParams(r) }, p.skipToBlock)
 	}
 	p.recs = append(p.recs, r.Name.Name)
 	defer func() { p.recs = p.recs[:len(p.recs)-1] }()
 	r.Body = p.parseBlock()
 	r.To = p.last()
 	return r
+}
+
+func (p *parser) recParams(r *ast.Rec) {
+	p.advance()
+	for !p.at(token.RPAREN) {
+		param := &ast.RecParam{Name: p.ident("a parameter")}
+		param.From = param.Name.Pos()
+		param.Type = p.parseType()
+		p.expect(token.ASSIGN, "= and the parameter's first value")
+		param.Init = p.parseExpr("the parameter's first value", inValue)
+		param.To = p.last()
+		r.Params = append(r.Params, param)
+		if !p.at(token.COMMA) {
+			break
+		}
+		p.advance()
+	}
+	p.expect(token.RPAREN, ", or )")
+}
+
+// skipToBlock moves on to the block that begins at the end of the line, so that mistakes in it are found as well. If there is
+// none, it gives up what is being parsed.
+func (p *parser) skipToBlock() {
+	for !p.at(token.LBRACE) || p.line(p.peekAt(1).pos) == p.line(p.peek().pos) {
+		if p.at(token.EOF) || p.onNewLine() {
+			panic(bail{})
+		}
+		p.advance()
+	}
 }
 
 // parseContinue = "continue" name [ "(" values ")" ] .
