@@ -38,7 +38,7 @@ const _ = session.GenVersion1
 // session.
 var LockProtocol = session.Protocol{
 	Name:        "lock.Lock",
-	Fingerprint: "f42a679f8b187527ce85f430f9590c0d16e08500d33cadd7ce5b104a3a19e92b",
+	Fingerprint: "10172021d13f7729fc1b5a1e6f661b4a704a191757745132432d3e578a500fae",
 	Roles:       [2]string{"Client", "Server"},
 	States:      lockPlaces,
 	Messages:    lockMessages,
@@ -173,7 +173,7 @@ func (s LockClientAfterAcquire) acceptGranted(in *session.Inbound) (token uint64
 	if err != nil {
 		return token, until, next, err
 	}
-	return token, until, LockClientHeld{step: ahead, t: token}, nil
+	return token, until, LockClientHeld{step: ahead, token: token}, nil
 }
 
 // Abort ends the session at both ends, unfinished.
@@ -186,12 +186,12 @@ func (s LockClientAfterAcquire) String() string { return s.step.Describe("LockCl
 // (lock.sess:9:17). Send Renew to reach LockClientAfterRenew or Release to
 // reach LockClientFree.
 type LockClientHeld struct {
-	step session.Step
-	t    uint64
+	step  session.Step
+	token uint64
 }
 
-// T is the parameter t of rec Held.
-func (s LockClientHeld) T() uint64 { return s.t }
+// Token is the parameter token of Granted.
+func (s LockClientHeld) Token() uint64 { return s.token }
 
 // SendRenew sends Renew. It is refused with a *session.ContractError, and the
 // step not consumed, unless
@@ -202,7 +202,7 @@ func (s LockClientHeld) SendRenew(ctx context.Context, lease2 time.Duration) (Lo
 	if err != nil {
 		return LockClientAfterRenew{}, err
 	}
-	t := s.t
+	token := s.token
 	if !lockHeldRenewWhere(lease2) {
 		return LockClientAfterRenew{}, out.Refuse("lease2", lease2)
 	}
@@ -211,7 +211,7 @@ func (s LockClientHeld) SendRenew(ctx context.Context, lease2 time.Duration) (Lo
 	if err != nil {
 		return LockClientAfterRenew{}, err
 	}
-	return LockClientAfterRenew{step: next, t: t}, nil
+	return LockClientAfterRenew{step: next, token: token}, nil
 }
 
 // SendRelease sends Release.
@@ -220,12 +220,12 @@ func (s LockClientHeld) SendRelease(ctx context.Context) (LockClientFree, error)
 	if err != nil {
 		return LockClientFree{}, err
 	}
-	t := s.t
+	token := s.token
 	next, err := out.Send(ctx)
 	if err != nil {
 		return LockClientFree{}, err
 	}
-	return LockClientFree{step: next, last: t}, nil
+	return LockClientFree{step: next, last: token}, nil
 }
 
 // Abort ends the session at both ends, unfinished.
@@ -239,12 +239,12 @@ func (s LockClientHeld) String() string { return s.step.Describe("LockClientHeld
 // and Lost, which leads to LockClientFree: with Recv, or with
 // MatchLockClientAfterRenew.
 type LockClientAfterRenew struct {
-	step session.Step
-	t    uint64
+	step  session.Step
+	token uint64
 }
 
-// T is the parameter t of rec Held.
-func (s LockClientAfterRenew) T() uint64 { return s.t }
+// Token is the parameter token of Granted.
+func (s LockClientAfterRenew) Token() uint64 { return s.token }
 
 // LockClientAfterRenewBranch is what LockClientAfterRenew receives: a
 // LockClientAfterRenewRenewed or a LockClientAfterRenewLost.
@@ -337,24 +337,24 @@ func MatchLockClientAfterRenew[R any](
 
 func (s LockClientAfterRenew) acceptRenewed(in *session.Inbound) (LockClientAfterRenewRenewed, error) {
 	until2 := decodeLockAfterRenewRenewed(&in.Decoder)
-	t := s.t
+	token := s.token
 	next, err := in.Accept()
 	if err != nil {
 		return LockClientAfterRenewRenewed{}, err
 	}
 	return LockClientAfterRenewRenewed{
 		Until2: until2,
-		Next:   LockClientHeld{step: next, t: t},
+		Next:   LockClientHeld{step: next, token: token},
 	}, nil
 }
 
 func (s LockClientAfterRenew) acceptLost(in *session.Inbound) (LockClientAfterRenewLost, error) {
-	t := s.t
+	token := s.token
 	next, err := in.Accept()
 	if err != nil {
 		return LockClientAfterRenewLost{}, err
 	}
-	return LockClientAfterRenewLost{Next: LockClientFree{step: next, last: t}}, nil
+	return LockClientAfterRenewLost{Next: LockClientFree{step: next, last: token}}, nil
 }
 
 // Abort ends the session at both ends, unfinished.
@@ -543,7 +543,7 @@ func (s LockServerAfterAcquire) SendGranted(ctx context.Context, token uint64, u
 	if err != nil {
 		return LockServerHeld{}, err
 	}
-	return LockServerHeld{step: next, t: token}, nil
+	return LockServerHeld{step: next, token: token}, nil
 }
 
 // Abort ends the session at both ends, unfinished.
@@ -557,12 +557,12 @@ func (s LockServerAfterAcquire) String() string { return s.step.Describe("LockSe
 // LockServerAfterRenew, and Release, which leads to LockServerFree: with Recv,
 // or with MatchLockServerHeld.
 type LockServerHeld struct {
-	step session.Step
-	t    uint64
+	step  session.Step
+	token uint64
 }
 
-// T is the parameter t of rec Held.
-func (s LockServerHeld) T() uint64 { return s.t }
+// Token is the parameter token of Granted.
+func (s LockServerHeld) Token() uint64 { return s.token }
 
 // LockServerHeldBranch is what LockServerHeld receives: a LockServerHeldRenew
 // or a LockServerHeldRelease.
@@ -657,7 +657,7 @@ func MatchLockServerHeld[R any](
 
 func (s LockServerHeld) acceptRenew(in *session.Inbound) (LockServerHeldRenew, error) {
 	lease2 := decodeLockHeldRenew(&in.Decoder)
-	t := s.t
+	token := s.token
 	if !lockHeldRenewWhere(lease2) {
 		return LockServerHeldRenew{}, in.Violated("lease2", lease2)
 	}
@@ -667,17 +667,17 @@ func (s LockServerHeld) acceptRenew(in *session.Inbound) (LockServerHeldRenew, e
 	}
 	return LockServerHeldRenew{
 		Lease2: lease2,
-		Next:   LockServerAfterRenew{step: next, t: t},
+		Next:   LockServerAfterRenew{step: next, token: token},
 	}, nil
 }
 
 func (s LockServerHeld) acceptRelease(in *session.Inbound) (LockServerHeldRelease, error) {
-	t := s.t
+	token := s.token
 	next, err := in.Accept()
 	if err != nil {
 		return LockServerHeldRelease{}, err
 	}
-	return LockServerHeldRelease{Next: LockServerFree{step: next, last: t}}, nil
+	return LockServerHeldRelease{Next: LockServerFree{step: next, last: token}}, nil
 }
 
 // Abort ends the session at both ends, unfinished.
@@ -690,12 +690,12 @@ func (s LockServerHeld) String() string { return s.step.Describe("LockServerHeld
 // (lock.sess:12:21). Send Renewed to reach LockServerHeld or Lost to reach
 // LockServerFree.
 type LockServerAfterRenew struct {
-	step session.Step
-	t    uint64
+	step  session.Step
+	token uint64
 }
 
-// T is the parameter t of rec Held.
-func (s LockServerAfterRenew) T() uint64 { return s.t }
+// Token is the parameter token of Granted.
+func (s LockServerAfterRenew) Token() uint64 { return s.token }
 
 // SendRenewed sends Renewed.
 func (s LockServerAfterRenew) SendRenewed(ctx context.Context, until2 time.Time) (LockServerHeld, error) {
@@ -703,13 +703,13 @@ func (s LockServerAfterRenew) SendRenewed(ctx context.Context, until2 time.Time)
 	if err != nil {
 		return LockServerHeld{}, err
 	}
-	t := s.t
+	token := s.token
 	out.Time(1, until2)
 	next, err := out.Send(ctx)
 	if err != nil {
 		return LockServerHeld{}, err
 	}
-	return LockServerHeld{step: next, t: t}, nil
+	return LockServerHeld{step: next, token: token}, nil
 }
 
 // SendLost sends Lost.
@@ -718,12 +718,12 @@ func (s LockServerAfterRenew) SendLost(ctx context.Context) (LockServerFree, err
 	if err != nil {
 		return LockServerFree{}, err
 	}
-	t := s.t
+	token := s.token
 	next, err := out.Send(ctx)
 	if err != nil {
 		return LockServerFree{}, err
 	}
-	return LockServerFree{step: next, last: t}, nil
+	return LockServerFree{step: next, last: token}, nil
 }
 
 // Abort ends the session at both ends, unfinished.
