@@ -65,6 +65,29 @@ func TestStalledReservation(t *testing.T) {
 	}
 }
 
+// Who has everything, from a peer that is done, and does not read it, loses it when others wait for the room; the peer need not be told.
+func TestStalledReading(t *testing.T) {
+	w := connectedWorld(t, func(_, server *Config) { server.DeathTimeout = 10 * time.Second })
+	id, server := w.open(true), w.server.core
+	w.client.send(id, strings.Repeat("x", 200<<10), true)
+	w.run(time.Second)
+	require.NoError(t, server.Finish(w.now, id))
+	w.server.after()
+	w.run(time.Second)
+	w.client.core.Close(w.now)
+	w.client.after()
+	w.run(time.Second)
+	require.True(t, server.peerClosed)
+	require.Zero(t, server.Stalled(w.now, Incoming))
+	w.run(10 * time.Second)
+	require.NotZero(t, server.Stalled(w.now, Incoming))
+	server.Shed(w.now, Incoming)
+	require.Nil(t, server.find(id))
+	require.NoError(t, server.CheckInvariants())
+	w.server.after()
+	require.Equal(t, &AbortError{Code: AbortStalled}, w.server.got(EventAborted)[0].Err)
+}
+
 // Whose peer does not read loses the session when others wait for the memory, also where the connection rests meanwhile; a stream whose turn comes
 // rarely, because many others go on beside it, does not.
 func TestStalledSending(t *testing.T) {
@@ -136,6 +159,17 @@ func TestWindowWithoutMemory(t *testing.T) {
 	got := 0
 	w.until(func() bool { got += read(); return got == 40 })
 	require.NoError(t, w.server.core.CheckInvariants())
+
+	h.refuses = false
+	for range 40 {
+		w.client.send(id, strings.Repeat("x", 1000), false)
+	}
+	w.run(time.Second)
+	require.NotZero(t, h.lent)
+	w.client.core.AbortStream(w.now, id, 1, "")
+	w.client.after()
+	w.run(time.Second)
+	require.Zero(t, h.lent, "the stream is gone")
 }
 
 // lender counts what windows hold.
