@@ -39,12 +39,14 @@ func (d *dice) upTo(most time.Duration) time.Duration {
 
 // fill fills b.
 func (d *dice) fill(b []byte) {
+	local := *d // which stays in a register
 	for ; len(b) >= 8; b = b[8:] {
-		binary.LittleEndian.PutUint64(b, d.next())
+		binary.LittleEndian.PutUint64(b, local.next())
 	}
 	if len(b) > 0 {
 		var word [8]byte
-		binary.LittleEndian.PutUint64(word[:], d.next())
+		binary.LittleEndian.PutUint64(word[:], local.next())
 		copy(b, word[:])
 	}
+	*d = local
 }
