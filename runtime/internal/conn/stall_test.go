@@ -121,6 +121,20 @@ func TestStalledSending(t *testing.T) {
 	require.Nil(t, w.client.closed)
 }
 
+// A stream whose turn does not come, because this end serves others before it, does not stall, unless nothing at all moves.
+func TestStalledTurn(t *testing.T) {
+	w := connectedWorld(t)
+	id, client := w.open(true), w.client.core
+	w.client.send(id, strings.Repeat("x", 200<<10), false)
+	s, long := client.find(id), w.now.Add(-time.Hour)
+	require.Less(t, s.send.next, s.send.limit, "its peer allows more")
+	s.send.pace = pace{long, s.send.acked}
+	client.pace = pace{w.now, client.taken}
+	require.Zero(t, client.Stalled(w.now, Outgoing))
+	client.pace = pace{long, client.taken}
+	require.Equal(t, s.send.beyond(), client.Stalled(w.now, Outgoing))
+}
+
 // Where no memory is lent for it a window stays at the floor; what comes in one that had grown before is dropped until it is read, and the peer hears
 // that this end lives.
 func TestWindowWithoutMemory(t *testing.T) {

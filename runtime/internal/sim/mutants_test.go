@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -78,7 +79,7 @@ func TestMutantsApply(t *testing.T) {
 }
 
 // TestMutants plants faults one by one, and runs the simulations, then the core's own tests, until one of them
-// fails. -sim.mutants=slice plants three of them, which must all be caught.
+// fails; of those of the shell its own tests. -sim.mutants=slice plants three of them, which must all be caught.
 func TestMutants(t *testing.T) {
 	pattern, least := *mutantsFlag, 0.95
 	if pattern == "" {
@@ -111,7 +112,7 @@ func TestMutants(t *testing.T) {
 	require.GreaterOrEqual(t, float64(caught), least*float64(planted))
 }
 
-// coreTests are the packages whose own tests a fault may also fail.
+// coreTests are the packages whose own tests a fault may also fail; that of the fault comes first.
 var coreTests = []string{"conn", "flow", "recovery", "endpoint", "handshake", "packet", "congestion"}
 
 // catch plants the fault, and returns what found it and how; by is empty if nothing did.
@@ -127,6 +128,15 @@ func (m *mutant) catch(t *testing.T) (by, how string) {
 	plan := filepath.Join(dir, "overlay.json")
 	require.NoError(t, os.WriteFile(plan, overlay, 0o600))
 
+	if filepath.Dir(m.file) == "runtime/transport" { // which no simulation contains
+		if out, ok := command(t, "go", "build", "-overlay", plan, "../../transport"); !ok {
+			return "nothing: it does not build", out
+		}
+		if out, ok := command(t, "go", "test", "-vet=off", "-failfast", "-timeout=3m", "-overlay", plan, "../../transport"); !ok {
+			return "the tests of transport", why(out)
+		}
+		return "", ""
+	}
 	binary := filepath.Join(dir, "sim.test")
 	if out, ok := command(t, "go", "test", "-c", "-vet=off", "-overlay", plan, "-o", binary, "."); !ok {
 		return "nothing: it does not build", out
@@ -137,7 +147,8 @@ func (m *mutant) catch(t *testing.T) (by, how string) {
 	if !*coreFlag {
 		return "", ""
 	}
-	for _, folder := range coreTests {
+	own := filepath.Base(filepath.Dir(m.file))
+	for _, folder := range append([]string{own}, slices.DeleteFunc(slices.Clone(coreTests), func(f string) bool { return f == own })...) {
 		if out, ok := command(t, "go", "test", "-vet=off", "-failfast", "-timeout=3m", "-overlay", plan, "../"+folder); !ok {
 			return "the tests of " + folder, why(out)
 		}
