@@ -150,7 +150,7 @@ func (c *Conn) keepAliveAt() mono.Time {
 // restarted, do not speak at once for ever. RFC 8085 §3.5: "It is RECOMMENDED that applications apply slight random variations ("jitter")
 // to the timing of keep-alive transmissions". It is taken from an id, which is random and no secret.
 func (c *Conn) jitter(interval time.Duration) time.Duration {
-	return interval / 8 * time.Duration(c.ids.own[0].id[packet.IDLen-1]) / 256
+	return interval / (8 * 256) * time.Duration(c.ids.own[0].id[packet.IDLen-1])
 }
 
 // asksStarved is how often in a death timeout an end probes its peer while it has something to send and no
