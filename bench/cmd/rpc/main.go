@@ -99,16 +99,16 @@ func run() error {
 type result struct{ rate, p50, p99, cpu float64 }
 
 func summary(runs []result) string {
-	of := func(f func(result) float64) string {
+	of := func(format string, f func(result) float64) string {
 		var v []float64
 		for _, r := range runs {
 			v = append(v, f(r))
 		}
-		return fmt.Sprintf("%.0f (%.0f to %.0f)", stat.Median(v), slices.Min(v), slices.Max(v))
+		return fmt.Sprintf(strings.ReplaceAll("% (% to %)", "%", format), stat.Median(v), slices.Min(v), slices.Max(v))
 	}
 	return fmt.Sprintf("%s calls/s  p50 %s us  p99 %s us  cpu %s us/call",
-		of(func(r result) float64 { return r.rate }), of(func(r result) float64 { return r.p50 }),
-		of(func(r result) float64 { return r.p99 }), of(func(r result) float64 { return r.cpu }))
+		of("%.0f", func(r result) float64 { return r.rate }), of("%.0f", func(r result) float64 { return r.p50 }),
+		of("%.0f", func(r result) float64 { return r.p99 }), of("%.1f", func(r result) float64 { return r.cpu }))
 }
 
 // measure makes calls for a while, by so many callers over one client.
