@@ -18,7 +18,7 @@ func (s *Socket) Admit(shapes ...Shape) {
 	}
 	program := filter(shapes)
 	// A system that refuses it delivers everything.
-	_ = control(s.many.raw, func(fd int) error {
+	_ = control(s.many, func(fd int) error {
 		return unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER,
 			&unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]})
 	})

@@ -31,14 +31,15 @@ const (
 	FaultTransient
 )
 
-var errNothing = errors.New("udp: nothing has arrived")
+// ErrNothing is what PollBatch and AwaitBatch return where they find nothing.
+var ErrNothing = errors.New("udp: nothing has arrived")
 
 // FaultOf classifies an error of ReadBatch or WriteBatch.
 func FaultOf(err error) Fault {
 	switch {
 	case err == nil:
 		return FaultNone
-	case err == errNothing:
+	case err == ErrNothing:
 		return FaultNothing
 	case errors.Is(err, net.ErrClosed):
 		return FaultClosed

@@ -73,17 +73,17 @@ func bindGroup(network, address string, port, n int) (group []*Socket, err error
 		}
 		c := p.(*net.UDPConn)
 		growBuffers(c)
+		if i == 0 {
+			raw, err := c.SyscallConn()
+			if err == nil {
+				err = control(raw, func(fd int) error { return steer(fd, n) })
+			}
+			if err != nil {
+				c.Close()
+				return group, err
+			}
+		}
 		group = append(group, newSocket(c))
-		if i > 0 {
-			continue
-		}
-		raw, err := c.SyscallConn()
-		if err != nil {
-			return group, err
-		}
-		if err := control(raw, func(fd int) error { return steer(fd, n) }); err != nil {
-			return group, err
-		}
 	}
 	return group, nil
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"sync/atomic"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -16,36 +17,32 @@ import (
 // many moves many datagrams a system call: the kernel cuts what is written into segments of one size (UDP_SEGMENT, "GSO"), and
 // joins what it read of one sender (UDP_GRO). Neither changes what is on the wire.
 type many struct {
-	raw syscall.RawConn
-	v6  bool // the socket's addresses are of IPv6, which hold those of IPv4
+	*handle
+	raw syscall.RawConn // the handle, where datagrams are sent
+	v6  bool            // the socket's addresses are of IPv6, which hold those of IPv4
 	gso atomic.Bool
 	// proven: the kernel has taken segments at least once, so that a refusal is about the ones at hand.
 	proven atomic.Bool
 	zones  map[uint32]string // of the reader, by index
 }
 
-// openMany returns how the socket moves many datagrams at once, nil if it does not.
-func openMany(c *net.UDPConn) *many {
-	raw, err := c.SyscallConn()
+// openMany takes the socket over. It returns how it moves many datagrams at once, nil if it does not, and what stands for c from now on.
+func openMany(c *net.UDPConn) (*many, packetConn, syscall.RawConn) {
+	h, err := takeOver(c)
 	if err != nil {
-		return nil
+		raw, _ := c.SyscallConn() // which fails for no socket that is open
+		return nil, c, raw
 	}
-	m := &many{raw: raw}
-	var domain int
-	control := raw.Control(func(fd uintptr) {
-		if domain, err = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_DOMAIN); err != nil {
-			return
-		}
+	m := &many{handle: h, raw: h}
+	_ = h.Control(func(fd uintptr) {
+		domain, _ := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_DOMAIN)
+		m.v6 = domain == unix.AF_INET6
 		_, refused := unix.GetsockoptInt(int(fd), unix.IPPROTO_UDP, unix.UDP_SEGMENT)
 		m.gso.Store(refused == nil)
 		// Without it the kernel delivers what was joined cut up again.
 		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_UDP, unix.UDP_GRO, 1)
 	})
-	if control != nil || err != nil {
-		return nil
-	}
-	m.v6 = domain == unix.AF_INET6
-	return m
+	return m, h, h
 }
 
 const (
@@ -63,8 +60,12 @@ type system struct {
 	control [controlMax]byte
 	n       int
 	err     unix.Errno
-	// What a RawConn calls, made once: a closure a call would be an allocation.
-	receive, poll, send func(fd uintptr) (done bool)
+	from    *handle // that is read
+	// What calls are made with, and is made once: a closure a call would be an allocation.
+	receive, poll, await func(fd uintptr) (done bool)
+	send                 func(fd uintptr)
+	waited               [2]unix.PollFd
+	timeout              unix.Timespec
 }
 
 func newSystem() *system {
@@ -72,17 +73,61 @@ func newSystem() *system {
 	y.header.Name = (*byte)(unsafe.Pointer(&y.name))
 	y.header.Iov = &y.vector
 	y.header.SetIovlen(1)
-	y.receive = func(fd uintptr) bool { y.call(unix.SYS_RECVMSG, fd); return y.err != unix.EAGAIN }
-	y.poll = func(fd uintptr) bool { y.call(unix.SYS_RECVMSG, fd); return true }
-	y.send = func(fd uintptr) bool { y.call(unix.SYS_SENDMSG, fd); return y.err != unix.EAGAIN }
+	y.receive = func(epoll uintptr) bool {
+		y.from.watch(epoll, unix.EPOLLIN)
+		y.call(unix.SYS_RECVMSG, uintptr(y.from.fd))
+		return y.err != unix.EAGAIN
+	}
+	y.poll = func(epoll uintptr) bool {
+		if y.call(unix.SYS_RECVMSG, uintptr(y.from.fd)); y.err == 0 {
+			y.from.watch(epoll, 0) // the reader is awake
+		}
+		return true
+	}
+	y.await = func(epoll uintptr) bool {
+		y.from.watch(epoll, 0)
+		y.waited[0] = unix.PollFd{Fd: int32(y.from.fd), Events: unix.POLLIN}
+		y.waited[1] = unix.PollFd{Fd: int32(y.from.bell), Events: unix.POLLIN}
+		y.err = unix.EAGAIN
+		y.wait(2)
+		if y.waited[1].Revents != 0 {
+			y.from.silence()
+		}
+		if y.waited[0].Revents != 0 {
+			y.call(unix.SYS_RECVMSG, uintptr(y.from.fd))
+		}
+		return true
+	}
+	y.send = func(fd uintptr) {
+		for y.timeout = unix.NsecToTimespec(int64(fullWait)); ; {
+			if y.call(unix.SYS_SENDMSG, fd); y.err != unix.EAGAIN {
+				return
+			}
+			y.waited[0] = unix.PollFd{Fd: int32(fd), Events: unix.POLLOUT}
+			if !y.wait(1) {
+				y.err = unix.ENOBUFS
+				return
+			}
+		}
+	}
 	return y
 }
 
-// call makes a system call with the header. The socket does not block, so the runtime is not told: it would take the
+// fullWait is how long a datagram waits for room in the socket's buffer before it is lost.
+const fullWait = 100 * time.Millisecond
+
+// wait waits in a thread of its own until one of the first n of those waited for is ready, for y.timeout at most, and reports whether
+// one may be.
+func (y *system) wait(n int) bool {
+	ready, _, err := unix.Syscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&y.waited)), uintptr(n), uintptr(unsafe.Pointer(&y.timeout)), 0, 0, 0)
+	return int(ready) > 0 || err == unix.EINTR
+}
+
+// call makes a system call with the header, which does not wait, so the runtime is not told: it would take the
 // processor away from a call that lasts 20 us, as those do that deliver on the way, and wake another thread for it.
 func (y *system) call(trap, fd uintptr) {
 	for {
-		n, _, err := unix.RawSyscall(trap, fd, uintptr(unsafe.Pointer(&y.header)), 0)
+		n, _, err := unix.RawSyscall(trap, fd, uintptr(unsafe.Pointer(&y.header)), unix.MSG_DONTWAIT)
 		if y.n, y.err = int(n), err; err != unix.EINTR {
 			return
 		}
@@ -96,24 +141,34 @@ func (b *Batch) system() *system {
 	return b.sys
 }
 
-// read fills b with what one call returns. Without wait, errNothing means that nothing is there.
-func (m *many) read(b *Batch, wait bool) error {
+// read fills b with what one call returns.
+func (m *many) read(b *Batch) error { return m.readBy(b, b.system().receive) }
+
+// poll is read where something is there already, and ErrNothing where not.
+func (m *many) poll(b *Batch) error { return m.readBy(b, b.system().poll) }
+
+// await is poll after a wait of up to d in the system.
+func (m *many) await(b *Batch, d time.Duration) error {
+	y := b.system()
+	y.timeout = unix.NsecToTimespec(int64(d))
+	m.awaiting.Store(true) // from now on Interrupt rings, and what it said before is found first
+	defer m.awaiting.Store(false)
+	return m.readBy(b, y.await)
+}
+
+func (m *many) readBy(b *Batch, how func(fd uintptr) (done bool)) error {
 	y := b.system()
 	y.vector.Base = unsafe.SliceData(b.slab)
 	y.vector.SetLen(len(b.slab))
 	y.header.Namelen = uint32(unsafe.Sizeof(y.name))
 	y.header.Control = &y.control[0]
 	y.header.SetControllen(len(y.control))
-	how := y.poll
-	if wait {
-		how = y.receive
-	}
-	y.err = 0
-	switch err := m.raw.Read(how); {
+	y.from, y.err = m.handle, 0
+	switch err := m.Read(how); {
 	case err != nil:
 		return err
 	case y.err == unix.EAGAIN:
-		return errNothing
+		return ErrNothing
 	case y.err != 0:
 		return y.err
 	}
@@ -241,7 +296,7 @@ func (m *many) write(b *Batch, run []Datagram, marked bool) error {
 	}
 	y.header.SetControllen(len(control))
 	y.err = 0
-	err := m.raw.Write(y.send)
+	err := m.raw.Control(y.send)
 	if err == nil && y.err != 0 {
 		err = y.err
 	}

@@ -108,11 +108,11 @@ type refusing struct {
 	writes *int
 }
 
-func (r refusing) Write(f func(uintptr) bool) error {
+func (r refusing) Control(f func(uintptr)) error {
 	if *r.writes++; *r.writes == 1 {
 		return fmt.Errorf("write: %w", unix.EIO)
 	}
-	return r.RawConn.Write(f)
+	return r.RawConn.Control(f)
 }
 
 // TestRefusedRunsGoSingly shows that nothing is lost where the system takes no runs, and that it is not asked again.

@@ -20,11 +20,10 @@ func TestNothingIsFragmented(t *testing.T) {
 			t.Log("none over ", network, ": ", err)
 			continue
 		}
-		defer c.Close()
-		require.True(t, newSocket(c).Whole(), network)
-		raw, err := c.SyscallConn()
-		require.NoError(t, err)
-		require.NoError(t, raw.Control(func(fd uintptr) {
+		s := newSocket(c)
+		defer s.Close()
+		require.True(t, s.Whole(), network)
+		require.NoError(t, s.raw.Control(func(fd uintptr) {
 			for _, option := range options {
 				value, err := unix.GetsockoptInt(int(fd), option[0], option[1])
 				require.NoError(t, err, network)

@@ -27,11 +27,12 @@ type Socket struct {
 	whole bool
 	// unmarked: the system refused to mark a datagram, so none is marked any more.
 	unmarked atomic.Bool
-	raw      syscall.RawConn // of a dialing socket, else nil
-	many     *many           // nil where a call moves one datagram
+	raw      syscall.RawConn
+	dials    bool  // see Open
+	many     *many // nil where a call moves one datagram
 }
 
-// packetConn is what a Socket needs of a *net.UDPConn.
+// packetConn is what a Socket needs of a *net.UDPConn, or of what stands for one.
 type packetConn interface {
 	ReadMsgUDPAddrPort(b, oob []byte) (n, oobn, flags int, addr netip.AddrPort, err error)
 	WriteMsgUDPAddrPort(b, oob []byte, addr netip.AddrPort) (n, oobn int, err error)
@@ -62,19 +63,16 @@ func Open(network string) (*Socket, error) {
 	}
 	growBuffers(c)
 	watchErrors(c, network == "udp6")
-	raw, err := c.SyscallConn()
-	if err != nil {
-		c.Close()
-		return nil, err
-	}
 	s := newSocket(c)
-	s.raw = raw
+	s.dials = true
 	return s, nil
 }
 
 func newSocket(c *net.UDPConn) *Socket {
-	ecn, whole := setPath(c)
-	return &Socket{conn: c, ecn: ecn, whole: whole, addr: plain(c.LocalAddr().(*net.UDPAddr).AddrPort()), many: openMany(c)}
+	s := &Socket{addr: plain(c.LocalAddr().(*net.UDPAddr).AddrPort())}
+	s.ecn, s.whole = setPath(c)
+	s.many, s.conn, s.raw = openMany(c)
+	return s
 }
 
 // allWhole reports whether no datagram of the socket is fragmented, if those over IPv4, and those over IPv6, are not.
@@ -111,7 +109,7 @@ func (s *Socket) LocalAddr() netip.AddrPort { return s.addr }
 func (s *Socket) ReadBatch(b *Batch) error {
 	b.Reset()
 	if s.many != nil {
-		return s.many.read(b, true)
+		return s.many.read(b)
 	}
 	room := b.Next()
 	control := b.control[:]
@@ -133,9 +131,19 @@ func (s *Socket) Polls() bool { return s.many != nil }
 func (s *Socket) PollBatch(b *Batch) error {
 	b.Reset()
 	if s.many == nil {
-		return errNothing
+		return ErrNothing
 	}
-	return s.many.read(b, false)
+	return s.many.poll(b)
+}
+
+// AwaitBatch is PollBatch where something comes within d. The wait takes a thread, which the system wakes: that is quicker than to
+// wake a thread that polls for all, which then finds the goroutine. Where Interrupt ends it, it has found nothing.
+func (s *Socket) AwaitBatch(b *Batch, d time.Duration) error {
+	b.Reset()
+	if s.many == nil {
+		return ErrNothing
+	}
+	return s.many.await(b, d)
 }
 
 // WriteBatch sends the datagrams of b, in order. One that the system refuses is
@@ -175,7 +183,7 @@ func (s *Socket) writeRun(b *Batch, datagrams []Datagram) int {
 
 func (s *Socket) writeOne(b *Batch, one []Datagram) error {
 	err := s.write(b, one)
-	if s.raw != nil && FaultOf(err) == FaultRefused {
+	if s.dials && FaultOf(err) == FaultRefused {
 		// It is another datagram's error, which this one's system call was told. See Unreachable.
 		err = s.write(b, one)
 	}
@@ -212,8 +220,13 @@ func (s *Socket) send(b *Batch, one []Datagram, marked bool) error {
 var past = time.Unix(1, 0)
 
 // Interrupt makes a read that waits return with FaultInterrupted, and every later
-// one too, until Resume. No datagram is lost. It is no system call.
-func (s *Socket) Interrupt() { s.conn.SetReadDeadline(past) }
+// one too, until Resume. No datagram is lost. It is no system call unless the reader is in AwaitBatch.
+func (s *Socket) Interrupt() {
+	s.conn.SetReadDeadline(past)
+	if s.many != nil {
+		s.many.ring()
+	}
+}
 
 // Resume lets reads wait again.
 func (s *Socket) Resume() { s.conn.SetReadDeadline(time.Time{}) }

@@ -110,6 +110,71 @@ func TestInterrupt(t *testing.T) {
 	require.Equal(t, FaultInterrupted, FaultOf(to.ReadBatch(in)))
 }
 
+// TestAwait shows that one who waits in the system is told of a datagram, and of its time, and not of what is there no more.
+func TestAwait(t *testing.T) {
+	from, to := listen(t), listen(t)
+	in, out := NewBatch(1, 100), NewBatch(1, 100)
+	require.Equal(t, ErrNothing, to.AwaitBatch(in, time.Microsecond))
+	for range 2 { // the poller, which is not asked meanwhile, hears of the next one all the same
+		out.Reset()
+		out.Add(append(out.Next(), "x"...), to.LocalAddr())
+		require.NoError(t, from.WriteBatch(out))
+		if to.Polls() {
+			require.NoError(t, to.AwaitBatch(in, time.Minute))
+			require.NoError(t, from.WriteBatch(out))
+		}
+		require.NoError(t, to.ReadBatch(in))
+		require.Equal(t, "x", string(in.Datagrams[0].Data))
+		require.Equal(t, ErrNothing, to.AwaitBatch(in, 0))
+	}
+	if to.Polls() { // it ends at once, whether it had begun or not
+		for range 3 {
+			done := make(chan error)
+			go func() { done <- to.AwaitBatch(in, time.Hour) }()
+			to.Interrupt()
+			if err := <-done; err != ErrNothing {
+				require.Equal(t, FaultInterrupted, FaultOf(err))
+			}
+			require.Equal(t, FaultInterrupted, FaultOf(to.AwaitBatch(in, time.Hour)))
+			to.Resume()
+		}
+	}
+	done := make(chan error)
+	go func() { done <- to.AwaitBatch(in, time.Hour) }()
+	require.NoError(t, to.Close())
+	<-done
+	require.Error(t, to.AwaitBatch(in, time.Hour))
+}
+
+// TestReadAfterPoll shows that a reader that found its datagrams itself for a while, and then waits, is woken.
+func TestReadAfterPoll(t *testing.T) {
+	from, to := listen(t), listen(t)
+	in, out := NewBatch(1, 100), NewBatch(1, 100)
+	for i := range 20 {
+		out.Reset()
+		out.Add(append(out.Next(), byte(i)), to.LocalAddr())
+		if i%3 == 0 {
+			require.NoError(t, from.WriteBatch(out))
+			for to.Polls() && to.PollBatch(in) != nil {
+			}
+			if to.Polls() {
+				require.Equal(t, byte(i), in.Datagrams[0].Data[0])
+			} else {
+				require.NoError(t, to.ReadBatch(in))
+			}
+			continue
+		}
+		read := make(chan error)
+		go func() { read <- to.ReadBatch(in) }()
+		if i%3 == 1 {
+			time.Sleep(time.Millisecond) // so that it waits, most likely
+		}
+		require.NoError(t, from.WriteBatch(out))
+		require.NoError(t, <-read)
+		require.Equal(t, byte(i), in.Datagrams[0].Data[0])
+	}
+}
+
 func TestSourceFor(t *testing.T) {
 	require.Equal(t, netip.MustParseAddr("127.0.0.1"), SourceFor(netip.MustParseAddrPort("127.0.0.1:9")))
 	require.Equal(t, netip.MustParseAddr("127.0.0.1"), SourceFor(netip.MustParseAddrPort("[::ffff:127.0.0.1]:9")))
@@ -212,7 +277,11 @@ func TestNoAllocation(t *testing.T) {
 		require.Zero(t, testing.AllocsPerRun(100, func() {
 			out.Reset()
 			out.Add(append(out.Next(), payload...), to.LocalAddr())
-			failed = errors.Join(failed, from.WriteBatch(out), to.ReadBatch(in))
+			failed = errors.Join(failed, from.WriteBatch(out))
+			if to.Polls() {
+				failed = errors.Join(failed, to.AwaitBatch(in, time.Second), from.WriteBatch(out))
+			}
+			failed = errors.Join(failed, to.ReadBatch(in))
 		}), network)
 		require.NoError(t, failed)
 	}

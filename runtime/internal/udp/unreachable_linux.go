@@ -30,7 +30,7 @@ const errorsMax = 64
 // that no way leads there. Anyone who knows of the traffic can forge one. RFC 9000 §14.2.1: "ICMP message validation MUST
 // include matching IP addresses and UDP ports".
 func (s *Socket) Unreachable(f func(netip.AddrPort)) {
-	if s.raw == nil {
+	if !s.dials {
 		return
 	}
 	var found []netip.AddrPort
