@@ -108,7 +108,7 @@ func (h *handlers) call() {
 	}
 	loop := &handlerLoop{next: make(chan struct{}, 1)}
 	loop.init(h.shard)
-	loop.serves = true
+	loop.serves, loop.receives = true, true
 	h.running.Go(func() { h.loop(loop) })
 }
 

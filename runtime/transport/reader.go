@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"runtime"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/sessgen/sessgen/runtime/internal/conn"
@@ -19,11 +20,22 @@ type reader struct {
 	touched []*link
 	writing []*link // for the pump
 	faults  int     // failed reads in a row
+	crowded bool    // what was read last began more than one session, or was more than one datagram, or a long one
+	brief   bool    // the last wait was brief
+	// others is how many processors the program has beside one.
+	others int32
 }
+
+// shardsRunning is how many shards the process has. If the leader of each waits in the system, where it keeps a processor for a while, one
+// processor must be left.
+var shardsRunning atomic.Int32
 
 const (
 	// faultsMax is how many reads may fail in a row before the reader pauses between them.
 	faultsMax = 100
+	// briefWait is how long a wait may be after which the leader waits in the system, as between two programs that answer each
+	// other at once, and awaitMax how long it does. A longer wait is Go's, which keeps no thread.
+	briefWait, awaitMax = 100 * time.Microsecond, time.Millisecond
 	// readsMax is how often a socket that has more is read before what was read is answered: bulk data is
 	// acknowledged, and waiting goroutines are woken, once for all of it.
 	readsMax = 16
@@ -37,42 +49,51 @@ func (s *shard) next() error {
 	s.pump.attend()
 	for {
 		s.drain()
-		err := s.sock.PollBatch(s.in)
-		if udp.FaultOf(err) != udp.FaultNothing {
-			return err
+		if !s.brief || s.crowded {
+			if err := s.sock.PollBatch(s.in); err != udp.ErrNothing {
+				return err
+			}
 		}
-		switch recalled, stirred := s.news(); {
+		recalled, stirred, alone := s.news()
+		switch {
 		case recalled:
-			return err
+			return udp.ErrNothing
 		case stirred:
 			// Those who were woken may have something to send, and it goes together.
 			runtime.Gosched()
 		case s.pump.leave():
-			return s.sleep(err)
+			return s.sleep(alone && !s.crowded)
 		}
 	}
 }
 
 // news reports whether the leader has been told to return, and whether goroutines have been woken since it last asked.
-func (s *shard) news() (recalled, stirred bool) {
+func (s *shard) news() (recalled, stirred, alone bool) {
 	r := &s.role
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	stirred, r.stirred = r.stirred, false
-	return r.recalled(), stirred
+	return r.recalled(), stirred, r.leader.receives && r.parked.last == nil
 }
 
 // sleep reads, and waits if nothing is there. It returns nothing if the leader has been told to return.
-func (s *shard) sleep(nothing error) error {
+func (s *shard) sleep(alone bool) error {
 	r := &s.role
 	r.mu.Lock()
 	if r.recalled() {
 		r.mu.Unlock()
-		return nothing
+		return udp.ErrNothing
 	}
 	r.reading = true
 	r.mu.Unlock()
-	err := s.sock.ReadBatch(s.in)
+	begun, err := now(), udp.ErrNothing
+	if s.brief && alone && shardsRunning.Load() <= s.others {
+		err = s.sock.AwaitBatch(s.in, awaitMax)
+	}
+	if err == udp.ErrNothing {
+		err = s.sock.ReadBatch(s.in)
+	}
+	s.brief = now().Sub(begun) < briefWait
 	r.mu.Lock()
 	r.reading = false
 	if r.interrupted {
@@ -112,16 +133,18 @@ func (s *shard) handleRead(err error) {
 		}
 		return
 	}
-	s.faults = 0
+	s.faults, s.crowded = 0, false
 	at := now()
 	for reads := 1; ; reads++ {
 		s.deliver(at)
 		bulk := len(s.in.Datagrams) > 1 || len(s.in.Datagrams) == 1 && len(s.in.Datagrams[0].Data) >= bulkSize
+		s.crowded = s.crowded || bulk
 		if !bulk || reads == readsMax || s.sock.PollBatch(s.in) != nil {
 			break
 		}
 		at = now()
 	}
+	s.crowded = s.crowded || s.handlers.waiting.Load() > 1
 	for _, l := range s.touched {
 		l.transmitReading()
 	}

@@ -3,6 +3,7 @@ package transport
 import (
 	"crypto/rand"
 	"encoding/binary"
+	"runtime"
 	"sync"
 	"time"
 
@@ -58,6 +59,7 @@ func (g *group) newShard(sock *udp.Socket, largest int) *shard {
 	s.role.standBy = time.NewTimer(standByDelay)
 	s.role.armed = true
 	s.in = udp.NewBatch(batchMax, largest)
+	s.others = int32(runtime.GOMAXPROCS(0) - 1)
 	s.replies = udp.NewBatch(batchMax, datagramMax)
 	s.pump.init()
 	s.timers.init()
@@ -66,6 +68,7 @@ func (g *group) newShard(sock *udp.Socket, largest int) *shard {
 
 // start starts its goroutines.
 func (s *shard) start() {
+	shardsRunning.Add(1)
 	s.running.Go(s.standBy)
 	s.running.Go(s.runPump)
 }
@@ -97,6 +100,7 @@ func (s *shard) halt() {
 	s.role.close()
 	s.role.mu.Unlock()
 	close(s.pump.quit)
+	shardsRunning.Add(-1)
 }
 
 // awaitStopped waits for the goroutines if the shard has been stopped.

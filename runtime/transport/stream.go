@@ -68,6 +68,7 @@ func newStream(l *link, id conn.StreamID, users int32) *stream {
 	if s == nil {
 		s = new(stream)
 		s.recv.init(l.shard)
+		s.recv.receives = true
 		s.send.init(l.shard)
 	}
 	s.link, s.id = l, id

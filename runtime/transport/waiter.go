@@ -5,9 +5,10 @@ import "context"
 // waiter is one goroutine at a time that may wait for something of a connection: a message, room to send, the
 // end. While it waits it reads the socket, or is parked until it is its turn to read or until it is ready.
 type waiter struct {
-	shard  *shard
-	serves bool          // it is one of the goroutines that serve sessions
-	wake   chan struct{} // where it parks; nil before the first time
+	shard    *shard
+	serves   bool          // it is one of the goroutines that serve sessions
+	receives bool          // it waits for what the peer says next, and not for room to send
+	wake     chan struct{} // where it parks; nil before the first time
 
 	// What follows is guarded by shard.role.mu.
 
