@@ -71,6 +71,7 @@ func (s *stream) event(e conn.Event) {
 	switch e.Kind {
 	case conn.EventReadable:
 		if s.expecting {
+			s.link.answering++
 			if s.fetch(); s.link.machine.Gone(s.id) {
 				return // EventFinished follows, which is a signal too
 			}
@@ -103,6 +104,7 @@ func (l *link) accept(id conn.StreamID, header []byte) {
 		l.wantWrite()
 		return
 	}
+	l.answering++
 	s := newStream(l, id, servedUsers)
 	s.ctx = &sessionContext{values: l.values}
 	if len(note) > 0 {

@@ -69,6 +69,8 @@ type link struct {
 	// writing: one goroutine writes what the machine had to send, without the lock.
 	// again: it is to look for more when it has.
 	writing, again bool
+	// answering is how many calls, or answers to calls, the reader has delivered since it last looked what there is to write.
+	answering int
 
 	// Guarded by shard.pump.mu.
 	queued, adopted bool
@@ -258,6 +260,10 @@ func (l *link) transmitReading() {
 		l.shard.pump.add(l)
 		return
 	}
+	if l.answering > 1 { // so many goroutines will soon have something to say
+		l.machine.AnswersCome()
+	}
+	l.answering = 0
 	b := l.seal(now())
 	l.unlock()
 	if b == nil {

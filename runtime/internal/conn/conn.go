@@ -266,6 +266,14 @@ func (c *Conn) Idle() bool {
 // should not wait for its next command.
 func (c *Conn) Pressing() bool { return c.rested == nil && c.pressing }
 
+// AnswersCome says that the program will soon send what answers several of the messages that came last: an acknowledgement that is
+// due only because much has arrived travels with that.
+func (c *Conn) AnswersCome() {
+	if c.rested == nil {
+		c.received[handshake.Application].AnswersCome()
+	}
+}
+
 // find finds a stream.
 func (c *Conn) find(id StreamID) *stream {
 	if c.table == nil {

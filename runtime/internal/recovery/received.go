@@ -23,7 +23,8 @@ type Received struct {
 	threshold uint64
 	// What arrived ack-eliciting since the last ACK frame was sent.
 	packets, bytes uint64
-	due            bool
+	due            bool      // for a better reason than:
+	full           bool      // much has gathered
 	deadline       mono.Time // meaningful where packets > 0
 }
 
@@ -82,8 +83,8 @@ func (r *Received) Add(now mono.Time, number uint64, a Arrival) {
 	}
 	r.packets++
 	r.bytes += uint64(a.Size)
-	full := r.bytes >= r.threshold && r.threshold > 0 || r.packets >= 2 && r.threshold == 0
-	r.due = r.due || gap || a.Immediate || full
+	r.full = r.full || r.bytes >= r.threshold && r.threshold > 0 || r.packets >= 2 && r.threshold == 0
+	r.due = r.due || gap || a.Immediate
 }
 
 // missing reports whether a number from low up to high, excluded, has not arrived.
@@ -101,10 +102,14 @@ func (r *Received) SetThreshold(bytes uint64) { r.threshold = bytes }
 
 // Postpone lets an acknowledgement that is due at once wait until then for something to travel with.
 func (r *Received) Postpone(until mono.Time) {
-	if r.due {
-		r.due, r.deadline = false, until
+	if r.due || r.full {
+		r.due, r.full, r.deadline = false, false, until
 	}
 }
+
+// AnswersCome lets an acknowledgement that is due only because much has gathered wait for what is sent soon, though no longer than
+// the first packet's may. More that arrives makes it due again.
+func (r *Received) AnswersCome() { r.full = false }
 
 // Repeat makes an ACK due that says what the last one did, if anything has arrived.
 func (r *Received) Repeat() {
@@ -121,7 +126,7 @@ func (r *Received) Waiting() bool { return r.packets > 0 }
 // Due reports whether an ACK frame must be sent, even alone. RFC 9000 §13.2.1: "an endpoint MUST NOT send more than one such
 // packet in response to receiving an ack-eliciting packet".
 func (r *Received) Due(now mono.Time) bool {
-	return r.packets > 0 && (r.due || r.deadline <= now)
+	return r.packets > 0 && (r.due || r.full || r.deadline <= now)
 }
 
 // Deadline is when Due becomes true if nothing arrives, mono.Never if it does not.
@@ -129,7 +134,7 @@ func (r *Received) Deadline() mono.Time {
 	switch {
 	case r.packets == 0:
 		return mono.Never
-	case r.due:
+	case r.due || r.full:
 		return 0
 	}
 	return r.deadline
@@ -147,7 +152,7 @@ func (r *Received) Ack(now mono.Time, limit int) (ranges []Range, delay time.Dur
 }
 
 // Sent notes that an ACK frame with everything that Ack returned is being sent.
-func (r *Received) Sent() { r.packets, r.bytes, r.due = 0, 0, false }
+func (r *Received) Sent() { r.packets, r.bytes, r.due, r.full = 0, 0, false, false }
 
 // Settle hears that the peer acknowledged a packet whose ACK frame reached up to
 // largest. RFC 9000 §13.2.4: "When a packet containing an ACK frame is

@@ -159,6 +159,27 @@ func TestPostpone(t *testing.T) {
 	require.True(t, r.Due(1000))
 }
 
+// An acknowledgement that is due because much has gathered can be made to wait for what is said soon, but not beyond its delay, nor
+// when more arrives; one that is due for another reason cannot.
+func TestAnswersCome(t *testing.T) {
+	var r Received
+	r.Add(1, 0, eliciting(100))
+	r.Add(5, 1, eliciting(100))
+	require.True(t, r.Due(5))
+	r.AnswersCome()
+	require.False(t, r.Due(5))
+	require.Equal(t, mono.Time(1).Add(2*ms), r.Deadline())
+	require.True(t, r.Due(r.Deadline()))
+	r.Add(6, 2, eliciting(100))
+	require.True(t, r.Due(6))
+	r.AnswersCome()
+	r.Sent()
+	require.False(t, r.Waiting())
+	r.Add(7, 4, eliciting(100)) // there is a gap
+	r.AnswersCome()
+	require.True(t, r.Due(7))
+}
+
 // An ack-eliciting packet is due at once exactly if the policy's words say so of the
 // plain set of everything that arrived; it is never forgotten.
 func TestPolicyLikeItsWords(t *testing.T) {
