@@ -15,6 +15,8 @@ func (p *parser) hint(what string) string {
 	switch what {
 	case "(":
 		switch {
+		case beforeThat.tok == token.COLON && before.tok == token.IDENT && p.paramsFollow():
+			return "the parameters come right behind the label"
 		case beforeThat.tok == token.COLON && before.tok == token.IDENT:
 			return "did you mean " + before.lit + "()?"
 		case before.tok == token.GTR && l.tok == token.IDENT:
@@ -96,6 +98,18 @@ func (p *parser) hint(what string) string {
 		return p.hintAtStart(l)
 	}
 	return ""
+}
+
+// paramsFollow reports whether there are parameters further on in the line, and not where they belong.
+func (p *parser) paramsFollow() bool {
+	for n := 0; ; n++ {
+		switch l := p.peekAt(n); {
+		case l.tok == token.EOF || l.tok == token.SEMICOLON:
+			return false
+		case l.tok == token.LPAREN && p.peekAt(n+1).tok == token.IDENT && p.peekAt(n+2).tok == token.IDENT:
+			return true
+		}
+	}
 }
 
 // hintAtEnd is a hint where a declaration or a statement should end.
