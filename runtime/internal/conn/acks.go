@@ -53,7 +53,7 @@ func (f *fates) FrameAcked(level handshake.Level, ref recovery.Ref) {
 			c.dropStream(s)
 		}
 	case refNewToken:
-		c.offer = nil
+		c.offer, c.offerDue = nil, false // it may have been taken for lost
 	case refClose:
 		c.answered = true
 	case refMTUProbe:

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sessgen/sessgen/runtime/internal/handshake"
+	"github.com/sessgen/sessgen/runtime/internal/recovery"
 )
 
 // PollTransmit makes no packet where there is nothing to say. Each thing that there may be is said, alone.
@@ -45,4 +46,17 @@ func TestEachThingIsSaid(t *testing.T) {
 			require.False(t, ok, "and once")
 		})
 	}
+}
+
+// An address token that was taken for lost, and arrived late, is not sent again: there would be nothing in the frame, which no peer accepts.
+func TestTokenTakenForLost(t *testing.T) {
+	p := newPair(t)
+	p.exchange()
+	c := p.ends[1]
+	c.offer = []byte("a token for the next time")
+	token := recovery.Ref{Kind: refNewToken}
+	(*fates)(c).FrameLost(handshake.Application, token)
+	(*fates)(c).FrameAcked(handshake.Application, token)
+	_, _, ok := c.PollTransmit(p.now, p.buf[:0])
+	require.False(t, ok)
 }
