@@ -31,7 +31,7 @@ func TestSwarm(t *testing.T) {
 		tell(t, Draw(*seedFlag))
 		return
 	}
-	defer debug.SetGCPercent(debug.SetGCPercent(400)) // the heap is small, and most of it is garbage
+	defer debug.SetGCPercent(debug.SetGCPercent(800)) // the heap is small, and most of it is garbage
 	var next, broken atomic.Uint64
 	next.Store(*fromFlag)
 	end := *fromFlag + uint64(*seedsFlag)
