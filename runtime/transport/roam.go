@@ -16,10 +16,9 @@ import (
 // is asked before something is sent on a connection where nothing has arrived for a while: because it was idle,
 // or because what it sent goes unanswered.
 type sources struct {
-	ask func(to netip.AddrPort) netip.Addr // udp.SourceFor, or a test
-
 	mu   sync.Mutex
-	to   netip.Addr // the address asked about last, with the answer and when it was given
+	ask  func(to netip.AddrPort) netip.Addr // udp.SourceFor, or a test
+	to   netip.Addr                         // the address asked about last, with the answer and when it was given
 	from netip.Addr
 	at   mono.Time
 }
@@ -31,12 +30,12 @@ const sourceLasts = 100 * time.Millisecond
 // No lock is held.
 func (s *sources) of(to netip.AddrPort, at mono.Time) netip.Addr {
 	s.mu.Lock()
-	known, from := to.Addr() == s.to && at.Sub(s.at) < sourceLasts, s.from
+	known, from, ask := to.Addr() == s.to && at.Sub(s.at) < sourceLasts, s.from, s.ask
 	s.mu.Unlock()
 	if known {
 		return from
 	}
-	from = s.ask(to)
+	from = ask(to)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.to, s.from, s.at = to.Addr(), from, at

@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"net/netip"
+	"sync"
 	"testing"
 	"time"
 
@@ -54,6 +55,7 @@ func TestRoamWhileItEnds(t *testing.T) {
 func TestHeardWhileItRoams(t *testing.T) {
 	clean(t)
 	speak := make(chan struct{})
+	asked := sync.OnceFunc(func() { close(speak) })
 	srv := serve(t, map[*session.Protocol]handler{echoes: func(ctx context.Context, s session.Stream) {
 		if _, _, err := s.Recv(ctx); err != nil {
 			return
@@ -76,7 +78,7 @@ func TestHeardWhileItRoams(t *testing.T) {
 	s.to = netip.Addr{} // nothing is known
 	s.ask = func(netip.AddrPort) netip.Addr {
 		time.Sleep(2 * time.Millisecond) // so that the time that it is now differs from what it was
-		close(speak)
+		asked()
 		for came := false; !came; time.Sleep(time.Millisecond) {
 			l.at(func(m *conn.Conn) { came = !m.Silent(now()) })
 		}
