@@ -148,11 +148,11 @@ func (n *Net) transmit(p *peer) {
 		return
 	}
 	for {
-		datagram, to, ok := p.core.PollTransmit(n.now, n.packet[:0])
+		datagram, on, ok := p.core.PollTransmit(n.now, n.packet[:0])
 		if !ok {
 			break
 		}
-		n.wire.send(n.now, p.host, n.byAddr[to], datagram)
+		n.wire.send(n.now, p.host, n.byAddr[on.Peer], datagram)
 	}
 	p.timeout = p.core.NextTimeout()
 	if p.gone {

@@ -30,7 +30,7 @@ func attack(t testing.TB, to netip.AddrPort) *attacker {
 
 func (a *attacker) send(datagram []byte) {
 	a.batch.Reset()
-	a.batch.Add(append(a.batch.Next(), datagram...), a.to)
+	a.batch.Add(udp.Datagram{Addr: a.to, Data: append(a.batch.Next(), datagram...)})
 	require.NoError(a.t, a.sock.WriteBatch(a.batch))
 }
 

@@ -29,7 +29,9 @@ func (in *inbox) put(spare *batches, d *udp.Datagram) {
 		in.batch = spare.take()
 	}
 	if !in.batch.Full() {
-		in.batch.AddMarked(append(in.batch.Next(), d.Data...), d.Addr, d.ECN)
+		own := *d
+		own.Data = append(in.batch.Next(), d.Data...)
+		in.batch.Add(own)
 		in.waiting.Store(true)
 	}
 }

@@ -118,6 +118,9 @@ func (l *link) delivered(held bool) {
 	}
 }
 
+// pathOf is the path that a datagram came on. A dialing end's socket does not tell its address, which the system's routes choose.
+func pathOf(d *udp.Datagram) conn.Path { return conn.Path{Peer: d.Addr, Local: d.Local} }
+
 // takeIn takes in what the reader left in the inbox. l.mu is held.
 func (l *link) takeIn() {
 	for n := l.inbox.unreachable.Swap(0); n > 0; n-- {
@@ -130,7 +133,7 @@ func (l *link) takeIn() {
 	at := now()
 	l.seen = at
 	for _, d := range b.Datagrams {
-		l.machine.HandleMarked(at, d.Addr, d.Data, conn.Mark(d.ECN))
+		l.machine.HandleMarked(at, pathOf(&d), d.Data, conn.Mark(d.ECN))
 		l.settle()
 	}
 	l.shard.spare.put(b)
@@ -227,11 +230,11 @@ func (l *link) seal(at mono.Time) *udp.Batch {
 	}
 	b := l.shard.spare.take()
 	for !b.Full() {
-		datagram, to, ok := l.machine.PollTransmit(at, b.Next())
+		datagram, on, ok := l.machine.PollTransmit(at, b.Next())
 		if !ok {
 			break
 		}
-		b.AddMarked(datagram, to, uint8(l.machine.Mark()))
+		b.Add(udp.Datagram{Addr: on.Peer, Local: on.Local, ECN: uint8(l.machine.Mark()), Data: datagram})
 	}
 	if len(b.Datagrams) == 0 {
 		l.shard.spare.put(b)

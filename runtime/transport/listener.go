@@ -25,6 +25,8 @@ type Listener struct {
 
 // Listen binds a socket to addr, "host:port"; with port 0 the system chooses one.
 //
+// A listener that is bound to all addresses answers, on Linux, from the one that was asked.
+//
 // Listen fails unless the options say how packets are protected: see WithTLS and WithPlaintext.
 func Listen(addr string, opts ...Option) (*Listener, error) {
 	config, err := newConfig(opts)

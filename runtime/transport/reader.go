@@ -166,7 +166,7 @@ func (s *shard) deliver(at mono.Time) {
 			if r.Evict {
 				l.evict()
 			}
-			l = s.accept(at, r.Accepted)
+			l = s.accept(at, r.Accepted, d.Local)
 		}
 		if l == nil {
 			continue
@@ -183,7 +183,7 @@ func (s *shard) deliver(at mono.Time) {
 		}
 		if held {
 			l.seen = at
-			l.machine.HandleMarked(at, d.Addr, d.Data, conn.Mark(d.ECN))
+			l.machine.HandleMarked(at, pathOf(d), d.Data, conn.Mark(d.ECN))
 			l.settle()
 		} else {
 			l.inbox.put(&s.spare, d)

@@ -71,7 +71,7 @@ func TestRoleIsPassedOn(t *testing.T) {
 		}
 		defer sock.Close()
 		b := udp.NewBatch(1, 100)
-		b.Add(append(b.Next(), "garbage"...), s.sock.LocalAddr())
+		b.Add(udp.Datagram{Addr: s.sock.LocalAddr(), Data: append(b.Next(), "garbage"...)})
 		for range 1000 {
 			_ = sock.WriteBatch(b)
 		}

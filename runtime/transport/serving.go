@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
 	"sync"
 
 	"github.com/sessgen/sessgen/runtime/internal/conn"
 	"github.com/sessgen/sessgen/runtime/internal/endpoint"
 	"github.com/sessgen/sessgen/runtime/internal/mono"
 	"github.com/sessgen/sessgen/runtime/internal/registry"
+	"github.com/sessgen/sessgen/runtime/internal/udp"
 	"github.com/sessgen/sessgen/runtime/session"
 )
 
@@ -64,14 +66,15 @@ func (sv *serving) stop(err error) {
 	}
 }
 
-// accept makes the listening end of a connection whose cookie came back; it returns nil if no more are
-// accepted.
-func (s *shard) accept(at mono.Time, accepted endpoint.Accepted) *link {
+// accept makes the listening end of a connection whose cookie came back, to an address of this system if that is known; it returns nil if no
+// more are accepted.
+func (s *shard) accept(at mono.Time, accepted endpoint.Accepted, local netip.Addr) *link {
 	if s.serving == nil {
 		return nil
 	}
 	config, to := s.serving.ln.config, s.of(accepted.ServerID)
 	to.suit(&config.conn)
+	config.conn.Local = local
 	if config.conn.HandshakeTimeout == 0 {
 		config.conn.HandshakeTimeout = endpoint.HalfOpenLife
 	}
@@ -90,8 +93,8 @@ func (s *shard) accept(at mono.Time, accepted endpoint.Accepted) *link {
 // refuse tells a dialing end that no more connections are accepted.
 func (s *shard) refuse(at mono.Time, machine *conn.Conn) {
 	machine.Close(at)
-	if datagram, to, ok := machine.PollTransmit(at, s.replies.Next()); ok {
-		s.replies.Add(datagram, to)
+	if datagram, on, ok := machine.PollTransmit(at, s.replies.Next()); ok {
+		s.replies.Add(udp.Datagram{Addr: on.Peer, Local: on.Local, Data: datagram})
 	}
 }
 

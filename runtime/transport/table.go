@@ -27,7 +27,7 @@ func (t *table) route(at mono.Time, d *udp.Datagram, replies *udp.Batch) endpoin
 	defer t.mu.Unlock()
 	r := t.endpoint.Route(at, d.Addr, d.Data, replies.Next())
 	if r.Verdict == endpoint.Reply {
-		replies.Add(r.Reply, d.Addr)
+		replies.Add(udp.Datagram{Addr: d.Addr, Local: d.Local, Data: r.Reply})
 	}
 	return r
 }

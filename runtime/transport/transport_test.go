@@ -82,7 +82,13 @@ func serve(t testing.TB, handlers map[*session.Protocol]handler, opts ...Option)
 // serveOver is serve, with the options as they are.
 func serveOver(t testing.TB, handlers map[*session.Protocol]handler, opts ...Option) *server {
 	t.Helper()
-	ln, err := Listen("127.0.0.1:0", opts...)
+	return serveAt(t, "127.0.0.1:0", handlers, opts...)
+}
+
+// serveAt is serveOver at an address.
+func serveAt(t testing.TB, addr string, handlers map[*session.Protocol]handler, opts ...Option) *server {
+	t.Helper()
+	ln, err := Listen(addr, opts...)
 	require.NoError(t, err)
 	s := &server{Server: NewServer(), ln: ln, addr: ln.Addr().String(), served: make(chan error, 1)}
 	for p, h := range handlers {

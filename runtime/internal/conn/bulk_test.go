@@ -150,7 +150,7 @@ func (p *pipe) run(t testing.TB, d time.Duration) {
 		if arrives {
 			d := heap.Pop(&p.flying).(onWay)
 			i = d.to
-			p.ends[i].HandleDatagram(p.now, p.ends[1-i].path.addr, d.data)
+			p.ends[i].HandleDatagram(p.now, p.ends[1-i].path.Peer, d.data)
 			if p.ends[i].NextTimeout() <= p.now {
 				p.ends[i].HandleTimeout(p.now)
 			}

@@ -53,6 +53,8 @@ type Config struct {
 	// ECN marks datagrams as ECN-capable, and uses the counts of marks that the peer reports: the driver can
 	// set and read marks.
 	ECN bool
+	// Local is the listening end's: the address at which the cookie came back, where the driver knows it.
+	Local netip.Addr
 	// MaxStreams is how many streams the peer may have open at once. 1,024.
 	MaxStreams int
 	// MaxMessage is the longest message that this end accepts. 4 MiB.
@@ -132,7 +134,7 @@ func (t *terms) surplus() int64 {
 func NewClient(now mono.Time, config Config, to netip.AddrPort) *Conn {
 	c := newConn(now, config, true)
 	// The dialing end chose the address: there is nobody to protect from what it sends.
-	c.path = path{addr: to, validated: true}
+	c.path = Path{Peer: to}
 	c.ids = newIDs(config.ClientID, packet.ID{})
 	if len(config.Token) <= packet.IDLen || len(config.Token) > packet.IDLen+packet.MaxCookie {
 		c.initDue = true
@@ -152,7 +154,7 @@ func NewClient(now mono.Time, config Config, to netip.AddrPort) *Conn {
 func NewServer(now mono.Time, config Config, accepted endpoint.Accepted) *Conn {
 	c := newConn(now, config, false)
 	// RFC 9000 §8.1: an address is validated by a token that came back from it.
-	c.path = path{addr: accepted.From, validated: true}
+	c.path = Path{Peer: accepted.From, Local: config.Local}
 	c.ids = newIDs(accepted.ServerID, accepted.ClientID)
 	c.resetToken = accepted.ResetToken
 	c.phase = connecting

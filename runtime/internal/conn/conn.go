@@ -63,7 +63,7 @@ const (
 	EventFinished
 	// EventAborted: the peer, or a fault of the peer's, ended Stream; Err is an *AbortError. The stream is gone.
 	EventAborted
-	// EventMoved: the peer's address is Addr from now on. At the listening end only.
+	// EventMoved: the path in use is another, and the peer's address is Addr from now on. At the listening end only.
 	EventMoved
 	// EventIDWanted: the driver must draw one more connection id for this end, route datagrams that carry it
 	// here, and pass it to OfferID.
@@ -100,7 +100,7 @@ type Conn struct {
 	closing    bool // Close was called
 	leaving    bool // GOAWAY came
 	wanting    bool // OpenStream returned ErrBlocked
-	path       path
+	path       Path // in use: the peer receives there
 	ids        ids
 	peer       peer
 	// resetToken is what a stateless reset for the listening end's id in use ends with; there, for its initial one.
@@ -221,7 +221,7 @@ type awake struct {
 
 // origin is how a datagram came.
 type origin struct {
-	from netip.AddrPort
+	from Path
 	size int // in bytes
 	mark Mark
 }

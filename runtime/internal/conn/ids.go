@@ -21,7 +21,7 @@ type ids struct {
 	// issued is how many ids this end has issued; at is the number of the one that the packet at hand was sent
 	// to.
 	issued, at uint32
-	// answers, at a listening end, is the own id that packets from path.addr are sent to. They are answered
+	// answers, at a listening end, is the own id that packets on the path are sent to. They are answered
 	// under peer.
 	answers uint32
 

@@ -209,7 +209,7 @@ func TestRoaming(t *testing.T) {
 		w.fate = nil
 		exchangeOn(w, id)
 		w.run(5 * time.Second)
-		require.Equal(t, w.client.addr, w.server.core.path.addr, seed)
+		require.Equal(t, w.client.addr, w.server.core.path.Peer, seed)
 		require.Equal(t, activeIDs, w.server.route.Len())
 		require.Equal(t, activeIDs, w.client.route.Len())
 		require.True(t, w.client.core.ids.hasSpare && w.server.core.ids.hasSpare)

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/binary"
-	"net/netip"
 	"slices"
 
 	"github.com/sessgen/sessgen/runtime/internal/congestion"
@@ -14,22 +13,28 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/recovery"
 )
 
-// moving is what the listening end knows of an address that the peer seems to have moved to. Everything is
-// still sent to the old address until the new one has answered a challenge. So an attacker who relays a copy of
-// a packet from elsewhere, or forges its source, moves nothing, and draws no traffic there.
+// moving is what the listening end knows of a path that the peer seems to have moved to. Everything is
+// still sent on the old one until the new one has answered a challenge. So an attacker who relays a copy of
+// a packet from elsewhere, or to another of this end's addresses, or forges its source, moves nothing, and draws no traffic there.
 type moving struct {
-	path // not validated
+	path Path
+	// received and sent are bytes: see allowance.
+	received, sent int
 	// number is the largest packet number received from there, id the number of the own id that it was sent to.
 	// If packets from the old address are sent to another id, the peer means to move; otherwise a NAT may have
 	// given it another address.
 	number uint64
 	id     uint32
-	// sent are the challenges that wait for an answer, as many as challenges.
-	sent       [pathTries][8]byte
+	// asked are the challenges that wait for an answer, as many as challenges.
+	asked      [pathTries][8]byte
 	challenges int
 	due        bool      // one more is to be sent
 	at         mono.Time // when one more is due, or the address is given up
 }
+
+// allowance is how many bytes a datagram of up to so many may have. RFC 9000 §8.1: "Prior to validating the
+// client address, servers MUST NOT send more than three times as many bytes as the number of bytes they have received."
+func (m *moving) allowance(datagram int) int { return min(datagram, 3*m.received-m.sent) }
 
 // pathTries is how many challenges go to an address before it is given up.
 const pathTries = 3
@@ -39,19 +44,19 @@ const pathTries = 3
 // each, §21.9 for a bound).
 type answer struct {
 	data [8]byte
-	to   netip.AddrPort
+	to   Path
 	id   uint32 // the number of the own id that was asked
 	room int    // in bytes: three times what came, if nobody knows who is there
 }
 
-// arrived notes from where an authentic packet of the Application level came. RFC 9000 §9.3: "An endpoint only changes the
+// arrived notes on which path an authentic packet of the Application level came. RFC 9000 §9.3: "An endpoint only changes the
 // address to which it sends packets in response to the highest-numbered non-probing packet." Only the
 // dialing end moves (RFC 9000 §9: "Clients are responsible for initiating all migrations.").
 func (c *Conn) arrived(now mono.Time, number uint64, highest bool) {
 	m := c.moving
 	switch {
-	case c.client || !c.confirmed || !c.from.IsValid():
-	case c.from == c.path.addr:
+	case c.client || !c.confirmed || !c.from.Peer.IsValid():
+	case c.from == c.path:
 		if m != nil && number > m.number {
 			c.moving = nil // it is where it was
 		}
@@ -59,14 +64,14 @@ func (c *Conn) arrived(now mono.Time, number uint64, highest bool) {
 			c.expect(c.ids.at)
 			c.follow(now, c.ids.at)
 		}
-	case m != nil && c.from == m.addr:
+	case m != nil && c.from == m.path:
 		if m.number = max(m.number, number); highest {
 			c.expect(c.ids.at)
 			m.id = c.ids.at
 		}
 	case highest:
 		c.expect(c.ids.at)
-		c.moving = &moving{path: path{addr: c.from, received: c.size}, number: number, id: c.ids.at, due: true, at: mono.Never}
+		c.moving = &moving{path: c.from, received: c.size, number: number, id: c.ids.at, due: true, at: mono.Never}
 	}
 }
 
@@ -89,39 +94,39 @@ func (c *Conn) movingAt() mono.Time {
 	return c.moving.at
 }
 
-// appendPath appends a datagram for an address that is not yet the connection's: an answer that is owed, or a
+// appendPath appends a datagram for a path that is not yet the connection's: an answer that is owed, or a
 // challenge. RFC 9000 §8.2.2: "An endpoint MUST NOT delay transmission of a packet containing a PATH_RESPONSE frame unless
 // constrained by congestion control." RFC 9000 §9.4: the timer of a challenge "MUST NOT be more aggressive" than RFC 9002
 // §6.2.1.
-func (c *Conn) appendPath(now mono.Time, b []byte) ([]byte, netip.AddrPort) {
+func (c *Conn) appendPath(now mono.Time, b []byte) ([]byte, Path) {
 	m := c.moving
 	if a := c.answer; a != nil {
 		c.answer = nil
-		if a.to == c.path.addr {
-			a.room = c.path.allowance(baseDatagram)
+		if a.to == c.path {
+			a.room = baseDatagram
 		}
 		if datagram := c.appendProbe(now, b, packet.PathResponse, a.data, a.room, a.id); len(datagram) > len(b) {
-			if m != nil && a.to == m.addr {
-				m.path.sent += len(datagram) - len(b)
+			if m != nil && a.to == m.path {
+				m.sent += len(datagram) - len(b)
 			}
 			return datagram, a.to
 		}
 	}
 	if m == nil || !m.due {
-		return b, netip.AddrPort{}
+		return b, Path{}
 	}
 	data := c.challenge()
 	datagram := c.appendProbe(now, b, packet.PathChallenge, data, m.allowance(baseDatagram), m.id)
 	if len(datagram) == len(b) {
-		return b, netip.AddrPort{} // until more has come from there, or the peer has given a spare id
+		return b, Path{} // until more has come from there, or the peer has given a spare id
 	}
 	m.due = false
-	m.sent[m.challenges] = data
+	m.asked[m.challenges] = data
 	m.challenges++
-	m.path.sent += len(datagram) - len(b)
+	m.sent += len(datagram) - len(b)
 	// RFC 9000 §8.2.4 recommends three times the larger of both paths' PTO to give up: a third of that is for each try.
 	m.at = now.Add(max(c.probePeriod(), 3*c.config.InitialRTT))
-	return datagram, m.addr
+	return datagram, m.path
 }
 
 // probeLen is the minimum size of a packet with a path frame.
@@ -171,7 +176,7 @@ func (c *Conn) heardChallenge(data []byte) {
 	}
 	*c.answer = answer{to: c.from, id: c.ids.at, room: 3 * c.size}
 	if c.client {
-		c.answer.to = c.path.addr // RFC 9000 §9: a server does not move
+		c.answer.to = c.path // RFC 9000 §9: a server does not move
 	}
 	copy(c.answer.data[:], data)
 }
@@ -181,26 +186,24 @@ func (c *Conn) heardChallenge(data []byte) {
 func (c *Conn) heardResponse(now mono.Time, data []byte) {
 	m := c.moving
 	for i := 0; m != nil && i < m.challenges; i++ {
-		if subtle.ConstantTimeCompare(m.sent[i][:], data) == 1 {
+		if subtle.ConstantTimeCompare(m.asked[i][:], data) == 1 {
 			c.move(now)
 			return
 		}
 	}
 }
 
-// move goes on at the new address. RFC 9000 §9.4: "Because port-only changes are commonly the result of NAT rebinding or
+// move takes the new path into use. RFC 9000 §9.4: "Because port-only changes are commonly the result of NAT rebinding or
 // other middlebox activity, the endpoint MAY instead retain its congestion control state and round-trip estimate in those
 // cases". Deviation from RFC 9000 §§8.2.1, 8.2.3, "the endpoint MUST initiate another path validation with an expanded
 // datagram" after one with fewer than 1,200 bytes.
 func (c *Conn) move(now mono.Time) {
-	to := c.moving.path
-	to.validated = true
-	old := c.path.addr
+	old, to := c.path, c.moving.path
 	c.follow(now, c.moving.id)
 	c.path, c.moving = to, nil
 	c.tally.moves++
-	c.events.push(Event{Kind: EventMoved, Addr: to.addr})
-	if old.Addr() != to.addr.Addr() {
+	c.events.push(Event{Kind: EventMoved, Addr: to.Peer})
+	if old.Peer.Addr() != to.Peer.Addr() || old.Local != to.Local {
 		c.forgetPath()
 	}
 }

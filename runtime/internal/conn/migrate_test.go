@@ -38,8 +38,7 @@ func TestNATRebinding(t *testing.T) {
 	moveTo(w, "192.0.2.1:4711")
 	exchangeOn(w, id)
 	w.run(time.Second)
-	require.Equal(t, w.client.addr, w.server.core.path.addr)
-	require.True(t, w.server.core.path.validated)
+	require.Equal(t, w.client.addr, w.server.core.path.Peer)
 	after := w.server.core.Stats()
 	require.EqualValues(t, 1, after.Moves)
 	require.Positive(t, after.MinRTT)
@@ -86,7 +85,7 @@ func TestMigrationWithoutAnswer(t *testing.T) {
 	w.client.addr = home
 	w.until(func() bool { m, _ := w.server.recvIf(id); return m != nil })
 	w.run(3 * time.Second)
-	require.Equal(t, home, w.server.core.path.addr)
+	require.Equal(t, home, w.server.core.path.Peer)
 	require.True(t, w.server.core.Resting(), "it tries no more")
 	require.Positive(t, w.elsewhere[strangerAddr])
 	exchangeOn(w, id)
@@ -117,7 +116,7 @@ func TestAttack06MigrationAmplification(t *testing.T) {
 		w.server.recvIf(id)
 		w.run(5 * time.Millisecond)
 		require.LessOrEqual(t, w.elsewhere[victim], 3*cost, i)
-		require.Equal(t, home, w.server.core.path.addr)
+		require.Equal(t, home, w.server.core.path.Peer)
 	}
 	require.Positive(t, w.elsewhere[victim])
 	t.Logf("%d moves: %d bytes from the victim's address, %d bytes to it", moves, cost, w.elsewhere[victim])
@@ -136,7 +135,7 @@ func TestAttack07PathQueues(t *testing.T) {
 		var f packet.Frame
 		_, err := packet.ParseFrame(&f, packet.AppendPath(nil, packet.PathChallenge, data))
 		require.NoError(t, err)
-		core.from, core.size = w.client.addr, 100
+		core.from, core.size = Path{Peer: w.client.addr}, 100
 		require.NoError(t, core.handleFrame(w.now, handshake.Application, &f))
 		f.Type = packet.PathResponse
 		require.NoError(t, core.handleFrame(w.now, handshake.Application, &f))
@@ -172,6 +171,6 @@ func TestMovingBackAndForth(t *testing.T) {
 		exchangeOn(w, id)
 		w.run(5 * time.Second)
 		exchangeOn(w, id)
-		require.Equal(t, w.client.addr, w.server.core.path.addr, seed)
+		require.Equal(t, w.client.addr, w.server.core.path.Peer, seed)
 	}
 }

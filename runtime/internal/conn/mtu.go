@@ -16,7 +16,10 @@ type mtu struct {
 	// size is the current size of datagrams, limit the largest that it may become.
 	size, limit int
 	// probing is the size of the probe in flight, zero if none is; tries is how many of the next size were lost.
-	probing, tries int
+	probing int
+	tries   int32
+	// sent is how many bytes have been sent on the path, up to mtuWorth.
+	sent int32
 	// again is when to resume the search after a size that did not get through.
 	again mono.Time
 }
@@ -99,9 +102,9 @@ func (c *Conn) appendMTUProbe(now mono.Time, b []byte) []byte {
 	size := m.next()
 	room := cap(b) - len(b)
 	switch {
-	case size == 0 || m.probing > 0 || c.path.sent < mtuWorth || room >= baseDatagram && room < size:
+	case size == 0 || m.probing > 0 || m.sent < mtuWorth || room >= baseDatagram && room < size:
 		return b
-	case !c.confirmed || !c.path.validated || c.loss.PTOCount() > 0 || c.loss.Available() < size || !c.mtuFits(size):
+	case !c.confirmed || c.loss.PTOCount() > 0 || c.loss.Available() < size || !c.mtuFits(size):
 		return b
 	}
 	if m.tries >= mtuTries {

@@ -127,7 +127,7 @@ func TestLargerDatagramsFitTheWindow(t *testing.T) {
 	id := w.open(true)
 	exchangeOn(w, id)
 	core := w.client.core
-	core.path.sent = mtuWorth
+	core.mtu.sent = mtuWorth
 	core.loss.Controller.OnPersistentCongestion(w.now)
 	window := core.loss.Controller.Window()
 	require.Zero(t, len(core.appendMTUProbe(w.now, nil)))

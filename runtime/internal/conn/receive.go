@@ -22,7 +22,7 @@ import (
 // receives packets from an unknown server address, the client MUST discard these packets": it never sends
 // there, so nothing moves because of it, and a server with several addresses may answer from any.
 func (c *Conn) HandleDatagram(now mono.Time, from netip.AddrPort, datagram []byte) {
-	c.HandleMarked(now, from, datagram, NotECT)
+	c.HandleMarked(now, Path{Peer: from}, datagram, NotECT)
 }
 
 // Mark is the ECN codepoint that a datagram arrived with (RFC 3168 §5).
@@ -36,26 +36,23 @@ const (
 	CE
 )
 
-// HandleMarked is HandleDatagram for a driver that sees the mark a datagram arrived with. RFC 9000 §8.1: "servers MUST count
+// HandleMarked is HandleDatagram for a driver that sees the mark a datagram arrived with, and at which address. RFC 9000 §8.1: "servers MUST count
 // all of the payload bytes received in datagrams that are uniquely attributed to a single connection". RFC 9000 §12.2:
 // "Receivers MUST be able to process coalesced packets.", and if one does not open, it "MUST attempt to process the
 // remaining packets".
-func (c *Conn) HandleMarked(now mono.Time, from netip.AddrPort, datagram []byte, mark Mark) {
+func (c *Conn) HandleMarked(now mono.Time, on Path, datagram []byte, mark Mark) {
 	if c.rested != nil && !c.rouseFor(now, datagram) {
 		return
 	}
-	c.origin = origin{from, len(datagram), mark}
+	c.origin = origin{on, len(datagram), mark}
 	c.tally.bytesReceived += uint64(len(datagram))
 	if c.over() {
 		// The peer goes on: it is told once more.
 		c.wordsDue = c.words != nothing
 		return
 	}
-	switch {
-	case from == c.path.addr:
-		c.path.received += len(datagram)
-	case c.moving != nil && from == c.moving.addr:
-		c.moving.received += len(datagram)
+	if m := c.moving; m != nil && on == m.path {
+		m.received += len(datagram)
 	}
 	taken := false
 	// RFC 9001 §6.6: an end that has to close must "not process any more packets".

@@ -81,7 +81,7 @@ func (c *Conn) mayRest() bool {
 	case c.phase != connected || !c.confirmed || !c.driverOver || c.peerClosed || c.verdict != nil:
 	case c.unansweredAt != mono.Never || c.closeBegan != mono.Never || c.proofAt != mono.Never:
 	case c.talkative(handshake.Application) || c.offer != nil || c.closedDue || c.events.n > 0 || c.lists[byAdmission].n > 0:
-	case c.moving != nil || c.answer != nil || !c.path.validated || c.mtu.probing > 0:
+	case c.moving != nil || c.answer != nil || c.mtu.probing > 0:
 	case c.turn.last != nil || c.probes[handshake.Application] > 0 || c.parked != nil:
 	default:
 		k := &c.crypto[handshake.Application]

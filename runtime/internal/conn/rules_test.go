@@ -115,10 +115,10 @@ func TestLastWordsAreRepeatedBriefly(t *testing.T) {
 	answered := 0
 	for size := 1; size < 100; size++ {
 		core.HandleDatagram(w.now, strangerAddr, make([]byte, size))
-		again, to, ok := core.PollTransmit(w.now, nil)
+		again, on, ok := core.PollTransmit(w.now, nil)
 		require.LessOrEqual(t, len(again), 3*size)
 		if ok {
-			require.Equal(t, clientAddr, to)
+			require.Equal(t, clientAddr, on.Peer)
 			answered++
 		}
 		_, _, ok = core.PollTransmit(w.now, nil)

@@ -41,7 +41,7 @@ func (p *pair) exchange() {
 					break
 				}
 				sent = true
-				to.HandleDatagram(p.now, from.path.addr, b)
+				to.HandleDatagram(p.now, from.path.Peer, b)
 			}
 		}
 		p.now += mono.Time(50 * time.Microsecond)

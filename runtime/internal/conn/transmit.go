@@ -10,22 +10,11 @@ import (
 	"github.com/sessgen/sessgen/runtime/internal/recovery"
 )
 
-// path is where datagrams go.
-type path struct {
-	addr netip.AddrPort
-	// validated: the peer receives at the address. Until then, at most three times the bytes received from
-	// there are sent there.
-	validated      bool
-	received, sent int
-}
-
-// allowance is how many bytes may be sent. RFC 9000 §8.1: "Prior to validating the
-// client address, servers MUST NOT send more than three times as many bytes as the number of bytes they have received."
-func (p *path) allowance(datagram int) int {
-	if p.validated {
-		return datagram
-	}
-	return min(datagram, 3*p.received-p.sent)
+// Path is the two addresses that datagrams travel between.
+type Path struct {
+	Peer netip.AddrPort
+	// Local is the address at this end. It is not valid where the driver does not know it, or leaves it to the system.
+	Local netip.Addr
 }
 
 // evenMax is more than the room left in a packet that no further STREAM frame with data fitted into.
@@ -34,32 +23,32 @@ const evenMax = minStream + 1 + 3*8
 // minDatagram is the least room that is worth a packet.
 const minDatagram = 128
 
-// PollTransmit appends the next datagram to send to buf and returns it with its destination; ok is false if
+// PollTransmit appends the next datagram to send to buf and returns it with the path that it is for; ok is false if
 // there is none now. A driver with an idle line calls it until then. If buf has room for 1,200 bytes, no
 // datagram is longer than its room. RFC 8899 §3: "A PL MUST NOT send a datagram (other than a probe packet) with a size at the PL
 // that is larger than the current PLPMTU."
-func (c *Conn) PollTransmit(now mono.Time, buf []byte) (datagram []byte, to netip.AddrPort, ok bool) {
+func (c *Conn) PollTransmit(now mono.Time, buf []byte) (datagram []byte, on Path, ok bool) {
 	if c.rested != nil {
-		return buf, c.path.addr, false
+		return buf, c.path, false
 	}
 	begin := len(buf)
 	c.pressing = false
 	c.watchLimit(now)
 	c.pacedUntil, c.ect = mono.Never, false
 	if !c.over() && c.keys[handshake.Application].sealer != nil {
-		if buf, to = c.appendPath(now, buf); len(buf) > begin {
+		if buf, on = c.appendPath(now, buf); len(buf) > begin {
 			c.tally.bytesSent += uint64(len(buf) - begin)
-			return buf, to, true
+			return buf, on, true
 		}
 	}
-	limit := c.path.allowance(c.mtu.size)
+	limit := c.mtu.size
 	switch {
 	case c.over():
 		buf = c.appendFarewells(now, buf)
 	case c.initDue:
 		buf = c.appendInit(now, buf)
 		c.tally.packetsSent++
-	case limit >= minDatagram:
+	default:
 		if room := cap(buf) - begin; room >= baseDatagram {
 			limit = min(limit, room) // the driver sends no larger ones
 		}
@@ -76,9 +65,9 @@ func (c *Conn) PollTransmit(now mono.Time, buf []byte) (datagram []byte, to neti
 		}
 	}
 	size := len(buf) - begin
-	c.path.sent += size
+	c.mtu.sent = min(c.mtu.sent+int32(size), mtuWorth)
 	c.tally.bytesSent += uint64(size)
-	return buf, c.path.addr, size > 0
+	return buf, c.path, size > 0
 }
 
 // Mark returns the ECN codepoint that the datagram which PollTransmit returned last must leave with: ECT0 if

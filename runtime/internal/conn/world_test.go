@@ -38,6 +38,11 @@ type world struct {
 	sent int // datagrams, by both
 	// elsewhere is how many bytes went to addresses where neither end is; nil where none may.
 	elsewhere map[netip.AddrPort]int
+	// asked is the listening end's address at which the dialing one asks, and from which alone its firewall lets answers in. Where it is
+	// not valid, the driver does not know it.
+	asked netip.Addr
+	// unasked is how many datagrams the firewall has kept out.
+	unasked int
 	// watch sees every datagram with the address that the client's network has in it; nil for nobody.
 	watch  func(client netip.AddrPort, data []byte)
 	tokens bool // the server gives address tokens
@@ -152,12 +157,16 @@ func (s *side) flush() {
 		if s.buf == nil {
 			s.buf = make([]byte, 0, 20_000) // a driver takes datagrams of what size there are
 		}
-		b, to, ok := s.core.PollTransmit(s.w.now, s.buf[:0])
+		b, on, ok := s.core.PollTransmit(s.w.now, s.buf[:0])
 		s.buf = b
 		if !ok {
 			break
 		}
-		s.w.send(s, to, b)
+		if s.w.keepsOut(s, on) {
+			s.w.unasked++
+			continue
+		}
+		s.w.send(s, on.Peer, b)
 	}
 	s.hear()
 }
@@ -224,6 +233,9 @@ func (s *side) newDriver() handshake.Driver {
 	}
 	return handshake.NewPlainServer(half)
 }
+
+// keepsOut is the firewall before the dialing end.
+func (w *world) keepsOut(from *side, on Path) bool { return from != w.client && on.Local != w.asked }
 
 // send lets a datagram go.
 func (w *world) send(from *side, to netip.AddrPort, data []byte) {
@@ -364,7 +376,7 @@ func (s *side) arrive(from netip.AddrPort, data []byte) {
 	s.w.note(note{who: s.name, does: "gets", data: data, copies: 1})
 	switch r := s.route.Route(s.w.now, from, data, nil); r.Verdict {
 	case endpoint.Deliver:
-		r.Conn.core.HandleDatagram(s.w.now, from, data)
+		r.Conn.core.HandleMarked(s.w.now, s.path(from), data, NotECT)
 		r.Conn.after()
 	case endpoint.Reply:
 		s.w.send(s, from, r.Reply)
@@ -377,11 +389,20 @@ func (s *side) arrive(from netip.AddrPort, data []byte) {
 			}
 		}
 		s.w.accepted = append(s.w.accepted, s)
+		s.config.Local = s.path(from).Local
 		s.core, s.id = NewServer(s.w.now, s.config, r.Accepted), r.Accepted.ServerID
 		s.route.Add(s.id, s)
-		s.core.HandleDatagram(s.w.now, from, data)
+		s.core.HandleMarked(s.w.now, s.path(from), data, NotECT)
 		s.after()
 	}
+}
+
+// path is the one on which a datagram came.
+func (s *side) path(from netip.AddrPort) Path {
+	if s == s.w.client {
+		return Path{Peer: from}
+	}
+	return Path{Peer: from, Local: s.w.asked}
 }
 
 // open opens a stream at the client.

@@ -177,7 +177,7 @@ func (w *world) take(h *host, f *flight) {
 	now := h.clock()
 	switch r := h.table.Route(now, f.source, f.data, w.reply[:0]); r.Verdict {
 	case endpoint.Deliver:
-		r.Conn.core.HandleMarked(now, f.source, f.data, f.mark)
+		r.Conn.core.HandleMarked(now, conn.Path{Peer: f.source}, f.data, f.mark)
 		w.attend(r.Conn)
 	case endpoint.Reply:
 		if len(r.Reply) > len(f.data) {
@@ -189,7 +189,7 @@ func (w *world) take(h *host, f *flight) {
 		p.id = r.Accepted.ServerID
 		p.partner = w.dialing(r.Accepted.ClientID)
 		h.table.Add(p.id, p)
-		p.core.HandleMarked(now, f.source, f.data, f.mark)
+		p.core.HandleMarked(now, conn.Path{Peer: f.source}, f.data, f.mark)
 		w.attend(p)
 	}
 }

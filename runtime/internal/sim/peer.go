@@ -68,13 +68,13 @@ func (w *world) attend(p *peer) {
 	for w.Failure == nil && p.hear() {
 	}
 	for !p.buried && w.Failure == nil {
-		datagram, to, ok := p.core.PollTransmit(p.host.clock(), w.packet[:0])
+		datagram, on, ok := p.core.PollTransmit(p.host.clock(), w.packet[:0])
 		w.packet = datagram[:0]
 		if !ok {
 			break
 		}
-		p.expose(to, datagram)
-		w.send(p.host, to, datagram, p.core.Mark())
+		p.expose(on.Peer, datagram)
+		w.send(p.host, on.Peer, datagram, p.core.Mark())
 	}
 	p.arm()
 	if p.closed && !p.buried {

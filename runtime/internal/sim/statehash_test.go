@@ -169,6 +169,8 @@ func (w *world) state(network []*flight) (s state) {
 		if !p.buried {
 			h.add(reflect.ValueOf(p.core).Elem())
 			h.add(reflect.ValueOf(p.driver))
+			// What came too early, and was dropped, might have been of use later: it was not the same as if it had never come.
+			h.number(p.core.Stats().BytesReceived)
 		}
 		bag += h.sum
 	}

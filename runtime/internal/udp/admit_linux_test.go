@@ -52,7 +52,7 @@ func TestAdmit(t *testing.T) {
 			address := netip.AddrPortFrom(out.LocalAddr().Addr(), in.LocalAddr().Port())
 			send := func(data []byte) {
 				b.Reset()
-				b.Add(append(b.Next(), data...), address)
+				b.Add(Datagram{Addr: address, Data: append(b.Next(), data...)})
 				require.NoError(t, out.WriteBatch(b))
 			}
 			fitted := 0

@@ -6,6 +6,9 @@ import "net/netip"
 type Datagram struct {
 	// Addr is where it came from, or where it goes.
 	Addr netip.AddrPort
+	// Local is this system's address that it was sent to, or is to leave from. Read, it is valid if the socket listens at all addresses and the system
+	// tells; written, the system's routes choose where it is not valid, or where no datagram can leave from it.
+	Local netip.Addr
 	// ECN is the codepoint of its IP header's ECN field (RFC 3168 §5), the two lowest bits: 2 is
 	// ECT(0), 3 is CE. Where the system does not tell or set it, it is 0 when read, and of no effect when written.
 	ECN uint8
@@ -19,7 +22,7 @@ type Batch struct {
 	// Datagrams are what is in the batch, in order.
 	Datagrams []Datagram
 
-	control [controlMax]byte // of the datagram that is read
+	control [controlMax]byte // of the datagram at hand
 	sys     *system          // nil until a call needs it
 	slab    []byte
 	used    int // bytes of slab
@@ -57,13 +60,8 @@ func (b *Batch) Next() []byte {
 	return b.slab[b.used : b.used : b.used+b.sizeMax]
 }
 
-// Add puts in the datagram that was written to what Next returned.
-func (b *Batch) Add(data []byte, addr netip.AddrPort) {
-	b.AddMarked(data, addr, 0)
-}
-
-// AddMarked is Add for a datagram with an ECN codepoint.
-func (b *Batch) AddMarked(data []byte, addr netip.AddrPort, ecn uint8) {
-	b.Datagrams = append(b.Datagrams, Datagram{Addr: addr, Data: data, ECN: ecn})
-	b.used += min(len(data), b.sizeMax)
+// Add puts in a datagram, whose data were written to what Next returned.
+func (b *Batch) Add(d Datagram) {
+	b.Datagrams = append(b.Datagrams, d)
+	b.used += min(len(d.Data), b.sizeMax)
 }

@@ -31,7 +31,7 @@ func TestECNTravels(t *testing.T) {
 		require.True(t, c.from.ECN() && c.to.ECN(), name)
 		b := NewBatch(4, 100)
 		for ecn := range uint8(4) {
-			b.AddMarked(append(b.Next(), "x"...), c.addr, ecn)
+			b.Add(Datagram{Addr: c.addr, ECN: ecn, Data: append(b.Next(), "x"...)})
 		}
 		require.NoError(t, c.from.WriteBatch(b), name)
 		for ecn := range uint8(4) {
@@ -45,7 +45,7 @@ func TestECNTravels(t *testing.T) {
 func TestMarkedWriteDoesNotAllocate(t *testing.T) {
 	from, to := listen(t), listen(t)
 	out, in := NewBatch(1, 100), NewBatch(1, 100)
-	out.AddMarked(append(out.Next(), "x"...), to.LocalAddr(), 2)
+	out.Add(Datagram{Addr: to.LocalAddr(), ECN: 2, Data: append(out.Next(), "x"...)})
 	require.Zero(t, testing.AllocsPerRun(100, func() {
 		if from.WriteBatch(out) != nil || to.ReadBatch(in) != nil || in.Datagrams[0].ECN != 2 {
 			t.Fatal("it did not arrive")

@@ -72,7 +72,6 @@ func bindGroup(network, address string, port, n int) (group []*Socket, err error
 			return group, err
 		}
 		c := p.(*net.UDPConn)
-		growBuffers(c)
 		if i == 0 {
 			raw, err := c.SyscallConn()
 			if err == nil {
@@ -83,7 +82,7 @@ func bindGroup(network, address string, port, n int) (group []*Socket, err error
 				return group, err
 			}
 		}
-		group = append(group, newSocket(c))
+		group = append(group, listening(c))
 	}
 	return group, nil
 }

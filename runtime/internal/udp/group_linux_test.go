@@ -20,7 +20,7 @@ func TestGroupIsSteered(t *testing.T) {
 		out := NewBatch(1, 100)
 		send := func(datagram ...byte) { // one by one: those that travel together come together
 			out.Reset()
-			out.Add(append(out.Next(), datagram...), to)
+			out.Add(Datagram{Addr: to, Data: append(out.Next(), datagram...)})
 			require.NoError(t, sender.WriteBatch(out))
 		}
 		want := [n]int{}

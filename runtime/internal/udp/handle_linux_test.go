@@ -31,7 +31,7 @@ func TestHandle(t *testing.T) {
 		require.NoError(t, to.ReadBatch(in))
 		require.Equal(t, text, string(in.Datagrams[0].Data))
 		out := NewBatch(1, 100)
-		out.Add(append(out.Next(), "back"...), s.LocalAddr())
+		out.Add(Datagram{Addr: s.LocalAddr(), Data: append(out.Next(), "back"...)})
 		require.NoError(t, to.WriteBatch(out))
 		if text == "a" {
 			require.NoError(t, s.ReadBatch(in))

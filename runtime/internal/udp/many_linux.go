@@ -56,8 +56,8 @@ const (
 type system struct {
 	header  unix.Msghdr
 	vector  unix.Iovec
-	name    unix.RawSockaddrInet6 // has room for one of IPv4
 	control [controlMax]byte
+	name    unix.RawSockaddrInet6 // has room for one of IPv4
 	n       int
 	err     unix.Errno
 	from    *handle // that is read
@@ -172,39 +172,19 @@ func (m *many) readBy(b *Batch, how func(fd uintptr) (done bool)) error {
 	case y.err != 0:
 		return y.err
 	}
-	ecn, size := controlOf(y.control[:y.header.Controllen])
+	with := controlOf(y.control[:y.header.Controllen])
 	from := m.address(&y.name)
 	rest := b.slab[:y.n]
 	for first := true; first || len(rest) > 0; first = false {
 		n := len(rest)
-		if size > 0 {
-			n = min(n, size)
+		if with.segment > 0 {
+			n = min(n, with.segment)
 		}
-		b.Datagrams = append(b.Datagrams, Datagram{Addr: from, ECN: ecn, Data: rest[:min(n, b.sizeMax)]})
+		b.Datagrams = append(b.Datagrams, Datagram{Addr: from, Local: with.local, ECN: with.ecn, Data: rest[:min(n, b.sizeMax)]})
 		rest = rest[n:]
 	}
 	b.used = len(b.slab)
 	return nil
-}
-
-// controlOf finds the ECN codepoint, and the size of the segments if there are several, among the control messages.
-func controlOf(control []byte) (ecn uint8, segment int) {
-	for len(control) > 0 {
-		header, data, rest, err := unix.ParseOneSocketControlMessage(control)
-		if err != nil {
-			break
-		}
-		switch {
-		case header.Level == unix.IPPROTO_IP && header.Type == unix.IP_TOS && len(data) >= 1:
-			ecn = data[0] & 3
-		case header.Level == unix.IPPROTO_IPV6 && header.Type == unix.IPV6_TCLASS && len(data) >= 4:
-			ecn = uint8(binary.NativeEndian.Uint32(data)) & 3
-		case header.Level == unix.IPPROTO_UDP && header.Type == unix.UDP_GRO && len(data) >= 4:
-			segment = int(int32(binary.NativeEndian.Uint32(data)))
-		}
-		control = rest
-	}
-	return ecn, segment
 }
 
 // address is the address that the kernel wrote to name.
@@ -260,7 +240,7 @@ func (m *many) run(datagrams []Datagram) int {
 	for n := 1; n < most; n++ {
 		d := &datagrams[n]
 		end := unsafe.Add(unsafe.Pointer(unsafe.SliceData(datagrams[n-1].Data)), size)
-		if len(d.Data) == 0 || len(d.Data) > size || d.Addr != first.Addr || d.ECN != first.ECN || unsafe.Pointer(unsafe.SliceData(d.Data)) != end {
+		if len(d.Data) == 0 || len(d.Data) > size || d.Addr != first.Addr || d.Local != first.Local || d.ECN != first.ECN || unsafe.Pointer(unsafe.SliceData(d.Data)) != end {
 			return n
 		}
 		if len(d.Data) < size { // the last one may be shorter
@@ -271,25 +251,16 @@ func (m *many) run(datagrams []Datagram) int {
 }
 
 // write writes a run of datagrams of b in one call.
-func (m *many) write(b *Batch, run []Datagram, marked bool) error {
+func (m *many) write(b *Batch, run []Datagram, with told) error {
 	y, first, last := b.system(), &run[0], &run[len(run)-1]
 	size := len(first.Data)
 	y.vector.Base = unsafe.SliceData(first.Data)
 	y.vector.SetLen(size*(len(run)-1) + len(last.Data))
 	y.header.Namelen = m.name(&y.name, first.Addr)
-	control := y.control[:0]
-	if marked && first.ECN != 0 {
-		control = append(control, mark(first)...)
-	}
 	if len(run) > 1 {
-		at := len(control)
-		control = control[:at+unix.CmsgSpace(2)]
-		clear(control[at:])
-		header := (*unix.Cmsghdr)(unsafe.Pointer(&control[at]))
-		header.Level, header.Type = unix.IPPROTO_UDP, unix.UDP_SEGMENT
-		header.SetLen(unix.CmsgLen(2))
-		binary.NativeEndian.PutUint16(control[at+unix.CmsgLen(0):], uint16(size))
+		with.segment = size
 	}
+	control := with.append(y.control[:0], first.Addr)
 	y.header.Control = nil
 	if len(control) > 0 {
 		y.header.Control = &y.control[0]

@@ -17,7 +17,7 @@ func runs(b *Batch, to netip.AddrPort, ecn uint8, sizes ...int) (texts []string)
 	b.Reset()
 	for i, size := range sizes {
 		text := bytes.Repeat([]byte{byte('a' + i%26)}, size)
-		b.AddMarked(append(b.Next(), text...), to, ecn)
+		b.Add(Datagram{Addr: to, ECN: ecn, Data: append(b.Next(), text...)})
 		texts = append(texts, string(text))
 	}
 	return texts
@@ -70,7 +70,7 @@ func TestRuns(t *testing.T) {
 	}
 }
 
-// TestRunsAreOfOneKind shows what ends a run: an address, a mark, a place in memory, the kernel's limits.
+// TestRunsAreOfOneKind shows what ends a run: an address at either end, a mark, a place in memory, the kernel's limits.
 func TestRunsAreOfOneKind(t *testing.T) {
 	m := new(many)
 	m.gso.Store(true)
@@ -88,6 +88,8 @@ func TestRunsAreOfOneKind(t *testing.T) {
 	require.Equal(t, 4, m.run(b.Datagrams))
 	b.Datagrams[3].Data = bytes.Clone(b.Datagrams[3].Data)
 	require.Equal(t, 3, m.run(b.Datagrams))
+	b.Datagrams[2].Local = here.Addr()
+	require.Equal(t, 2, m.run(b.Datagrams))
 	runs(b, here, 0, 8000, 8000, 8000, 8000, 8000, 8000, 8000)
 	require.Equal(t, 7, m.run(b.Datagrams))
 	b = NewBatch(3, 30_000)
@@ -168,7 +170,7 @@ func TestRunsDoNotAllocate(t *testing.T) {
 	require.Zero(t, testing.AllocsPerRun(100, func() {
 		out.Reset()
 		for range 8 {
-			out.AddMarked(append(out.Next(), payload...), to.LocalAddr(), 2)
+			out.Add(Datagram{Addr: to.LocalAddr(), ECN: 2, Data: append(out.Next(), payload...)})
 		}
 		if err := from.WriteBatch(out); err != nil {
 			t.Fatal(err)

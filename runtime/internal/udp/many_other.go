@@ -31,4 +31,4 @@ func (*many) run([]Datagram) int { return 1 }
 
 func (*many) writes(netip.AddrPort) bool { return false }
 
-func (*many) write(*Batch, []Datagram, bool) error { return nil }
+func (*many) write(*Batch, []Datagram, told) error { return nil }

@@ -4,8 +4,6 @@ package udp
 
 import "net"
 
-const controlMax = 0
-
 // setPath makes the socket send datagrams that nobody may fragment, where the system can (RFC 9000 §14), and reports whether it does. ECN codepoints are
 // neither told nor set.
 func setPath(c *net.UDPConn) (ecn, whole bool) {
@@ -19,9 +17,3 @@ func setPath(c *net.UDPConn) (ecn, whole bool) {
 	})
 	return false, err == nil && whole
 }
-
-func ecnOf([]byte) uint8 { return 0 }
-
-func mark(*Datagram) []byte { return nil }
-
-func refusesControl(error) bool { return false }

@@ -25,6 +25,8 @@ type Socket struct {
 	addr  netip.AddrPort
 	ecn   bool
 	whole bool
+	// hears: control messages come with what is read.
+	hears bool
 	// unmarked: the system refused to mark a datagram, so none is marked any more.
 	unmarked atomic.Bool
 	raw      syscall.RawConn
@@ -51,8 +53,17 @@ func Listen(network, address string) (*Socket, error) {
 	if err != nil {
 		return nil, err
 	}
+	return listening(c), nil
+}
+
+// listening makes the socket of one that is bound. RFC 8085 §5: "the application SHOULD send any UDP responses with an IP source address that
+// matches the IP destination address of the UDP datagram that carried the request." A socket that is bound to one address does so anyway.
+func listening(c *net.UDPConn) *Socket {
 	growBuffers(c)
-	return newSocket(c), nil
+	local := c.LocalAddr().(*net.UDPAddr).IP.IsUnspecified() && tellLocal(c)
+	s := newSocket(c)
+	s.hears = s.hears || local
+	return s
 }
 
 // Open binds a socket for dialing, to a port that the system chooses. It hears of ICMP messages: see Unreachable. The network is "udp4" or "udp6".
@@ -71,6 +82,7 @@ func Open(network string) (*Socket, error) {
 func newSocket(c *net.UDPConn) *Socket {
 	s := &Socket{addr: plain(c.LocalAddr().(*net.UDPAddr).AddrPort())}
 	s.ecn, s.whole = setPath(c)
+	s.hears = s.ecn
 	s.many, s.conn, s.raw = openMany(c)
 	return s
 }
@@ -113,14 +125,15 @@ func (s *Socket) ReadBatch(b *Batch) error {
 	}
 	room := b.Next()
 	control := b.control[:]
-	if !s.ecn {
+	if !s.hears {
 		control = nil
 	}
 	n, controlLen, _, from, err := s.conn.ReadMsgUDPAddrPort(room[:cap(room)], control)
 	if err != nil {
 		return err
 	}
-	b.AddMarked(room[:n], plain(from), ecnOf(control[:controlLen]))
+	with := controlOf(control[:controlLen])
+	b.Add(Datagram{Addr: plain(from), Local: with.local, ECN: with.ecn, Data: room[:n]})
 	return nil
 }
 
@@ -175,7 +188,7 @@ func (s *Socket) writeRun(b *Batch, datagrams []Datagram) int {
 		return 0
 	}
 	n := s.many.run(datagrams)
-	if n == 1 || s.many.write(b, datagrams[:n], s.ecn && !s.unmarked.Load()) != nil {
+	if n == 1 || s.send(b, datagrams[:n], s.marks(), true) != nil {
 		return 0
 	}
 	return n
@@ -192,27 +205,35 @@ func (s *Socket) writeOne(b *Batch, one []Datagram) error {
 
 func (s *Socket) write(b *Batch, one []Datagram) error {
 	d := &one[0]
-	if s.ecn && d.ECN != 0 && !s.unmarked.Load() {
-		err := s.send(b, one, true)
-		if err == nil || !refusesControl(err) {
-			return err
-		}
-		s.unmarked.Store(true)
+	marked, placed := s.marks() && d.ECN != 0, d.Local.IsValid()
+	err := s.send(b, one, marked, placed)
+	if placed && refusesLocal(err) { // the address may be this system's no more
+		err = s.send(b, one, marked, false)
 	}
-	return s.send(b, one, false)
+	if marked && refusesControl(err) {
+		s.unmarked.Store(true)
+		err = s.send(b, one, false, placed)
+	}
+	return err
 }
 
-// send sends one datagram, marked or not.
-func (s *Socket) send(b *Batch, one []Datagram, marked bool) error {
-	d := &one[0]
-	if s.many != nil && s.many.writes(d.Addr) {
-		return s.many.write(b, one, marked)
-	}
-	var control []byte
+// marks reports whether datagrams are marked that are to be.
+func (s *Socket) marks() bool { return s.ecn && !s.unmarked.Load() }
+
+// send sends one datagram, or a run of them: marked as it is to be or not, from where it is to leave or from wherever the routes say.
+func (s *Socket) send(b *Batch, run []Datagram, marked, placed bool) error {
+	d := &run[0]
+	with := told{}
 	if marked {
-		control = mark(d)
+		with.ecn = d.ECN & 3
 	}
-	_, _, err := s.conn.WriteMsgUDPAddrPort(d.Data, control, d.Addr)
+	if placed {
+		with.local = d.Local
+	}
+	if s.many != nil && s.many.writes(d.Addr) {
+		return s.many.write(b, run, with)
+	}
+	_, _, err := s.conn.WriteMsgUDPAddrPort(d.Data, with.append(b.control[:0], d.Addr), d.Addr)
 	return err
 }
 

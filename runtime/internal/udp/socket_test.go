@@ -26,7 +26,7 @@ func listen(t testing.TB) *Socket {
 func fill(b *Batch, to netip.AddrPort, texts ...string) {
 	b.Reset()
 	for _, text := range texts {
-		b.Add(append(b.Next(), text...), to)
+		b.Add(Datagram{Addr: to, Data: append(b.Next(), text...)})
 	}
 }
 
@@ -69,7 +69,7 @@ func TestBatchLaysDatagramsSideBySide(t *testing.T) {
 	fill(b, netip.AddrPort{}, "0123456789", "abc")
 	require.False(t, b.Full())
 	require.Equal(t, 10, cap(b.Next()))
-	b.Add(append(b.Next(), "de"...), netip.AddrPort{})
+	b.Add(Datagram{Addr: netip.AddrPort{}, Data: append(b.Next(), "de"...)})
 	require.True(t, b.Full())
 	require.Equal(t, "0123456789abcde", string(b.slab[:15]))
 	b.Reset()
@@ -117,7 +117,7 @@ func TestAwait(t *testing.T) {
 	require.Equal(t, ErrNothing, to.AwaitBatch(in, time.Microsecond))
 	for range 2 { // the poller, which is not asked meanwhile, hears of the next one all the same
 		out.Reset()
-		out.Add(append(out.Next(), "x"...), to.LocalAddr())
+		out.Add(Datagram{Addr: to.LocalAddr(), Data: append(out.Next(), "x"...)})
 		require.NoError(t, from.WriteBatch(out))
 		if to.Polls() {
 			require.NoError(t, to.AwaitBatch(in, time.Minute))
@@ -152,7 +152,7 @@ func TestReadAfterPoll(t *testing.T) {
 	in, out := NewBatch(1, 100), NewBatch(1, 100)
 	for i := range 20 {
 		out.Reset()
-		out.Add(append(out.Next(), byte(i)), to.LocalAddr())
+		out.Add(Datagram{Addr: to.LocalAddr(), Data: append(out.Next(), byte(i))})
 		if i%3 == 0 {
 			require.NoError(t, from.WriteBatch(out))
 			for to.Polls() && to.PollBatch(in) != nil {
@@ -276,7 +276,7 @@ func TestNoAllocation(t *testing.T) {
 		var failed error
 		require.Zero(t, testing.AllocsPerRun(100, func() {
 			out.Reset()
-			out.Add(append(out.Next(), payload...), to.LocalAddr())
+			out.Add(Datagram{Addr: to.LocalAddr(), Data: append(out.Next(), payload...)})
 			failed = errors.Join(failed, from.WriteBatch(out))
 			if to.Polls() {
 				failed = errors.Join(failed, to.AwaitBatch(in, time.Second), from.WriteBatch(out))
