@@ -52,7 +52,7 @@ func (b *BBR) startDown(s Sample) {
 	c := &b.cycle
 	c.growth = 0
 	c.wait = bbrProbeWait + time.Duration(b.draw()%uint64(bbrProbeSpread))
-	if c.failed {
+	if c.failed && !b.deep() {
 		c.wait = b.comeback(100)
 	}
 	if b.yielded.from > 0 {
@@ -249,7 +249,10 @@ func (b *BBR) fail() {
 	}
 	c.failed, c.shallow = true, b.shallow() && b.noise.clean()
 	if b.state == bbrDown || b.state == bbrCruise {
-		c.failed, c.wait = false, b.comeback(100)
+		c.failed = false
+		if !b.deep() {
+			c.wait = b.comeback(100)
+		}
 	}
 	if c.before == 0 {
 		return

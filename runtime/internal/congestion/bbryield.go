@@ -30,6 +30,10 @@ const (
 // shallow reports whether what overflows now is a shallow queue.
 func (b *BBR) shallow() bool { return b.model.rtt*100 < b.model.minRTT*bbrShallow }
 
+// deep reports whether what overflows now is so deep a queue that seven tenths of what is in flight still fill the path. There a CUBIC flow
+// that has reduced its window has what it had, so nobody has to be waited for, and who waits goes without.
+func (b *BBR) deep() bool { return b.model.rtt*bbrBeta >= b.model.minRTT*100 }
+
 // yield gives way, from now until others have come back, and puts the next probe off until then.
 func (b *BBR) yield(now mono.Time) {
 	b.endYield()

@@ -20,7 +20,7 @@ import (
 // is tried.
 //
 // Startup is over at once when more is lost than it lost before and the draft allows, rather than when the round
-// is: each round that it goes on, it sends more than twice of what the path carries, and a CUBIC flow reduces
+// is, unless the queue is deep: each round that it goes on, it sends more than twice of what the path carries, and a CUBIC flow reduces
 // its window once more.
 type noise struct {
 	// stretches are the shares lost in the latest stretches of quiet rounds, n how many there were, median what is lost in the middle one.
@@ -97,19 +97,26 @@ func (n *noise) explained(round int, b *BBR) int {
 // tooHigh reports whether too much of what was in flight was lost.
 func (n *noise) tooHigh(lost, inflight int, b *BBR) bool { return lost > n.allowed(inflight, b) }
 
-// onLost counts losses. Startup has lost too much if the round at hand lost more than the draft allows of what is in flight, and more than
-// the rounds before explain: while a queue shows that it may be congestion, or else more than is ever attributed to the path.
+// onLost counts losses.
 func (n *noise) onLost(l Lost, b *BBR) {
 	n.lost += l.Size
 	n.count += l.Count
-	if b.state != bbrStartup || n.count < bbrStartupFullLosses {
+	if b.state == bbrStartup && !b.deep() {
+		n.judgeStartup(l.BytesInFlight, b)
+	}
+}
+
+// judgeStartup judges what Startup lost of what was in flight. It is too much if it is more than the draft allows and more than the rounds
+// before explain: while a queue shows that it may be congestion, or else more than is ever attributed to the path.
+func (n *noise) judgeStartup(inflight int, b *BBR) {
+	if n.count < bbrStartupFullLosses {
 		return
 	}
 	share := float64(n.learntLost+b.maxDatagram) / float64(n.learntAll+noiseBefore*b.maxDatagram)
 	if n.queued < noiseQueued {
 		share = noiseMax / 100.0
 	}
-	n.startupFull = n.lost > l.BytesInFlight*bbrLossThreshold/100+probable(share, l.BytesInFlight, b.maxDatagram)
+	n.startupFull = n.startupFull || n.lost > inflight*bbrLossThreshold/100+probable(share, inflight, b.maxDatagram)
 }
 
 // onAck counts what arrived, and judges the round when it is over.
@@ -144,6 +151,7 @@ func (n *noise) judge(b *BBR) {
 	all := n.acked + n.lost
 	quiet := !n.marked && b.quiet(n.minRTT)
 	if b.state == bbrStartup {
+		n.judgeStartup(all, b)
 		if quiet {
 			n.learnStartup(all, b.maxDatagram)
 		}

@@ -45,7 +45,8 @@ func TestBBRLeavesCubicItsShare(t *testing.T) {
 		{100 * ms, 0.1, 300 * ms, 0.5, 2},
 		{100 * ms, 0.1, time.Second, 0.4, 2},
 		{100 * ms, 0.25, 300 * ms, 0.5, 2},
-		{100 * ms, 1, 300 * ms, 0.5, 3},
+		{100 * ms, 1, 300 * ms, 0.5, 2.2},
+		{100 * ms, 1, 0, 0.33, 2},
 	} {
 		t.Run(fmt.Sprintf("%v %v BDP after %v", c.rtt, c.bdps, c.after), func(t *testing.T) {
 			var all []float64
