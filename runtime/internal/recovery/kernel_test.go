@@ -14,23 +14,21 @@ import (
 type kernelCubic struct {
 	size           int
 	cwnd, ssthresh float64 // datagrams, as all below
-	growth         float64
 
 	lastMax, origin, k float64
 	reno, renoAcked    float64
 	epoch              mono.Time
 
-	minRTT              time.Duration
-	roundEnd            uint64
-	roundAt, trainAt    mono.Time
-	roundRTT            time.Duration
-	samples             int
-	recovering          bool
-	recoverySince       mono.Time
-	prior               float64
-	delivered, sentOut  int // bytes, since recovery began
-	window              int // bytes
-	inflight, lastAcked int
+	minRTT             time.Duration
+	roundEnd           uint64
+	roundAt, trainAt   mono.Time
+	roundRTT           time.Duration
+	samples            int
+	recovering         bool
+	recoverySince      mono.Time
+	prior              float64
+	delivered, sentOut int // bytes, since recovery began
+	window             int // bytes
 }
 
 func newKernelCubic(size int) *kernelCubic {

@@ -51,10 +51,10 @@ func controlOf(control []byte) (t told) {
 			t.segment = int(int32(binary.NativeEndian.Uint32(data)))
 		case header.Level == unix.IPPROTO_IP && header.Type == unix.IP_PKTINFO && len(data) >= unix.SizeofInet4Pktinfo:
 			// Of what was sent to a group, or to all, Spec_dst is the address to answer from.
-			t.place(netip.AddrFrom4(((*unix.Inet4Pktinfo)(unsafe.Pointer(&data[0]))).Spec_dst))
+			t.place(netip.AddrFrom4((*unix.Inet4Pktinfo)(unsafe.Pointer(&data[0])).Spec_dst))
 		case header.Level == unix.IPPROTO_IPV6 && header.Type == unix.IPV6_PKTINFO && len(data) >= unix.SizeofInet6Pktinfo:
 			// Of IPv4's, IP_PKTINFO knows more.
-			if a := netip.AddrFrom16(((*unix.Inet6Pktinfo)(unsafe.Pointer(&data[0]))).Addr); !a.Is4In6() {
+			if a := netip.AddrFrom16((*unix.Inet6Pktinfo)(unsafe.Pointer(&data[0])).Addr); !a.Is4In6() {
 				t.place(a)
 			}
 		}
@@ -86,10 +86,10 @@ func (t told) append(control []byte, to netip.AddrPort) []byte {
 	case !t.local.IsValid():
 	case v6:
 		control, data = appendMessage(control, unix.IPPROTO_IPV6, unix.IPV6_PKTINFO, unix.SizeofInet6Pktinfo)
-		((*unix.Inet6Pktinfo)(unsafe.Pointer(&data[0]))).Addr = t.local.As16()
+		(*unix.Inet6Pktinfo)(unsafe.Pointer(&data[0])).Addr = t.local.As16()
 	case t.local.Is4():
 		control, data = appendMessage(control, unix.IPPROTO_IP, unix.IP_PKTINFO, unix.SizeofInet4Pktinfo)
-		((*unix.Inet4Pktinfo)(unsafe.Pointer(&data[0]))).Spec_dst = t.local.As4()
+		(*unix.Inet4Pktinfo)(unsafe.Pointer(&data[0])).Spec_dst = t.local.As4()
 	}
 	if t.segment > 0 {
 		control, data = appendMessage(control, unix.IPPROTO_UDP, unix.UDP_SEGMENT, 2)
