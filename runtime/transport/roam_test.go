@@ -14,6 +14,23 @@ import (
 	"github.com/sessgen/sessgen/runtime/session"
 )
 
+// whileItAsks waits until l asks the system for its address before it sends. The answer comes, the first time, when happened reports true.
+func whileItAsks(t *testing.T, l *link, happened func() bool) {
+	require.Eventually(t, func() (silent bool) {
+		l.at(func(m *conn.Conn) { silent = m.Silent(now()) })
+		return silent
+	}, time.Minute, time.Millisecond)
+	s := l.shard.sources
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.to = netip.Addr{} // nothing is known
+	var first sync.Once
+	s.ask = func(netip.AddrPort) netip.Addr {
+		first.Do(func() { assert.Eventually(t, happened, time.Minute, time.Millisecond) })
+		return netip.Addr{}
+	}
+}
+
 // TestRoamWhileItEnds: a connection ends while its link asks the system for its address, and the pump comes by meanwhile, finds it
 // writing and goes. The link is removed all the same.
 func TestRoamWhileItEnds(t *testing.T) {
@@ -21,25 +38,11 @@ func TestRoamWhileItEnds(t *testing.T) {
 	srv := echoServer(t)
 	c := dial(t, srv.addr, WithOwnSocket())
 	l := c.link
-	require.Eventually(t, func() (silent bool) {
-		l.at(func(m *conn.Conn) { silent = m.Silent(now()) })
-		return silent
-	}, time.Minute, time.Millisecond)
-
-	s := l.shard.sources
-	s.mu.Lock()
-	s.to = netip.Addr{} // nothing is known
-	asked := false
-	s.ask = func(netip.AddrPort) netip.Addr {
-		for came := asked; !came; time.Sleep(time.Millisecond) {
-			l.mu.Lock()
-			came = l.over && l.again
-			l.mu.Unlock()
-		}
-		asked = true
-		return netip.Addr{}
-	}
-	s.mu.Unlock()
+	whileItAsks(t, l, func() bool {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return l.over && l.again
+	})
 
 	c.Abort(nil)
 	removed := func() (yes bool) {
@@ -54,13 +57,13 @@ func TestRoamWhileItEnds(t *testing.T) {
 // TestHeardWhileItRoams: what arrives while the system is asked for the link's address is acknowledged at the time that it is then.
 func TestHeardWhileItRoams(t *testing.T) {
 	clean(t)
-	speak := make(chan struct{})
-	asked := sync.OnceFunc(func() { close(speak) })
+	spoken := make(chan struct{})
+	speak := sync.OnceFunc(func() { close(spoken) })
 	srv := serve(t, map[*session.Protocol]handler{echoes: func(ctx context.Context, s session.Stream) {
 		if _, _, err := s.Recv(ctx); err != nil {
 			return
 		}
-		<-speak
+		<-spoken
 		_ = s.Send(ctx, []byte("meanwhile"), false)
 		<-ctx.Done()
 	}})
@@ -68,23 +71,11 @@ func TestHeardWhileItRoams(t *testing.T) {
 	stream := open(t, c, echoes)
 	require.NoError(t, stream.Send(bounded(t), nil, false))
 	l := c.link
-	require.Eventually(t, func() (silent bool) {
-		l.at(func(m *conn.Conn) { silent = m.Silent(now()) })
-		return silent
-	}, time.Minute, time.Millisecond)
-
-	s := l.shard.sources
-	s.mu.Lock()
-	s.to = netip.Addr{} // nothing is known
-	s.ask = func(netip.AddrPort) netip.Addr {
-		time.Sleep(2 * time.Millisecond) // so that the time that it is now differs from what it was
-		asked()
-		for came := false; !came; time.Sleep(time.Millisecond) {
-			l.at(func(m *conn.Conn) { came = !m.Silent(now()) })
-		}
-		return netip.Addr{}
-	}
-	s.mu.Unlock()
+	whileItAsks(t, l, func() (heard bool) {
+		speak()
+		l.at(func(m *conn.Conn) { heard = !m.Silent(now()) })
+		return heard
+	})
 	require.NoError(t, stream.Send(bounded(t), nil, false))
 	got, _, err := stream.Recv(bounded(t))
 	require.NoError(t, err)
