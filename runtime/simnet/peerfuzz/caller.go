@@ -42,7 +42,7 @@ func (r *calls) caller(subject func(context.Context) error) {
 	select {
 	case <-done:
 	case <-time.After(grace):
-		r.wrong("the program has not returned a minute after its context has ended, in virtual time:\n%s", r.others())
+		r.wrong("the program has not returned a minute after its context has ended, in virtual time:\n%s", r.left())
 	}
 }
 

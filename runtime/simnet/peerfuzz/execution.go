@@ -85,7 +85,7 @@ func (r *execution) judge() {
 	select {
 	case <-r.done:
 	case <-time.After(patience + grace):
-		r.fail("the body has not returned a day after it was called, in virtual time, though its session is over:\n%s", r.others())
+		r.fail("the body has not returned a day after it was called, in virtual time, though its session is over:\n%s", r.left())
 		return
 	}
 	pass(grace)

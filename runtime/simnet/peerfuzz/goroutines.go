@@ -5,25 +5,17 @@ import (
 	"runtime"
 )
 
-// goroutines says which were there before a bubble began to work, and which belong to it.
+// goroutines says which belong to a bubble. Their traces do: how many the process has may be one too many for a moment, while one of an
+// earlier bubble ends.
 type goroutines struct {
-	before int    // those of the process
-	own    []byte // what marks those of the bubble in a trace
+	own []byte // what marks those of the bubble in a trace
 }
 
 // countGoroutines is called in the bubble's first goroutine.
-func countGoroutines() goroutines { return goroutines{runtime.NumGoroutine(), bubble(trace(false))} }
+func countGoroutines() goroutines { return goroutines{bubble(trace(false))} }
 
-// left are the traces of the bubble's goroutines that are still there, if the process has more than before.
+// left are the traces of the bubble's goroutines that are there, without those that the test itself has.
 func (g goroutines) left() []byte {
-	if runtime.NumGoroutine() <= g.before {
-		return nil
-	}
-	return g.others()
-}
-
-// others are the traces of the bubble's goroutines, without those that the test itself has.
-func (g goroutines) others() []byte {
 	var found [][]byte
 	for i, one := range bytes.Split(trace(true), []byte("\n\n")) {
 		line, _, _ := bytes.Cut(one, []byte("\n"))

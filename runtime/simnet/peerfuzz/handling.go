@@ -133,7 +133,7 @@ func (r *calls) await() {
 		select {
 		case <-h.done:
 		case <-late.C:
-			r.wrong("%s has not returned a day after its caller had gone, in virtual time:\n%s", h.method, r.others())
+			r.wrong("%s has not returned a day after its caller had gone, in virtual time:\n%s", h.method, r.left())
 			return
 		}
 	}
