@@ -23,7 +23,7 @@ const (
 	// FaultFull: the system had no room for a datagram. It is lost; congestion control will notice.
 	FaultFull
 	// FaultRefused: an ICMP message said that nobody listens at some peer's port, or that no way leads there. Anyone can
-	// forge one, so it is no more than a hint.
+	// forge one, so it is no more than a hint. Or a socket that dials was refused something; Unreachable tells what there is to tell.
 	FaultRefused
 	// FaultTooBig: a datagram was larger than the path takes, or than the room for it.
 	FaultTooBig
@@ -34,6 +34,9 @@ const (
 // ErrNothing is what PollBatch and AwaitBatch return where they find nothing.
 var ErrNothing = errors.New("udp: nothing has arrived")
 
+// errQueued is what a read of a socket that dials returns once after the system has refused to send.
+var errQueued = errors.New("udp: the system has refused to send")
+
 // FaultOf classifies an error of ReadBatch or WriteBatch.
 func FaultOf(err error) Fault {
 	switch {
@@ -41,6 +44,8 @@ func FaultOf(err error) Fault {
 		return FaultNone
 	case err == ErrNothing:
 		return FaultNothing
+	case err == errQueued:
+		return FaultRefused
 	case errors.Is(err, net.ErrClosed):
 		return FaultClosed
 	case errors.Is(err, os.ErrDeadlineExceeded):

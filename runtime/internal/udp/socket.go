@@ -30,8 +30,10 @@ type Socket struct {
 	// unmarked: the system refused to mark a datagram, so none is marked any more.
 	unmarked atomic.Bool
 	raw      syscall.RawConn
-	dials    bool  // see Open
-	many     *many // nil where a call moves one datagram
+	dials    bool // see Open
+	// queued: the system has refused to send, and may have queued why, for Unreachable.
+	queued atomic.Bool
+	many   *many // nil where a call moves one datagram
 }
 
 // packetConn is what a Socket needs of a *net.UDPConn, or of what stands for one.
@@ -120,6 +122,9 @@ func (s *Socket) LocalAddr() netip.AddrPort { return s.addr }
 // only FaultClosed is for good.
 func (s *Socket) ReadBatch(b *Batch) error {
 	b.Reset()
+	if s.queued.Swap(false) {
+		return errQueued
+	}
 	if s.many != nil {
 		return s.many.read(b)
 	}
@@ -146,6 +151,9 @@ func (s *Socket) PollBatch(b *Batch) error {
 	if s.many == nil {
 		return ErrNothing
 	}
+	if s.queued.Swap(false) {
+		return errQueued
+	}
 	return s.many.poll(b)
 }
 
@@ -155,6 +163,9 @@ func (s *Socket) AwaitBatch(b *Batch, d time.Duration) error {
 	b.Reset()
 	if s.many == nil {
 		return ErrNothing
+	}
+	if s.queued.Swap(false) {
+		return errQueued
 	}
 	return s.many.await(b, d)
 }
@@ -221,7 +232,7 @@ func (s *Socket) write(b *Batch, one []Datagram) error {
 func (s *Socket) marks() bool { return s.ecn && !s.unmarked.Load() }
 
 // send sends one datagram, or a run of them: marked as it is to be or not, from where it is to leave or from wherever the routes say.
-func (s *Socket) send(b *Batch, run []Datagram, marked, placed bool) error {
+func (s *Socket) send(b *Batch, run []Datagram, marked, placed bool) (err error) {
 	d := &run[0]
 	with := told{}
 	if marked {
@@ -231,9 +242,13 @@ func (s *Socket) send(b *Batch, run []Datagram, marked, placed bool) error {
 		with.local = d.Local
 	}
 	if s.many != nil && s.many.writes(d.Addr) {
-		return s.many.write(b, run, with)
+		err = s.many.write(b, run, with)
+	} else {
+		_, _, err = s.conn.WriteMsgUDPAddrPort(d.Data, with.append(b.control[:0], d.Addr), d.Addr)
 	}
-	_, _, err := s.conn.WriteMsgUDPAddrPort(d.Data, with.append(b.control[:0], d.Addr), d.Addr)
+	if err != nil && s.dials {
+		s.queued.Store(true)
+	}
 	return err
 }
 

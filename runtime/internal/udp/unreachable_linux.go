@@ -23,8 +23,12 @@ func watchErrors(c *net.UDPConn, v6 bool) {
 	})
 }
 
-// errorsMax bounds how many messages are looked at in one go.
-const errorsMax = 64
+const (
+	// errorsMax bounds how many messages are taken from the queue in one go: all that a socket's buffer has room for.
+	errorsMax = 1 << 15
+	// foundMax bounds how many of them are told.
+	foundMax = 64
+)
 
 // Unreachable calls f with each address of which an ICMP message has said since that nobody is there, or
 // that no way leads there. Anyone who knows of the traffic can forge one. RFC 9000 §14.2.1: "ICMP message validation MUST
@@ -41,7 +45,7 @@ func (s *Socket) Unreachable(f func(netip.AddrPort)) {
 			if err != nil {
 				return
 			}
-			if unreachable(oob[:n]) {
+			if unreachable(oob[:n]) && len(found) < foundMax {
 				found = append(found, addrPort(to))
 			}
 		}
