@@ -125,8 +125,19 @@ func (s *shard) read(by *handlers) {
 
 // readDry reads until nothing more has arrived, ahead of every other reader.
 func (s *shard) readDry(self *waiter) {
+	if s.preempt(self) {
+		s.readAll()
+		s.role.mu.Lock()
+		s.release()
+		s.role.mu.Unlock()
+	}
+}
+
+// preempt makes self the leader, next after who is it now. It is false if nobody reads any more.
+func (s *shard) preempt(self *waiter) bool {
 	r := &s.role
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	if !r.take(self) && !r.closed {
 		r.urgent = self
 		s.interrupt()
@@ -134,20 +145,19 @@ func (s *shard) readDry(self *waiter) {
 			self.park()
 		}
 	}
-	if r.leader != self {
-		r.mu.Unlock()
-		return
-	}
-	r.mu.Unlock()
+	return r.leader == self
+}
+
+// readAll reads all that has arrived. A fault that is not for good, such as one peer's ICMP message, hides nothing. The caller has the role.
+func (s *shard) readAll() {
 	for range dryReadsMax {
-		if s.readThere() != nil {
-			break
+		err := s.readThere()
+		switch udp.FaultOf(err) {
+		case udp.FaultClosed, udp.FaultInterrupted, udp.FaultNothing:
+			return
 		}
-		s.handleRead(nil)
+		s.handleRead(err)
 	}
-	r.mu.Lock()
-	s.release()
-	r.mu.Unlock()
 }
 
 // readThere reads what has arrived.
@@ -160,7 +170,7 @@ func (s *shard) readThere() error {
 	return s.sock.ReadBatch(s.in)
 }
 
-// dryReadsMax bounds readDry when datagrams keep arriving.
+// dryReadsMax bounds readAll when datagrams keep arriving.
 const dryReadsMax = 1 << 14
 
 // served is how often a goroutine was woken to serve sessions: it may read next.
