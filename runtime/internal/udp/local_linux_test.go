@@ -27,8 +27,21 @@ func addresses(t *testing.T) (pairs map[string][2]netip.Addr) {
 		t.Logf("only IPv4 is tried: %v", err)
 		return pairs
 	}
+	// The kernel makes it ready in its own time: until then nothing can be bound to it, and nothing leaves from it.
+	for end := time.Now().Add(time.Minute); !binds(second); time.Sleep(time.Millisecond) {
+		require.True(t, time.Now().Before(end), "%v is never ready", second)
+	}
 	pairs["udp6"] = [2]netip.Addr{netip.IPv6Loopback(), second}
 	return pairs
+}
+
+// binds reports whether a socket can be bound to the address, of IPv6, in the thread's namespace.
+func binds(a netip.Addr) bool {
+	c, err := net.ListenUDP("udp6", net.UDPAddrFromAddrPort(netip.AddrPortFrom(a, 0)))
+	if err == nil {
+		c.Close()
+	}
+	return err == nil
 }
 
 func loopbackUp() error {
