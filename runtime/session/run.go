@@ -48,7 +48,6 @@ func (s *Session) run(ctx context.Context, body func(context.Context, Step) (Ste
 		cancel(err)
 	}()
 	end, err := body(inner, Step{s: s})
-	returned = true
 	stop() // what follows is told by what run returns
 	if err == nil {
 		err = s.close(ctx, end)
@@ -56,6 +55,7 @@ func (s *Session) run(ctx context.Context, body func(context.Context, Step) (Ste
 	if err != nil {
 		s.abort(err, AbortFor(err))
 	}
+	returned = true // without a panic, also of the error that body returned
 	return err
 }
 

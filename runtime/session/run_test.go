@@ -164,6 +164,26 @@ func TestRegisteredBodyPanics(t *testing.T) {
 	require.Contains(t, line, "TestRegisteredBodyPanics")
 }
 
+// nilInside is an error that panics when somebody looks into it, as a nil pointer in an interface does.
+type nilInside struct{ error }
+
+func (e *nilInside) Error() string { return "nil inside" }
+func (e *nilInside) Unwrap() error { return e.error }
+
+// TestErrorOfRegisteredBodyPanics has a body return an error that panics when it is looked into: that ends the session like a panic of the
+// body.
+func TestErrorOfRegisteredBodyPanics(t *testing.T) {
+	lines := captureLog(t)
+	conn, srv := session.Pipe()
+	RegisterShopSeller(srv, func(context.Context, ShopSellerOpen) (ShopSellerEnd, error) {
+		var e *nilInside
+		return ShopSellerEnd{}, e
+	})
+	body, _ := buy(1)
+	require.Equal(t, session.Abort{Code: session.AbortPanicked}, remote(t, RunShopBuyer(t.Context(), conn, body)))
+	require.Contains(t, <-lines, "nil pointer")
+}
+
 func TestRegisteredBodyStopsUnfinished(t *testing.T) {
 	lines := captureLog(t)
 	conn, srv := session.Pipe()
