@@ -167,7 +167,7 @@ func TestHandlersEnd(t *testing.T) {
 		{fmt.Errorf("around: %w", rpc.Errorf(rpc.NotFound, "inside")), rpc.NotFound, "inside"},
 		{&rpc.Error{Message: "no code"}, rpc.Unknown, "no code"},
 		{&rpc.Error{Code: 77, Message: "no such code"}, rpc.Unknown, "no such code"},
-		{rpc.Errorf(rpc.DataLoss, "not UTF-8: \xff"), rpc.DataLoss, ""},
+		{rpc.Errorf(rpc.DataLoss, "not UTF-8: \xff"), rpc.DataLoss, "not UTF-8: \ufffd"},
 		{errors.New("private"), rpc.Unknown, ""},
 		{session.Reason("public"), rpc.Unknown, "public"},
 		{context.Canceled, rpc.Canceled, ""},
@@ -195,8 +195,10 @@ func TestLargeMessages(t *testing.T) {
 	e = errorOf(t, err)
 	require.Equal(t, rpc.ResourceExhausted, e.Code)
 	require.Equal(t, rpc.ProcessedYes, e.Processed())
-	e = errorOf(t, c.Note(t.Context(), "x"))
-	require.Equal(t, rpc.ResourceExhausted, e.Code)
+	e = errorOf(t, c.Note(t.Context(), "x")) // of what the handler says, the code matters most
+	require.Equal(t, rpc.Aborted, e.Code)
+	require.Equal(t, "much to say", e.Message)
+	require.Empty(t, e.Details)
 
 	e = errorOf(t, c.Note(t.Context(), "x", rpc.WithMetadata("key", strings.Repeat("v", session.NoteMax))))
 	require.Equal(t, rpc.ResourceExhausted, e.Code)

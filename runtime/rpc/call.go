@@ -13,8 +13,22 @@ type Call struct {
 	metadata Metadata
 	client   bool
 	attempts int
-	given    bool // the caller has been given an item of the reply, or the request cannot be said again
+	given    bool               // the caller has been given an item of the reply, or the request cannot be said again
+	broke    *session.PeerError // what the peer broke in this call
 }
+
+// blame records err, the fault of the peer or nil, and returns it. A program's error may wrap what the peer of
+// another call broke; this one is not to be blamed for that.
+func (c *Call) blame(err *session.PeerError) error {
+	if err == nil {
+		return nil
+	}
+	c.broke = err
+	return err
+}
+
+// blamed reports whether err is what the peer broke in this call.
+func (c *Call) blamed(err error) bool { return c.broke != nil && errors.Is(err, c.broke) }
 
 // Method returns the method that is called.
 func (c *Call) Method() *Method { return c.method }
@@ -31,10 +45,10 @@ func (c *Call) Attempts() int { return c.attempts }
 
 // Repeatable reports whether a client's interceptor may call next once more after err without anyone noticing:
 // no part of a reply has been handed out, the request can be sent again, and either no handler has seen the
-// call or the method is idempotent.
+// call or the method is idempotent. It is false at a server, which has the request only once.
 func (c *Call) Repeatable(err error) bool {
 	var e *Error
-	if c.given || !errors.As(err, &e) {
+	if !c.client || c.given || !errors.As(err, &e) {
 		return false
 	}
 	return e.Code == Unavailable && (e.processed == ProcessedNo || c.method.Idempotent)
@@ -46,7 +60,8 @@ type Next func(ctx context.Context) error
 // Interceptor wraps calls, at the client or at the server, whether of single messages or of streams. At a
 // client it runs from before anything is sent until the call is over; at a server, around the method of the
 // implementation and the decoding and encoding done for it. What it returns is what the call returns. It may
-// change the context, and a client's interceptor may call next several times where Call.Repeatable allows it.
+// change the context, and a client's interceptor may call next several times where Call.Repeatable allows it. At
+// a server a second call of next fails with Internal.
 type Interceptor func(ctx context.Context, call *Call, next Next) error
 
 // through runs last inside the interceptors, the first one outermost.
@@ -72,7 +87,7 @@ func violated(m *Method, message *session.Message, role int, d *session.Decoder,
 }
 
 // malformed is the fault of a payload that has been decoded, nil if there is none.
-func malformed(m *Method, message *session.Message, role int, d *session.Decoder) error {
+func malformed(m *Method, message *session.Message, role int, d *session.Decoder) *session.PeerError {
 	if fault := d.End(); fault != "" {
 		return &session.PeerError{
 			Protocol: m.Protocol.Name, Role: m.Protocol.Roles[role], Label: message.Label, Pos: message.Pos,
@@ -83,7 +98,7 @@ func malformed(m *Method, message *session.Message, role int, d *session.Decoder
 }
 
 // unexpected is the fault of a message that is not allowed here.
-func unexpected(m *Method, role int) error {
+func unexpected(m *Method, role int) *session.PeerError {
 	return &session.PeerError{Protocol: m.Protocol.Name, Role: m.Protocol.Roles[role], Rule: session.UnexpectedLabel}
 }
 

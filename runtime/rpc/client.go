@@ -33,11 +33,15 @@ type ClientCall struct {
 	stream session.Stream // nil unless an attempt is under way
 	helper dialed         // the same, if it is one
 	sent   bool           // the one request has been sent
-	client *Client
-	own    bool      // the deadline is the method's own:
-	until  time.Time // this
-	asking bool      // the program is sending the request stream
-	note   []byte
+	// unwatch is nil unless the context of an attempt is watched: its end reaches the peer even while the program
+	// is busy with an item of a stream.
+	unwatch func() bool
+	client  *Client
+	own     bool      // the deadline is the method's own:
+	until   time.Time // this
+	asking  bool      // the program is sending the request stream
+	failed  *Error    // what the program was told last in place of sending an item
+	note    []byte
 }
 
 // Begin begins a call of m.
@@ -95,7 +99,11 @@ func (c *ClientCall) Refuse(ctx context.Context, values ...any) error {
 // it already.
 func (c *ClientCall) wrong(ctx context.Context, err error) error {
 	e := &Error{Code: InvalidArgument, cause: err, processed: c.unseen()}
-	if c.method.StreamRequest || len(c.client.config.interceptors) == 0 {
+	if c.method.StreamRequest {
+		c.failed = e
+		return e
+	}
+	if len(c.client.config.interceptors) == 0 {
 		return e
 	}
 	ctx, cancel := c.within(ctx)
@@ -120,11 +128,13 @@ func (c *ClientCall) unseen() Processed {
 // Violated returns the error for a reply, or an item of a reply stream, that is malformed or breaks its
 // contract.
 func (c *ClientCall) Violated(values ...any) error {
-	return violated(c.method, c.method.reply(), 1, &c.in, values)
+	return c.blame(violated(c.method, c.method.reply(), 1, &c.in, values))
 }
 
 // Accept takes in a reply, or an item of a reply stream, that has been decoded.
-func (c *ClientCall) Accept() error { return malformed(c.method, c.method.reply(), 1, &c.in) }
+func (c *ClientCall) Accept() error {
+	return c.blame(malformed(c.method, c.method.reply(), 1, &c.in))
+}
 
 // Decode takes in a reply and checks its contract. It is nil if the reply has no content.
 type Decode[R any] func(call *ClientCall, reply *session.Decoder) (R, error)
@@ -220,10 +230,32 @@ func (c *ClientCall) Send(ctx context.Context) error {
 	if err != nil {
 		return c.wrong(ctx, err)
 	}
-	if err := c.stream.Send(ctx, item, false); err != nil {
-		return c.errorOf(ctx, err)
+	err = ctx.Err()
+	if err == nil {
+		err = c.stream.Send(ctx, item, false)
+	}
+	if err != nil {
+		c.failed = c.errorOf(ctx, err)
+		return c.failed
 	}
 	return nil
+}
+
+// gaveUp is the error of a call whose program did not send its request stream to the end, because of err. That
+// may be how another call failed, which says nothing of what was done in this one.
+func (c *ClientCall) gaveUp(ctx context.Context, err error) *Error {
+	var e *Error
+	switch {
+	case c.failed != nil && errors.Is(err, c.failed):
+		return c.failed
+	case ctx.Err() != nil && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx))):
+		return c.timeOver(ctx, err)
+	case !errors.As(err, &e):
+		return &Error{Code: CodeOf(err), cause: err}
+	}
+	told := *e
+	told.processed = ProcessedMaybe
+	return &told
 }
 
 // within gives a call without a deadline the method's.
@@ -249,6 +281,10 @@ func (c *ClientCall) run(ctx context.Context, request []byte, attempt Next) erro
 			return err
 		}
 		defer c.panicked()
+		if ctx.Done() != nil {
+			stream := c.stream
+			c.unwatch = context.AfterFunc(ctx, func() { stream.Abort(session.Abort{Code: session.AbortCanceled}) })
+		}
 		return c.end(ctx, attempt(ctx))
 	})
 }
@@ -336,7 +372,7 @@ func (c *ClientCall) send(ctx context.Context, request []byte) error {
 // limit is how much time the call has, zero if the handler's end knows it.
 func (c *ClientCall) limit(ctx context.Context) time.Duration {
 	end, limited := ctx.Deadline()
-	if !limited || c.own && c.attempts == 1 {
+	if !limited || c.own && c.attempts == 1 && end.Equal(c.until) {
 		return 0
 	}
 	return max(time.Until(end), time.Microsecond)
@@ -344,20 +380,21 @@ func (c *ClientCall) limit(ctx context.Context) time.Duration {
 
 // end ends an attempt: because of err, or in good order.
 func (c *ClientCall) end(ctx context.Context, err error) error {
+	kept := c.unwatch == nil || c.unwatch() // else the stream is being aborted
+	c.unwatch = nil
 	if err == nil {
-		if c.helper != nil {
+		if c.helper != nil && kept {
 			c.helper.Dispose()
 		}
 		c.stream, c.helper = nil, nil
 		return nil
 	}
 	abort := session.AbortFor(err)
-	var fault *session.PeerError
 	switch {
 	case err == errEnough:
 		abort = session.Abort{Code: session.AbortCanceled}
-	case errors.As(err, &fault) && !fault.Remote:
-		abort = session.Abort{Code: session.AbortCode(fault.Rule), Reason: fault.Label}
+	case c.blamed(err):
+		abort = session.Abort{Code: session.AbortCode(c.broke.Rule), Reason: c.broke.Label}
 	case ctx.Err() != nil:
 		abort.Code = session.AbortCanceled
 	}
@@ -374,6 +411,9 @@ func (c *ClientCall) end(ctx context.Context, err error) error {
 // panicked ends an attempt that was left by a panic of the program.
 func (c *ClientCall) panicked() {
 	if c.stream != nil {
+		if c.unwatch != nil {
+			c.unwatch()
+		}
 		c.stream.Abort(session.Abort{Code: session.AbortPanicked})
 	}
 }
@@ -387,7 +427,7 @@ func (c *ClientCall) upload(ctx context.Context, body func(context.Context) erro
 	err := body(ctx)
 	c.asking = false
 	if err != nil {
-		return err
+		return c.gaveUp(ctx, err)
 	}
 	c.out.Start(c.method.sent())
 	sent, err := c.out.Message(c.method.sent())
@@ -420,12 +460,15 @@ func receiveReply[R any](ctx context.Context, c *ClientCall, decode Decode[R]) (
 // replies receives the reply stream.
 func (c *ClientCall) replies(ctx context.Context, decode func(*session.Decoder) (bool, error)) error {
 	for {
+		if err := ctx.Err(); err != nil { // there may be items all the same
+			return err
+		}
 		number, err := c.receive(ctx)
 		switch {
 		case err != nil:
 			return err
 		case number == c.method.done().Number:
-			if err := malformed(c.method, c.method.done(), 1, &c.in); err != nil {
+			if err := c.blame(malformed(c.method, c.method.done(), 1, &c.in)); err != nil {
 				return err
 			}
 			return c.last(ctx)
@@ -445,13 +488,13 @@ func (c *ClientCall) replies(ctx context.Context, decode func(*session.Decoder) 
 func (c *ClientCall) receive(ctx context.Context) (number uint64, err error) {
 	message, _, err := c.stream.Recv(ctx)
 	if err == io.EOF {
-		return 0, &session.PeerError{Protocol: c.method.Protocol.Name, Role: c.method.Protocol.Roles[1], Rule: session.EndedEarly}
+		return 0, c.blame(&session.PeerError{Protocol: c.method.Protocol.Name, Role: c.method.Protocol.Roles[1], Rule: session.EndedEarly})
 	}
 	if err != nil {
 		return 0, err
 	}
 	if number, err = c.in.Start(message); err != nil {
-		return 0, unexpected(c.method, 1)
+		return 0, c.blame(unexpected(c.method, 1))
 	}
 	return number, nil
 }
@@ -465,7 +508,7 @@ func (c *ClientCall) last(ctx context.Context) error {
 	case io.EOF:
 		return nil
 	case nil:
-		return unexpected(c.method, 1)
+		return c.blame(unexpected(c.method, 1))
 	default:
 		return err
 	}
@@ -476,10 +519,10 @@ func (c *ClientCall) last(ctx context.Context) error {
 func (c *ClientCall) refused(number uint64) error {
 	m := c.method.failed()
 	if number != m.Number {
-		return unexpected(c.method, 1)
+		return c.blame(unexpected(c.method, 1))
 	}
 	status := decodeStatus(&c.in)
-	if err := malformed(c.method, m, 1, &c.in); err != nil {
+	if err := c.blame(malformed(c.method, m, 1, &c.in)); err != nil {
 		return err
 	}
 	return status

@@ -12,7 +12,8 @@ import (
 )
 
 // Error is how a call failed. Every error of a call is one: errors.As finds it. A handler returns one to say
-// what its caller gets; of any other error the caller learns the Code, never the text.
+// what its caller gets; of any other error the caller learns the Code, never the text. If it is larger than the
+// caller accepts, it arrives without Details, and its Message is cut to 1,024 bytes.
 type Error struct {
 	Code Code
 	// Message is for people. The peer sees it.
@@ -112,8 +113,15 @@ const abortStatus session.AbortCode = 0x100
 
 // errorOf makes the Error of a call from the error of its stream.
 func (c *ClientCall) errorOf(ctx context.Context, err error) *Error {
+	if e, ok := err.(*Error); ok {
+		return e
+	}
 	if ctx.Err() != nil && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx))) {
 		return c.timeOver(ctx, err)
+	}
+	var given *session.AbortError // at this end, when the context ended: see run
+	if ctx.Err() != nil && errors.As(err, &given) && !given.Remote && given.Code == session.AbortCanceled {
+		return c.timeOver(ctx, ctx.Err())
 	}
 	err = session.Explain(c.method.Protocol, 0, err)
 	e := &Error{cause: err}

@@ -153,7 +153,7 @@ func (c *ServerCall) request(ctx context.Context) error {
 		return err
 	}
 	if number != c.method.request().Number {
-		return unexpected(c.method, 0)
+		return c.blame(unexpected(c.method, 0))
 	}
 	return nil
 }
@@ -164,12 +164,14 @@ func (c *ServerCall) last() error {
 		return nil
 	}
 	if _, _, ok, _ := c.stream.TryRecv(); ok {
-		return unexpected(c.method, 0)
+		return c.blame(unexpected(c.method, 0))
 	}
 	return nil
 }
 
-// guarded runs the handler inside the interceptors. A panic is an internal error, and logged.
+// guarded runs the handler inside the interceptors, and returns what its caller gets: nil, an *Error, or the rule
+// that the caller broke. A panic is an internal error, and logged; so is a panic of the error that was returned,
+// such as a nil pointer in an interface.
 func (c *ServerCall) guarded(ctx context.Context, config *handlerConfig, serve func(context.Context, *ServerCall) error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -178,13 +180,21 @@ func (c *ServerCall) guarded(ctx context.Context, config *handlerConfig, serve f
 		}
 	}()
 	if len(config.interceptors) == 0 {
-		return c.handle(ctx, serve)
+		err = c.handle(ctx, serve)
+	} else {
+		err = through(ctx, &c.Call, config.interceptors, func(ctx context.Context) error { return c.handle(ctx, serve) })
 	}
-	return through(ctx, &c.Call, config.interceptors, func(ctx context.Context) error { return c.handle(ctx, serve) })
+	if err == nil || c.blamed(err) {
+		return err
+	}
+	return statusOf(ctx, err)
 }
 
 // handle is what the interceptors wrap: the handler, and the encoding of its answer.
 func (c *ServerCall) handle(ctx context.Context, serve func(context.Context, *ServerCall) error) (err error) {
+	if c.returned {
+		return c.internal(errAgain)
+	}
 	err = serve(ctx, c)
 	c.returned = true
 	if err == nil {
@@ -207,15 +217,17 @@ func (c *ServerCall) end(ctx context.Context, err error) {
 	if err == nil && message == nil {
 		message, err = c.unanswered()
 	}
+	var status *Error
 	if err != nil {
-		message = c.status(statusOf(ctx, err))
+		status = statusOf(ctx, err)
+		message = c.status(status)
 	}
 	if c.over {
 		return
 	}
 	c.over = true
 	if err := c.reply(ctx, message); err != nil {
-		c.unsent(ctx, err)
+		c.unsent(ctx, err, status)
 	}
 }
 
@@ -229,11 +241,10 @@ func (c *ServerCall) reply(ctx context.Context, message []byte) error {
 
 // broken tells a caller that broke the protocol which rule it was.
 func (c *ServerCall) broken(err error) bool {
-	var fault *session.PeerError
-	if !errors.As(err, &fault) || fault.Remote {
+	if !c.blamed(err) {
 		return false
 	}
-	c.abort(session.Abort{Code: session.AbortCode(fault.Rule), Reason: fault.Label})
+	c.abort(session.Abort{Code: session.AbortCode(c.broke.Rule), Reason: c.broke.Label})
 	return true
 }
 
@@ -264,21 +275,22 @@ func (c *ServerCall) status(status *Error) []byte {
 	c.out.Start(m)
 	encodeStatus(&c.out, status)
 	message, err := c.out.Message(m)
-	if err != nil { // its text is not UTF-8
-		c.out.Start(m)
-		encodeStatus(&c.out, &Error{Code: status.Code})
-		message, _ = c.out.Message(m)
+	if err != nil { // the type of a detail is not UTF-8
+		return c.status(&Error{Code: status.Code, Message: status.Message})
 	}
 	return message
 }
 
-// unsent deals with an answer that could not be sent because of err.
-func (c *ServerCall) unsent(ctx context.Context, err error) {
+// unsent deals with an answer that could not be sent because of err: a reply, or the status if that is not nil.
+func (c *ServerCall) unsent(ctx context.Context, err error, status *Error) {
 	var large *session.TooLargeError
 	if errors.As(err, &large) {
-		status := statusOf(ctx, err)
-		if err = c.stream.Send(ctx, c.status(status), true); errors.As(err, &large) { // its details are
-			c.stream.Abort(session.Abort{Code: abortStatus + session.AbortCode(status.Code)})
+		if status == nil {
+			status = statusOf(ctx, err)
+		}
+		status = &Error{Code: status.Code, Message: session.AbortFor(session.Reason(status.Message)).Reason}
+		if err = c.stream.Send(ctx, c.status(status), true); errors.As(err, &large) {
+			c.stream.Abort(session.Abort{Code: abortStatus + session.AbortCode(status.Code), Reason: status.Message})
 		}
 	}
 	switch {
@@ -294,13 +306,13 @@ func (c *ServerCall) unsent(ctx context.Context, err error) {
 func (c *ServerCall) receive(ctx context.Context) (number uint64, err error) {
 	message, _, err := c.stream.Recv(ctx)
 	if err == io.EOF {
-		return 0, &session.PeerError{Protocol: c.method.Protocol.Name, Role: c.method.Protocol.Roles[0], Rule: session.EndedEarly}
+		return 0, c.blame(&session.PeerError{Protocol: c.method.Protocol.Name, Role: c.method.Protocol.Roles[0], Rule: session.EndedEarly})
 	}
 	if err != nil {
 		return 0, err
 	}
 	if number, err = c.in.Start(message); err != nil {
-		return 0, unexpected(c.method, 0)
+		return 0, c.blame(unexpected(c.method, 0))
 	}
 	return number, nil
 }
@@ -322,17 +334,21 @@ func (c *ServerCall) requests(ctx context.Context, item func(*session.Decoder) (
 	c.reading = true
 	defer func() { c.reading = false }()
 	for !c.readAll && c.fault == nil {
+		if err := ctx.Err(); err != nil { // there may be items all the same
+			c.fault = c.explain(ctx, err)
+			break
+		}
 		number, err := c.receive(ctx)
 		switch {
 		case err != nil:
 			c.fault = c.explain(ctx, err)
 		case number == c.method.sent().Number:
-			if c.fault = malformed(c.method, c.method.sent(), 0, &c.in); c.fault == nil {
+			if c.fault = c.blame(malformed(c.method, c.method.sent(), 0, &c.in)); c.fault == nil {
 				c.fault = c.last()
 			}
 			c.readAll = c.fault == nil
 		case number != c.method.request().Number:
-			c.fault = unexpected(c.method, 0)
+			c.fault = c.blame(unexpected(c.method, 0))
 		default:
 			var more bool
 			if more, c.fault = item(&c.in); !more && c.fault == nil {
@@ -351,12 +367,12 @@ func (c *ServerCall) skip(ctx context.Context) error {
 // Violated returns the error for a request, or an item of a request stream, that is malformed or breaks its
 // contract.
 func (c *ServerCall) Violated(values ...any) error {
-	return violated(c.method, c.method.request(), 0, &c.in, values)
+	return c.blame(violated(c.method, c.method.request(), 0, &c.in, values))
 }
 
 // Accept takes in a request, or an item of a request stream, that has been decoded.
 func (c *ServerCall) Accept() error {
-	if err := malformed(c.method, c.method.request(), 0, &c.in); err != nil || c.method.StreamRequest {
+	if err := c.blame(malformed(c.method, c.method.request(), 0, &c.in)); err != nil || c.method.StreamRequest {
 		return err
 	}
 	return c.last()
@@ -404,7 +420,10 @@ func (c *ServerCall) Send(ctx context.Context) error {
 	if err != nil {
 		return c.internal(err)
 	}
-	if err := c.stream.Send(ctx, item, false); err != nil {
+	if err = ctx.Err(); err == nil { // there may be room all the same
+		err = c.stream.Send(ctx, item, false)
+	}
+	if err != nil {
 		return c.explain(ctx, err)
 	}
 	return nil
@@ -430,6 +449,9 @@ var ErrRunOver = errors.New("this stream has ended")
 
 // errUnanswered is the fault of an interceptor that returns nil although its handler did not.
 var errUnanswered = errors.New("an interceptor returned no error, but the handler has not answered")
+
+// errAgain is the fault of an interceptor that calls next again.
+var errAgain = errors.New("an interceptor called next twice, but a server has the request only once")
 
 // internal is the error of a wrong reply, for the handler's program to see. Its caller gets only the message.
 func (c *ServerCall) internal(err error) error {

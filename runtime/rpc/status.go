@@ -1,6 +1,11 @@
 package rpc
 
-import "github.com/sessgen/sessgen/runtime/session"
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/sessgen/sessgen/runtime/session"
+)
 
 // MError has one parameter, status, whose bytes are those of google.rpc.Status:
 //
@@ -10,7 +15,7 @@ import "github.com/sessgen/sessgen/runtime/session"
 func encodeStatus(e *session.Encoder, status *Error) {
 	field := e.Begin(1)
 	e.Int32(1, int32(status.Code))
-	e.Text(2, status.Message)
+	e.Text(2, strings.ToValidUTF8(status.Message, string(utf8.RuneError)))
 	for _, d := range status.Details {
 		element := e.Begin(3)
 		e.Text(1, d.TypeURL)
