@@ -71,7 +71,7 @@ func (m *mtu) lost(size int) {
 // and the search begins anew.
 func (m *mtu) watch(c *Conn) {
 	if m.size > baseDatagram && (c.loss.PTOCount() >= mtuBlackHole || c.loss.LargeLost() >= mtuTries) {
-		m.size, m.probing, m.tries = baseDatagram, 0, 0
+		*m = mtu{size: baseDatagram, limit: m.limit, sent: m.sent}
 		c.loss.SetMaxDatagram(m.size)
 	}
 }

@@ -93,6 +93,26 @@ func TestBlackHole(t *testing.T) {
 	require.Equal(t, 8952, w.client.core.Stats().MaxDatagram)
 }
 
+// An outage looks like a black hole. What the path carried before is found again at once, though a larger size, which it never carried, is not to
+// be tried again for long.
+func TestOutageIsNoBlackHole(t *testing.T) {
+	w := connectedWorld(t, func(c, s *Config) { c.DeathTimeout, s.DeathTimeout = time.Minute, time.Minute })
+	limit := 1472
+	w.tunnel(&limit)
+	id := w.open(true)
+	w.stream(id, 1<<20)
+	w.run(10 * time.Second) // and nothing larger
+	require.Equal(t, 1452, w.client.core.Stats().MaxDatagram)
+	limit = 0
+	w.client.send(id, "x", false)
+	w.run(2 * time.Second)
+	require.Equal(t, baseDatagram, w.client.core.Stats().MaxDatagram)
+	limit = 1472
+	w.until(func() bool { m, _ := w.server.recvIf(id); return len(m) > 0 })
+	w.stream(id, 4<<20)
+	require.Equal(t, 1452, w.client.core.Stats().MaxDatagram)
+}
+
 // Small messages that get through, and are acknowledged, do not hide that large ones no longer do: no probe timeout expires, but what
 // is lost is always large.
 func TestBlackHoleBesideSmallMessages(t *testing.T) {
