@@ -272,7 +272,7 @@ func (m *many) write(b *Batch, run []Datagram, with told) error {
 		err = y.err
 	}
 	if len(run) > 1 {
-		m.learn(err)
+		m.learn(err, with.local.IsValid())
 	}
 	return err
 }
@@ -283,8 +283,8 @@ func (m *many) writes(to netip.AddrPort) bool {
 	return a.Zone() == "" && (m.v6 || a.Unmap().Is4())
 }
 
-// learn takes in what became of a run: whether there are to be more of them.
-func (m *many) learn(err error) {
+// learn takes in what became of a run, that was to leave from an address or not: whether there are to be more of them.
+func (m *many) learn(err error, placed bool) {
 	switch {
 	case err == nil:
 		if !m.proven.Load() {
@@ -292,7 +292,7 @@ func (m *many) learn(err error) {
 		}
 	case errors.Is(err, unix.EIO): // a device without checksums in hardware
 		m.gso.Store(false)
-	case errors.Is(err, unix.EINVAL) && !m.proven.Load(): // a kernel without it; later, a route with a smaller MTU
+	case errors.Is(err, unix.EINVAL) && !placed && !m.proven.Load(): // a kernel without it; later, a route with a smaller MTU
 		m.gso.Store(false)
 	}
 }

@@ -134,15 +134,17 @@ func TestRefusedRunsGoSingly(t *testing.T) {
 	// A refusal of what was taken before is about the path, which may change.
 	m := new(many)
 	m.gso.Store(true)
-	m.learn(nil)
-	m.learn(unix.EINVAL)
-	m.learn(unix.EMSGSIZE)
+	m.learn(nil, false)
+	m.learn(unix.EINVAL, false)
+	m.learn(unix.EMSGSIZE, false)
 	require.True(t, m.gso.Load())
-	m.learn(errors.Join(unix.EIO))
+	m.learn(errors.Join(unix.EIO), false)
 	require.False(t, m.gso.Load())
 	m = new(many)
 	m.gso.Store(true)
-	m.learn(unix.EINVAL)
+	m.learn(unix.EINVAL, true) // which may be about the address
+	require.True(t, m.gso.Load())
+	m.learn(unix.EINVAL, false)
 	require.False(t, m.gso.Load())
 }
 

@@ -199,7 +199,14 @@ func (s *Socket) writeRun(b *Batch, datagrams []Datagram) int {
 		return 0
 	}
 	n := s.many.run(datagrams)
-	if n == 1 || s.send(b, datagrams[:n], s.marks(), true) != nil {
+	if n == 1 {
+		return 0
+	}
+	err := s.send(b, datagrams[:n], s.marks(), true)
+	if datagrams[0].Local.IsValid() && refusesLocal(err) {
+		err = s.send(b, datagrams[:n], s.marks(), false)
+	}
+	if err != nil {
 		return 0
 	}
 	return n
