@@ -135,7 +135,7 @@ func (l *link) tryOpen(at mono.Time, p *session.Protocol, note []byte, eager boo
 // returns the error that ended it.
 //
 // After Close nothing of the connection is left: no goroutine, no timer, and no socket if this was the last
-// dialed connection of the process. Whatever the peer still asks then goes unanswered, so a peer that an Abort
+// dialed connection of the process. Only for what writes its trace and log lines, Close waits no longer than ctx lets it. Whatever the peer still asks then goes unanswered, so a peer that an Abort
 // did not reach finds out by its own timeout.
 func (c *Conn) Close(ctx context.Context) error {
 	c.link.close()
@@ -144,10 +144,7 @@ func (c *Conn) Close(ctx context.Context) error {
 		c.link.abort(err, session.Abort{Code: session.AbortCanceled})
 		_ = c.link.awaitRemoved(context.Background()) // the last datagram is written, no answer awaited
 	}
-	if c.link.trace != nil {
-		c.link.trace.Wait()
-	}
-	c.link.shard.awaitStopped()
+	c.link.awaitLeft(ctx)
 	if err != nil {
 		return err
 	}
@@ -175,6 +172,17 @@ func (c *Conn) Stats() Stats {
 	c.link.mu.Lock()
 	defer c.link.unlock()
 	return statsOf(c.link.machine.Stats())
+}
+
+// awaitLeft waits, once the shard has forgotten the link, until nothing of it is left: for what the program has it write, until ctx ends.
+func (l *link) awaitLeft(ctx context.Context) {
+	if l.trace != nil {
+		select {
+		case <-l.trace.Written():
+		case <-ctx.Done():
+		}
+	}
+	l.shard.awaitStopped(ctx)
 }
 
 // awaitRemoved waits until the shard has forgotten the link.

@@ -175,7 +175,7 @@ func TestSystemRefuses(t *testing.T) {
 	require.NoError(t, err)
 	l := s.dial(config, netip.MustParseAddrPort("127.0.0.1:0"))
 	require.NoError(t, l.awaitRemoved(bounded(t)))
-	s.awaitStopped()
+	s.awaitStopped(bounded(t))
 	var failed *HandshakeError
 	require.ErrorAs(t, l.err, &failed)
 	require.False(t, failed.Timeout())

@@ -54,11 +54,11 @@ func Dial(ctx context.Context, addr string, opts ...Option) (*Conn, error) {
 	case waited != nil:
 		l.abort(waited, session.Abort{Code: session.AbortCanceled})
 		_ = l.awaitRemoved(context.Background())
-		s.awaitStopped()
+		l.awaitLeft(ctx)
 		return nil, waited
 	case failed != nil:
 		_ = l.awaitRemoved(context.Background())
-		s.awaitStopped()
+		l.awaitLeft(ctx)
 		return nil, failed
 	}
 	return &Conn{link: l}, nil
@@ -77,7 +77,7 @@ func (s *shard) dial(config config, to netip.AddrPort) *link {
 	l.tls, l.secure = config.tls, config.tls != nil
 	l.dials, l.own = true, config.ownSocket
 	if config.logger != nil {
-		l.dialJournal = &journal{out: config.logger, running: &s.running}
+		l.dialJournal = &journal{out: config.logger, writers: &s.writers}
 	}
 	s.table.add(l)
 	l.startTrace(&config, c.ClientID, true)

@@ -22,6 +22,8 @@ type group struct {
 	reports  report
 	journal  journal        // the listening end's
 	running  sync.WaitGroup // the two goroutines of each shard, and the workers while there are some
+	// writers are the goroutines that write traces and log lines, to where the program says, which may take as long as it likes.
+	writers sync.WaitGroup
 }
 
 // shardsMax bounds the shards of a listening end.
@@ -42,7 +44,7 @@ func startGroup(socks []*udp.Socket, serving *serving, largest int) *group {
 	g := &group{serving: serving}
 	config := endpoint.Config{Draw: draw, Shards: len(socks)}
 	if serving != nil {
-		g.journal = journal{out: serving.ln.config.logger, running: &g.running}
+		g.journal = journal{out: serving.ln.config.logger, writers: &g.writers}
 		config.Listening, config.Version, config.Full = true, serving.ln.config.conn.Version, g.workers.full
 		config.ResetKey = serving.ln.config.endpointKey()
 	}

@@ -242,6 +242,44 @@ func readQLog(t *testing.T, name string) (head qlogHead, events []qlogEvent) {
 }
 
 // failing is an output that takes nothing.
+// stuck is a destination that takes nothing, until it is told to.
+type stuck chan struct{}
+
+func (s stuck) Write(b []byte) (int, error) { <-s; return len(b), nil }
+func (s stuck) Close() error                { <-s; return nil }
+
+// TestStuckWriters: where a trace, or a log line, is not taken, Close ends with its context, as does a Dial that fails.
+func TestStuckWriters(t *testing.T) {
+	clean(t)
+	srv := echoServer(t)
+	for name, writing := range map[string]func(stuck) Option{
+		"trace": func(out stuck) Option { return WithQLog(func(string, bool) io.WriteCloser { return out }) },
+		"log": func(out stuck) Option {
+			return WithLogger(slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelDebug})))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out := make(stuck)
+			t.Cleanup(func() { close(out) })
+			ctx, cancel := context.WithCancel(bounded(t))
+			// Nobody is told when Close has come so far: the connection is gone, and it is not done.
+			c, err := Dial(ctx, srv.addr, WithPlaintext(), writing(out))
+			require.NoError(t, err)
+			closed := make(chan error, 1)
+			go func() { closed <- c.Close(ctx) }()
+			require.NoError(t, c.link.awaitRemoved(bounded(t)))
+			cancel()
+			err = <-closed
+			require.True(t, err == nil || errors.Is(err, context.Canceled), "%v", err)
+
+			ctx, cancel = context.WithCancel(bounded(t))
+			cancel()
+			_, err = Dial(ctx, srv.addr, WithPlaintext(), writing(out))
+			require.ErrorIs(t, err, context.Canceled)
+		})
+	}
+}
+
 type failing struct{ closed chan struct{} }
 
 func (f failing) Write([]byte) (int, error) { return 0, errors.New("full") }

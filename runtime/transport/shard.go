@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"runtime"
@@ -103,11 +104,21 @@ func (s *shard) halt() {
 	shardsRunning.Add(-1)
 }
 
-// awaitStopped waits for the goroutines if the shard has been stopped.
-func (s *shard) awaitStopped() {
+// awaitStopped waits for the goroutines if the shard has been stopped: for those that write, until ctx ends.
+func (s *shard) awaitStopped(ctx context.Context) {
 	select {
 	case <-s.pump.quit:
-		s.running.Wait()
 	default:
+		return
+	}
+	s.running.Wait()
+	written := make(chan struct{})
+	go func() {
+		s.writers.Wait()
+		close(written)
+	}()
+	select {
+	case <-written:
+	case <-ctx.Done():
 	}
 }

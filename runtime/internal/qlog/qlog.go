@@ -39,7 +39,7 @@ type Trace struct {
 	dropped int
 	done    bool
 	wake    chan struct{}
-	written sync.WaitGroup
+	written chan struct{} // closed when nothing more is written
 
 	last conn.Metrics
 }
@@ -49,7 +49,7 @@ var _ conn.Tracer = (*Trace)(nil)
 // New begins a trace of the connection that the client gave the id, as its dialing or its listening end sees it. It owns
 // out, and closes it at the end. start starts the goroutine that writes.
 func New(out io.WriteCloser, now mono.Time, wall time.Time, id packet.ID, client bool, start func(func())) *Trace {
-	t := &Trace{out: out, begun: now, at: now, confirms: !client, wake: make(chan struct{}, 1)}
+	t := &Trace{out: out, begun: now, at: now, confirms: !client, wake: make(chan struct{}, 1), written: make(chan struct{})}
 	side := "server"
 	if client {
 		side = "client"
@@ -62,14 +62,13 @@ func New(out io.WriteCloser, now mono.Time, wall time.Time, id packet.ID, client
 	b = append(b, `","protocol_type":["QUIC"],"time_format":"relative","reference_time":`...)
 	b = appendMillis(b, time.Duration(wall.UnixNano()))
 	t.buf = append(b, "}}}\n"...)
-	t.written.Add(1)
 	start(t.write)
 	return t
 }
 
 // write is the goroutine that writes.
 func (t *Trace) write() {
-	defer t.written.Done()
+	defer close(t.written)
 	defer t.out.Close()
 	var spare []byte
 	for range t.wake {
@@ -164,8 +163,8 @@ func (t *Trace) Close(now mono.Time, reason string) {
 	t.mu.Unlock()
 }
 
-// Wait returns when everything is written and the output is closed, after Close.
-func (t *Trace) Wait() { t.written.Wait() }
+// Written is closed when everything is written and the output is closed, after Close.
+func (t *Trace) Written() <-chan struct{} { return t.written }
 
 // Sent implements conn.Tracer.
 func (t *Trace) Sent(now mono.Time, p conn.Traced) { t.packet(now, "transport:packet_sent", p) }

@@ -226,7 +226,7 @@ func TestSchema(t *testing.T) {
 		trace.Metrics(now, conn.Metrics{SmoothedRTT: 1, RTTVar: 2, MinRTT: 3, LatestRTT: 4, CongestionWindow: 5, BytesInFlight: 6, PTOCount: 7, PaceRate: 8})
 		trace.Metrics(now, conn.Metrics{CongestionWindow: 9})
 		trace.Close(now, "the end\u2028\"")
-		trace.Wait()
+		<-trace.Written()
 		seen, err := c.file(out.Bytes())
 		require.NoError(t, err, "%s", out.Bytes())
 		for name := range c.objects {
