@@ -9,25 +9,27 @@ import (
 
 // What is written with an ECN codepoint is read with it, over either version of IP and between them.
 func TestECNTravels(t *testing.T) {
-	v6, err := Listen("udp6", "[::1]:0")
-	if err != nil {
-		t.Skip("this machine has no IPv6 loopback: ", err)
+	type way struct {
+		from, to *Socket
+		addr     netip.AddrPort
 	}
-	defer v6.Close()
 	both, err := Listen("udp", ":0")
 	require.NoError(t, err)
 	defer both.Close()
 	mapped := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), both.LocalAddr().Port())
 	v4 := listen(t)
-	for name, c := range map[string]struct {
-		from, to *Socket
-		addr     netip.AddrPort
-	}{
+	ways := map[string]way{
 		"IPv4":                 {listen(t), v4, v4.LocalAddr()},
-		"IPv6":                 {both, v6, v6.LocalAddr()},
 		"IPv4 to both":         {v4, both, mapped},
 		"IPv4 of a dual stack": {both, v4, v4.LocalAddr()},
-	} {
+	}
+	if v6, err := Listen("udp6", "[::1]:0"); err != nil {
+		t.Log("none over IPv6: ", err)
+	} else {
+		defer v6.Close()
+		ways["IPv6"] = way{both, v6, v6.LocalAddr()}
+	}
+	for name, c := range ways {
 		require.True(t, c.from.ECN() && c.to.ECN(), name)
 		b := NewBatch(4, 100)
 		for ecn := range uint8(4) {
