@@ -126,9 +126,54 @@ func TestNextTwice(t *testing.T) {
 	require.Contains(t, logged(), "next twice")
 	require.Equal(t, 1, ran)
 
+	// Nor if its first run panicked.
+	again := func(ctx context.Context, _ *rpc.Call, next rpc.Next) error {
+		_ = next(ctx)
+		return next(ctx)
+	}
+	calm := rpc.Recover(func(context.Context, *rpc.Call, any) error { return rpc.Errorf(rpc.Internal, "calm") })
+	c, _ = serveOdd(&odd{split: func(string) (string, []byte, error) {
+		ran++
+		panic("in the handler")
+	}}, rpc.WithInterceptors(again, calm))
+	_, _, err = c.Split(t.Context(), "x")
+	require.Equal(t, rpc.Internal, rpc.CodeOf(err))
+	require.Equal(t, 2, ran)
+
 	// Retry is a client's; at a server it repeats nothing.
 	c, _ = serveOdd(impl, rpc.WithInterceptors(rpc.Retry(rpc.RetryPolicy{})))
 	_, _, err = c.Split(t.Context(), "x")
 	require.Equal(t, `got "x"`, errorOf(t, err).Message)
-	require.Equal(t, 2, ran)
+	require.Equal(t, 3, ran)
+}
+
+// TestBrokenItemsIgnored has a handler pay no heed to what send tells it: its caller does not take a stream that lacks an item for whole.
+func TestBrokenItemsIgnored(t *testing.T) {
+	logged := logs(t)
+	c, _ := serveOdd(&odd{list: func(_ context.Context, send func(int64) error) error {
+		for _, item := range []int64{1, 1000, 2} {
+			_ = send(item)
+		}
+		return nil
+	}})
+	var items []int64
+	var last error
+	for item, err := range c.List(t.Context(), 1) {
+		if last = err; err == nil {
+			items = append(items, item)
+		}
+	}
+	require.Equal(t, rpc.Internal, rpc.CodeOf(last))
+	require.Equal(t, []int64{1, 2}, items)
+	require.Contains(t, logged(), "item = 1000")
+}
+
+// TestErrorfWraps has errors of this end found in an Error, however many there are.
+func TestErrorfWraps(t *testing.T) {
+	one, two := errors.New("one"), errors.New("two")
+	require.ErrorIs(t, rpc.Errorf(rpc.Aborted, "failed: %w", one), one)
+	both := rpc.Errorf(rpc.Aborted, "failed: %w, %w", one, two)
+	require.ErrorIs(t, both, one)
+	require.ErrorIs(t, both, two)
+	require.EqualError(t, both, "rpc: aborted: failed: one, two")
 }

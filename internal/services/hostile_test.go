@@ -191,6 +191,7 @@ func TestLargeMessages(t *testing.T) {
 	e := errorOf(t, c.Note(t.Context(), strings.Repeat("x", 5<<20)))
 	require.Equal(t, rpc.ResourceExhausted, e.Code)
 	require.Equal(t, rpc.ProcessedNo, e.Processed())
+	require.ErrorContains(t, e, "Note is too large: 5242")
 	_, _, err := c.Split(t.Context(), "x")
 	e = errorOf(t, err)
 	require.Equal(t, rpc.ResourceExhausted, e.Code)

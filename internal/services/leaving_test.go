@@ -134,3 +134,104 @@ func TestShorterDeadline(t *testing.T) {
 		require.Equal(t, time.Minute, <-limits)
 	})
 }
+
+// TestSkippedRequests has a handler return before it has read its request stream. The rest is skipped within what the interceptors wrap:
+// their time limit holds, and they see how the call ended.
+func TestSkippedRequests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var seen error
+		see := func(ctx context.Context, _ *rpc.Call, next rpc.Next) error {
+			seen = next(ctx)
+			return seen
+		}
+		impl := &odd{echo: func(context.Context, iter.Seq2[int64, error], func(int64) error) error { return nil }}
+		c, conn := serveOdd(impl, rpc.WithInterceptors(see, rpc.Deadline(time.Second)))
+		begun := time.Now()
+		for _, err := range c.Echo(t.Context(), func(send func(int64) error) error {
+			for {
+				if err := send(1); err != nil {
+					return err
+				}
+				time.Sleep(100 * time.Millisecond)
+			}
+		}) {
+			require.Equal(t, rpc.DeadlineExceeded, rpc.CodeOf(err))
+		}
+		require.Less(t, time.Since(begun), 2*time.Second)
+		require.Equal(t, rpc.DeadlineExceeded, rpc.CodeOf(seen))
+
+		s, err := conn.OpenStream(t.Context(), &services.ContractsEchoProtocol, nil)
+		require.NoError(t, err)
+		r := raw{t, &services.ContractsEchoProtocol, s}
+		require.NoError(t, r.send(true, "EchoItem", 1))
+		_, err = r.outcome()
+		require.Error(t, err)
+		synctest.Wait()
+		var fault *session.PeerError
+		require.ErrorAs(t, seen, &fault)
+		require.Equal(t, session.EndedEarly, fault.Rule)
+	})
+}
+
+// TestStubbornDial closes a client whose dial does not mind its context: the time for closing is kept, and what dial returns is closed.
+func TestStubbornDial(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, dial := &host{}, make(chan struct{})
+		r := rpc.Redial(func(context.Context) (session.Conn, error) {
+			<-dial
+			return h.dial(context.Background())
+		})
+		waited := make(chan error, 1)
+		go func() { waited <- r.WaitReady(t.Context()) }()
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		begun := time.Now()
+		require.ErrorIs(t, r.Close(ctx), context.DeadlineExceeded)
+		require.Equal(t, time.Second, time.Since(begun))
+		close(dial)
+		require.Equal(t, rpc.Unavailable, rpc.CodeOf(<-waited))
+		synctest.Wait()
+		require.EqualValues(t, 1, h.closed.Load())
+	})
+}
+
+// full is a connection that has no room for any message.
+type full struct{ session.Conn }
+
+type fullStream struct{ session.Stream }
+
+func (f full) OpenStream(ctx context.Context, p *session.Protocol, note []byte) (session.Stream, error) {
+	s, err := f.Conn.OpenStream(ctx, p, note)
+	return fullStream{s}, err
+}
+
+func (fullStream) Send(ctx context.Context, _ []byte, _ bool) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// TestUnsentRequest has the time of calls end while their requests wait for room: they are safe to make again.
+func TestUnsentRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conn, srv := session.Pipe()
+		services.RegisterContracts(srv, &server{reply: 1})
+		c := services.NewContractsClient(full{conn})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		check := func(err error) {
+			e := errorOf(t, err)
+			require.Equal(t, rpc.DeadlineExceeded, e.Code)
+			require.Equal(t, rpc.ProcessedNo, e.Processed())
+		}
+		check(c.Note(ctx, "x"))
+		for _, err := range c.List(ctx, 1) {
+			check(err)
+		}
+		ctx, cancel = context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		for _, err := range c.List(ctx, 1) {
+			check(err)
+		}
+	})
+}

@@ -102,9 +102,9 @@ func unexpected(m *Method, role int) *session.PeerError {
 	return &session.PeerError{Protocol: m.Protocol.Name, Role: m.Protocol.Roles[role], Rule: session.UnexpectedLabel}
 }
 
-// Observer may be implemented by a server's session.Stream, in a test kit, to learn what a handler was told.
+// Observer may be implemented by a server's session.Stream, in a test kit, to learn what a handler ignored.
 type Observer interface {
-	// RunBroke is called with the error that cuts a handler's request stream short, just before the handler
-	// gets it, on the handler's goroutine.
-	RunBroke(err error)
+	// RunIgnored is called, on the handler's goroutine, when the handler has returned no error although its
+	// request stream was cut short by err.
+	RunIgnored(err error)
 }

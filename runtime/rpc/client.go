@@ -361,12 +361,17 @@ func openSend(ctx context.Context, conn session.Conn, p *session.Protocol, note,
 	return s, false, err
 }
 
-// send sends the one request, unless open has.
+// send sends the one request, unless open has. After an error the handler does not have it.
 func (c *ClientCall) send(ctx context.Context, request []byte) error {
 	if c.sent {
 		return nil
 	}
-	return c.stream.Send(ctx, request, true)
+	if err := c.stream.Send(ctx, request, true); err != nil {
+		e := *c.errorOf(ctx, err)
+		e.processed = ProcessedNo
+		return &e
+	}
+	return nil
 }
 
 // limit is how much time the call has, zero if the handler's end knows it.

@@ -54,11 +54,15 @@ func (p Processed) String() string {
 
 var processedNames = [...]string{ProcessedMaybe: "maybe", ProcessedNo: "no", ProcessedYes: "yes"}
 
-// Errorf returns an Error whose message the caller sees. With %w it wraps an error at this end, which is never
-// sent.
+// Errorf returns an Error whose message the caller sees. With %w it wraps errors at this end, which are never
+// sent as such.
 func Errorf(code Code, format string, args ...any) *Error {
 	err := fmt.Errorf(format, args...)
-	return &Error{Code: code, Message: err.Error(), cause: errors.Unwrap(err)}
+	e := &Error{Code: code, Message: err.Error(), cause: errors.Unwrap(err)}
+	if _, several := err.(interface{ Unwrap() []error }); several {
+		e.cause = err
+	}
+	return e
 }
 
 // With adds a detail to e and returns e.
@@ -145,6 +149,7 @@ func (c *ClientCall) errorOf(ctx context.Context, err error) *Error {
 		}
 	case errors.As(err, &large):
 		e.Code, e.processed = ResourceExhausted, c.unseen()
+		e.cause = &session.TooLargeError{Label: c.method.request().Label, Size: large.Size, Limit: large.Limit}
 	case errors.As(err, &encoding):
 		e.Code, e.processed = InvalidArgument, c.unseen()
 	case errors.Is(err, session.ErrRefused):

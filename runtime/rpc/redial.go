@@ -110,7 +110,8 @@ func (r *Redialed) WaitReady(ctx context.Context) error {
 }
 
 // Close closes the connection once its calls have finished, and ends dialing; no new connection is made. It
-// returns what the connection's Close returns.
+// returns what the connection's Close returns, or ctx's error if that ends while dial, whose context has ended,
+// has not returned: what it may still return is closed.
 func (r *Redialed) Close(ctx context.Context) error {
 	r.cancel()
 	defer context.AfterFunc(ctx, r.abort)()
@@ -118,10 +119,14 @@ func (r *Redialed) Close(ctx context.Context) error {
 	conn, dialing := r.conn, r.dialing
 	r.conn, r.closed = nil, true
 	r.mu.Unlock()
-	if dialing != nil {
-		<-dialing
-	}
 	err := closeConn(ctx, conn)
+	if dialing != nil {
+		select {
+		case <-dialing:
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+	}
 	r.windup.Wait()
 	r.abort()
 	return err

@@ -8,7 +8,8 @@ import (
 
 // Resolver says at which addresses a service is served. It must be safe for concurrent use.
 type Resolver interface {
-	// Resolve returns the addresses in the form that dialing takes, in any order.
+	// Resolve returns the addresses in the form that dialing takes, in any order. It must return when ctx ends,
+	// which is when the client is closed.
 	Resolve(ctx context.Context) ([]string, error)
 }
 

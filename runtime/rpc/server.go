@@ -44,9 +44,11 @@ type ServerCall struct {
 	out      session.Encoder
 	reading  bool   // the handler is reading the request stream
 	readAll  bool   // the run has come to its end
+	begun    bool   // the handler has been called
 	returned bool   // the handler has returned
 	over     bool   // the caller has been told how the call ended
 	fault    error  // what the caller broke in the run, or why it cannot be read
+	wrong    error  // what was wrong with a reply that the handler has made
 	message  []byte // what answers the call, once the handler has returned no error
 }
 
@@ -128,7 +130,7 @@ func (c *ServerCall) serve(ctx context.Context, config *handlerConfig, serve fun
 		}
 	}
 	err = c.guarded(ctx, config, serve)
-	if err == nil && c.method.StreamRequest {
+	if err == nil && c.method.StreamRequest { // an interceptor says so
 		err = c.skip(ctx)
 	}
 	c.end(ctx, err)
@@ -190,13 +192,26 @@ func (c *ServerCall) guarded(ctx context.Context, config *handlerConfig, serve f
 	return statusOf(ctx, err)
 }
 
-// handle is what the interceptors wrap: the handler, and the encoding of its answer.
+// handle is what the interceptors wrap: the handler, the rest of the request stream, and the encoding of the
+// answer.
 func (c *ServerCall) handle(ctx context.Context, serve func(context.Context, *ServerCall) error) (err error) {
-	if c.returned {
+	if c.begun {
 		return c.internal(errAgain)
 	}
+	c.begun = true
 	err = serve(ctx, c)
 	c.returned = true
+	if err == nil && c.fault != nil {
+		if o, ok := c.stream.(Observer); ok {
+			o.RunIgnored(c.fault)
+		}
+	}
+	if err == nil {
+		err = c.wrong // the handler has not looked at what send returned
+	}
+	if err == nil && c.method.StreamRequest {
+		err = c.skip(ctx)
+	}
 	if err == nil {
 		c.message, err = c.answer()
 		return err
@@ -323,14 +338,6 @@ func (c *ServerCall) Request() *session.Decoder { return &c.in }
 // Requests receives the request stream, each item of which item takes in; if item returns false, Requests
 // returns early. A further call continues where the last one stopped.
 func (c *ServerCall) Requests(ctx context.Context, item func(*session.Decoder) (more bool, err error)) error {
-	err := c.requests(ctx, item)
-	if o, ok := c.stream.(Observer); ok && err != nil {
-		o.RunBroke(err)
-	}
-	return err
-}
-
-func (c *ServerCall) requests(ctx context.Context, item func(*session.Decoder) (more bool, err error)) error {
 	c.reading = true
 	defer func() { c.reading = false }()
 	for !c.readAll && c.fault == nil {
@@ -361,7 +368,7 @@ func (c *ServerCall) requests(ctx context.Context, item func(*session.Decoder) (
 
 // skip receives the rest of a request stream that the handler did not want: the answer comes after the last request.
 func (c *ServerCall) skip(ctx context.Context) error {
-	return c.requests(ctx, func(*session.Decoder) (bool, error) { return true, nil })
+	return c.Requests(ctx, func(*session.Decoder) (bool, error) { return true, nil })
 }
 
 // Violated returns the error for a request, or an item of a request stream, that is malformed or breaks its
@@ -456,7 +463,8 @@ var errAgain = errors.New("an interceptor called next twice, but a server has th
 // internal is the error of a wrong reply, for the handler's program to see. Its caller gets only the message.
 func (c *ServerCall) internal(err error) error {
 	c.logger().ErrorContext(&c.ctx, "rpc: broken reply", "method", c.method.String(), "err", err)
-	return &Error{Code: Internal, Message: "the reply breaks the method's contract", cause: err}
+	c.wrong = &Error{Code: Internal, Message: "the reply breaks the method's contract", cause: err}
+	return c.wrong
 }
 
 // logger returns where the faults of this end's program are logged: the carrier's logger, if it has one

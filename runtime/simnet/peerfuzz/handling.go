@@ -18,7 +18,7 @@ type handling struct {
 	stream bool          // it answers with a run of replies
 	done   chan struct{} // closed when the implementation has returned
 	err    error         // what it returned
-	broke  error         // what ended its run of requests before its time
+	broke  error         // what ended its run of requests before its time, if it returned no error
 }
 
 func (h *handling) returned() bool {
@@ -68,7 +68,7 @@ func (h *handling) fault(m *rpc.Method) string {
 		return fmt.Sprintf("replied with what has no encoding: %v", encode)
 	case errors.As(h.err, &large):
 		return fmt.Sprintf("replied with more than fits: %v", large)
-	case h.err == nil && h.broke != nil:
+	case h.broke != nil:
 		return fmt.Sprintf("returned no error although its request stream broke off: did it take a part for the whole? %v", h.broke)
 	}
 	return ""
@@ -161,8 +161,8 @@ type handledStream struct {
 	h *handling
 }
 
-// RunBroke implements rpc.Observer.
-func (s *handledStream) RunBroke(err error) { s.h.broke = err }
+// RunIgnored implements rpc.Observer.
+func (s *handledStream) RunIgnored(err error) { s.h.broke = err }
 
 // callerConn is where the peer's calls begin.
 type callerConn struct {
