@@ -25,6 +25,7 @@ type host struct {
 	down   bool
 	dials  int
 	alive  []*link
+	silent atomic.Bool
 	closed atomic.Int32
 }
 
@@ -43,6 +44,9 @@ func (l *link) OpenStream(ctx context.Context, p *session.Protocol, note []byte)
 	}
 	return l.Conn.OpenStream(ctx, p, note)
 }
+
+// Silent is as that of a *transport.Conn.
+func (l *link) Silent() bool { return l.host.silent.Load() }
 
 func (l *link) Close(context.Context) error {
 	l.host.closed.Add(1)
@@ -218,6 +222,18 @@ func TestBalance(t *testing.T) {
 		time.Sleep(time.Minute)
 		share(3) // finds that it may be dialed
 		synctest.Wait()
+		require.Equal(t, [4]int32{30, 30, 30, 0}, share(90))
+
+		// One that answers nothing is passed over while another does.
+		hosts["b"].silent.Store(true)
+		require.Equal(t, [4]int32{50, 0, 50, 0}, share(100))
+		hosts["a"].silent.Store(true)
+		require.Equal(t, [4]int32{0, 0, 10, 0}, share(10))
+		hosts["c"].silent.Store(true)
+		require.Equal(t, [4]int32{30, 30, 30, 0}, share(90))
+		for _, h := range hosts {
+			h.silent.Store(false)
+		}
 		require.Equal(t, [4]int32{30, 30, 30, 0}, share(90))
 
 		resolver.set(nil, "b", "d")

@@ -12,7 +12,8 @@ import (
 
 // Balanced is a session.Conn over several servers: each call goes to the next connected server in turn. A
 // server that cannot be dialed, or whose connection ends, is skipped until dialing it succeeds again, as with a
-// Redialed. The resolver is asked again when calls are made, at most every 30 seconds, and when no server is
+// Redialed. So is one that answers nothing of what is sent to it, while another server does: its connection may
+// yet be found dead. The resolver is asked again when calls are made, at most every 30 seconds, and when no server is
 // left. A Balanced is safe for concurrent use.
 type Balanced struct {
 	resolver Resolver
@@ -158,17 +159,25 @@ func (b *Balanced) look() (server *target, conn session.Conn, changed <-chan str
 	}
 	hope := b.resolving
 	err = b.err
+	next := b.next // the turn after the one that is picked
 	for i := range b.servers {
-		t := b.servers[(b.next+i)%len(b.servers)]
-		conn, dialing, down := t.look()
-		if conn != nil {
-			b.next = (b.next + i + 1) % len(b.servers)
-			return t, conn, nil, nil
+		at := (b.next + i) % len(b.servers)
+		t := b.servers[at]
+		c, dialing, down := t.look()
+		answers := c != nil && !isSilent(c)
+		if answers || c != nil && server == nil {
+			server, conn, next = t, c, (at+1)%len(b.servers)
+		}
+		if answers {
+			break
 		}
 		hope = hope || dialing != nil
 		if down != nil {
 			err = down
 		}
+	}
+	if b.next = next; server != nil {
+		return server, conn, nil, nil
 	}
 	if hope {
 		return nil, nil, b.changed, nil
@@ -184,6 +193,12 @@ func (b *Balanced) look() (server *target, conn session.Conn, changed <-chan str
 		err = &Error{Code: Unavailable, cause: err, processed: ProcessedNo}
 	}
 	return nil, nil, nil, err
+}
+
+// isSilent reports whether conn knows that its peer leaves unanswered what is sent to it.
+func isSilent(conn session.Conn) bool {
+	c, ok := conn.(interface{ Silent() bool })
+	return ok && c.Silent()
 }
 
 // tell lets all waiting callers look again. b.mu is held.

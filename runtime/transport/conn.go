@@ -60,6 +60,15 @@ func (c *Conn) OpenSend(ctx context.Context, p *session.Protocol, note, message 
 	return s, sent, nil
 }
 
+// Silent reports, for package rpc, whether the peer leaves unanswered what is sent to it: nothing has come for three
+// probe timeouts. It may yet; if not, the connection will end after the death timeout.
+func (c *Conn) Silent() bool {
+	l := c.link
+	l.mu.Lock()
+	defer l.unlockSame()
+	return !l.over && l.machine.Unanswered(now())
+}
+
 // ask is push for a caller that waits for the answer next, and so writes at once what a Recv would write.
 func (l *link) ask(idle bool) {
 	if (idle || l.streams.Len() < crowd) && !l.shard.pump.isAttended() {

@@ -56,6 +56,34 @@ func TestS19ServerRestarts(t *testing.T) {
 	require.NoError(t, exchange(bounded(t), s, []byte("again")))
 }
 
+// TestSilent: a connection knows that its peer answers nothing well before it takes it for dead; and when it answers again.
+func TestSilent(t *testing.T) {
+	clean(t)
+	srv := echoServer(t)
+	var cut atomic.Bool
+	p := startProxy(t, srv.addr, func([]byte, bool) fate {
+		if cut.Load() {
+			return drop
+		}
+		return pass
+	})
+	c := dial(t, p.addr, WithDeathTimeout(time.Minute))
+	s := open(t, c, echoes)
+	require.NoError(t, exchange(bounded(t), s, []byte("before")))
+	require.False(t, c.Silent())
+	cut.Store(true)
+	require.Eventually(t, func() bool { // what is sent puts the probes off
+		require.NoError(t, s.Send(bounded(t), []byte("void"), false))
+		return c.Silent()
+	}, time.Minute, time.Millisecond)
+	cut.Store(false)
+	require.Eventually(t, func() bool { return !c.Silent() }, time.Minute, time.Millisecond)
+	_, _, err := s.Recv(bounded(t))
+	require.NoError(t, err)
+	c.Abort(nil)
+	require.False(t, c.Silent(), "what has ended is not silent")
+}
+
 // TestS19WithoutTheKey: then the client finds out by its own timeout.
 func TestS19WithoutTheKey(t *testing.T) {
 	clean(t)

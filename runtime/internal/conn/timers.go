@@ -123,6 +123,16 @@ func (c *Conn) deathAt() mono.Time {
 	return c.unansweredAt.Add(c.deathTimeout())
 }
 
+// Unanswered reports whether nothing has come since something was sent that asks for an answer, for the time of a
+// few probes: long before the peer counts as gone. How many probes there were does not tell, since whatever else is
+// sent puts them off.
+func (c *Conn) Unanswered(now mono.Time) bool {
+	return c.rested == nil && now > c.unansweredAt.Add(unansweredProbes*c.probePeriod())
+}
+
+// unansweredProbes is how many probe timeouts that takes. One or two may be packets that were lost.
+const unansweredProbes = 3
+
 // keepAliveAt is when a PING is due. RFC 9000 §10.1.2: "an endpoint could send a PING frame […] periodically,
 // which will cause the peer to restart its idle timeout period." While Close drains, one is always sent, so
 // that a peer that is gone is noticed; and sooner while this end waits for credit.
