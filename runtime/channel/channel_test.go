@@ -351,6 +351,18 @@ func TestListenerCloses(t *testing.T) {
 	require.NoError(t, l.Close(bounded(t)))
 }
 
+// After Close nothing is left of a listener, even if it is closed before it has begun to serve.
+func TestListenerClosesAtOnce(t *testing.T) {
+	for range 20 {
+		l, err := channel.Listen("127.0.0.1:0", channel.Int, channel.Int, transport.WithPlaintext())
+		require.NoError(t, err)
+		require.NoError(t, l.Close(bounded(t)))
+		again, err := transport.Listen(l.Addr().String(), transport.WithPlaintext())
+		require.NoError(t, err)
+		require.NoError(t, again.Close())
+	}
+}
+
 func TestNames(t *testing.T) {
 	long := channel.Int
 	for range 10 {

@@ -330,8 +330,15 @@ func TestServeEnds(t *testing.T) {
 		require.NoError(t, srv.stopped())
 		ln, err = Listen("127.0.0.1:0", WithPlaintext())
 		require.NoError(t, err)
-		defer ln.Close()
 		require.Error(t, srv.Serve(bounded(t), ln))
+		again, err := Listen(ln.Addr().String(), WithPlaintext())
+		require.NoError(t, err, "the listener of a Serve that ends is closed")
+		require.NoError(t, again.Close())
+		require.ErrorIs(t, NewServer().Serve(bounded(t), ln), net.ErrClosed)
+		other := echoServer(t)
+		dial(t, other.addr)
+		require.Error(t, srv.Serve(bounded(t), other.ln))
+		dial(t, other.addr) // which goes on
 	})
 }
 

@@ -61,6 +61,10 @@ func (srv *Server) begin(ctx context.Context, ln *Listener) (*serving, error) {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	if srv.down {
+		if ln.serve() == nil { // it is nobody else's
+			_ = ln.closeSockets()
+			_ = ln.Close()
+		}
 		return nil, errDown
 	}
 	if err := ln.serve(); err != nil {
