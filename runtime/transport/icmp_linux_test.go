@@ -5,8 +5,11 @@ import (
 	"encoding/binary"
 	"net"
 	"net/netip"
+	"sync"
+	"sync/atomic"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/sessgen/sessgen/runtime/internal/udp"
@@ -48,12 +51,34 @@ func TestForgedICMP(t *testing.T) {
 	s := open(t, c, echoes)
 	require.NoError(t, exchange(bounded(t), s, []byte("before")))
 	local := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(c.LocalAddr().(*net.UDPAddr).Port))
-	for i := range 40_000 {
+	forge := func(i int) {
 		code := [][2]byte{{3, 4}, {3, 2}, {12, 0}}[i%3] // the datagram was too large, or not understood
 		_, err := raw.WriteTo(forged(code[0], code[1], local, netip.MustParseAddrPort(srv.addr)), &net.IPAddr{IP: net.IPv4(127, 0, 0, 1)})
-		require.NoError(t, err)
+		assert.NoError(t, err)
 	}
-	require.NoError(t, exchange(bounded(t), s, make([]byte, 100_000)))
+	shard, self := c.link.shard, newWaiter(c.link.shard)
+	require.True(t, shard.preempt(self))
+	for i := range 3 {
+		forge(i)
+		shard.readAll()
+		require.Zero(t, shard.faults, "a message explains it: the reader need not pause")
+	}
+	shard.yield()
+	for i := range 40_000 {
+		forge(i)
+	}
+	var stop atomic.Bool
+	var flood sync.WaitGroup
+	flood.Go(func() {
+		for i := 0; !stop.Load(); i++ {
+			forge(i)
+		}
+	})
+	for range 20 {
+		require.NoError(t, exchange(bounded(t), s, make([]byte, 100_000)))
+	}
+	stop.Store(true)
+	flood.Wait()
 	require.NoError(t, finish(bounded(t), s))
 	require.NoError(t, c.Close(bounded(t)))
 }
@@ -86,9 +111,7 @@ func TestReadDryBeyondICMP(t *testing.T) {
 		require.NoError(t, err)
 	}
 
-	shard.role.mu.Lock()
-	shard.release()
-	shard.role.mu.Unlock()
+	shard.yield()
 	require.NoError(t, s.CloseSend())
 	require.NoError(t, s.Close(bounded(t)))
 	require.NoError(t, c.Close(bounded(t)))

@@ -127,8 +127,10 @@ func (s *shard) handleRead(err error) {
 		s.sock.Unreachable(s.unreachable)
 		return
 	default:
-		s.sock.Unreachable(s.unreachable)
 		// No fault of a socket is for good, and some are made by anyone who can forge an ICMP message.
+		if s.sock.Unreachable(s.unreachable) {
+			return
+		}
 		if s.faults++; s.faults > faultsMax {
 			time.Sleep(time.Millisecond)
 		}

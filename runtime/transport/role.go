@@ -127,10 +127,15 @@ func (s *shard) read(by *handlers) {
 func (s *shard) readDry(self *waiter) {
 	if s.preempt(self) {
 		s.readAll()
-		s.role.mu.Lock()
-		s.release()
-		s.role.mu.Unlock()
+		s.yield()
 	}
+}
+
+// yield ends the turn of a leader that has preempted others.
+func (s *shard) yield() {
+	s.role.mu.Lock()
+	s.release()
+	s.role.mu.Unlock()
 }
 
 // preempt makes self the leader, next after who is it now. It is false if nobody reads any more.

@@ -32,10 +32,13 @@ const (
 
 // Unreachable calls f with each address of which an ICMP message has said since that nobody is there, or
 // that no way leads there. Anyone who knows of the traffic can forge one. RFC 9000 §14.2.1: "ICMP message validation MUST
-// include matching IP addresses and UDP ports".
-func (s *Socket) Unreachable(f func(netip.AddrPort)) {
+// include matching IP addresses and UDP ports". It reports whether there was any message, of whatever kind.
+//
+// The reader calls it after every fault of a read. What is queued, also of datagrams that were larger than the path takes, has its room in the
+// socket's buffer: if nobody takes it, none is left for datagrams.
+func (s *Socket) Unreachable(f func(netip.AddrPort)) (any bool) {
 	if !s.dials {
-		return
+		return false
 	}
 	var found []netip.AddrPort
 	s.raw.Control(func(fd uintptr) {
@@ -45,6 +48,7 @@ func (s *Socket) Unreachable(f func(netip.AddrPort)) {
 			if err != nil {
 				return
 			}
+			any = true
 			if unreachable(oob[:n]) && len(found) < foundMax {
 				found = append(found, addrPort(to))
 			}
@@ -55,6 +59,7 @@ func (s *Socket) Unreachable(f func(netip.AddrPort)) {
 			f(to)
 		}
 	}
+	return any
 }
 
 // unreachable reports whether a control message tells of an ICMP message that says so. A datagram

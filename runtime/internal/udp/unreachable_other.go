@@ -11,4 +11,4 @@ import (
 func watchErrors(*net.UDPConn, bool) {}
 
 // Unreachable never calls f.
-func (s *Socket) Unreachable(func(netip.AddrPort)) {}
+func (s *Socket) Unreachable(func(netip.AddrPort)) bool { return false }
