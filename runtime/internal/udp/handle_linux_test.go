@@ -55,7 +55,7 @@ func TestHandle(t *testing.T) {
 	require.Equal(t, before, descriptors(t))
 }
 
-// TestFullBuffer shows that a datagram waits for room, and that it is lost where none comes.
+// TestFullBuffer shows that a datagram waits for room, and that it is lost where none comes; then the next one does not wait.
 func TestFullBuffer(t *testing.T) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_DGRAM, 0)
 	require.NoError(t, err)
@@ -70,6 +70,14 @@ func TestFullBuffer(t *testing.T) {
 		y.send(uintptr(pair[0]))
 	}
 	require.Equal(t, unix.ENOBUFS, y.err)
+	y.send(uintptr(pair[0]))
+	require.Equal(t, unix.ENOBUFS, y.err)
+	require.Equal(t, unix.NsecToTimespec(int64(fullWait)), y.timeout, "nothing of it was waited")
+	_, err = unix.Read(pair[1], datagram)
+	require.NoError(t, err)
+	y.send(uintptr(pair[0]))
+	require.Zero(t, y.err)
+	require.False(t, y.full)
 	go func() {
 		for {
 			if n, _ := unix.Read(pair[1], datagram); n <= 0 {

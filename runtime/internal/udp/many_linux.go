@@ -65,6 +65,7 @@ type system struct {
 	receive, poll, await func(fd uintptr) (done bool)
 	send                 func(fd uintptr)
 	waited               [2]unix.PollFd
+	full                 bool // a wait for room was in vain, and there has been none since
 	timeout              unix.Timespec
 }
 
@@ -101,11 +102,12 @@ func newSystem() *system {
 	y.send = func(fd uintptr) {
 		for y.timeout = unix.NsecToTimespec(int64(fullWait)); ; {
 			if y.call(unix.SYS_SENDMSG, fd); y.err != unix.EAGAIN {
+				y.full = y.full && y.err != 0
 				return
 			}
 			y.waited[0] = unix.PollFd{Fd: int32(fd), Events: unix.POLLOUT}
-			if !y.wait(1) {
-				y.err = unix.ENOBUFS
+			if y.full || !y.wait(1) {
+				y.full, y.err = true, unix.ENOBUFS
 				return
 			}
 		}
@@ -113,7 +115,8 @@ func newSystem() *system {
 	return y
 }
 
-// fullWait is how long a datagram waits for room in the socket's buffer before it is lost.
+// fullWait is how long a datagram waits for room in the socket's buffer before it is lost. If none came, those behind it do not wait, until
+// there is some: with a whole batch of them the reader would be away for seconds.
 const fullWait = 100 * time.Millisecond
 
 // wait waits in a thread of its own until one of the first n of those waited for is ready, for y.timeout at most, and reports whether
