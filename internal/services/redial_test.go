@@ -157,10 +157,18 @@ func TestRetryOverRedial(t *testing.T) {
 		h := &host{server: server{reply: 1}, down: true}
 		conn := rpc.Redial(h.dial)
 		retry := rpc.Retry(rpc.RetryPolicy{Attempts: 8, Backoff: time.Second})
-		c := services.NewContractsClient(conn, rpc.WithInterceptors(retry))
+		attempts := 0
+		count := func(ctx context.Context, _ *rpc.Call, next rpc.Next) error {
+			attempts++
+			return next(ctx)
+		}
+		c := services.NewContractsClient(conn, rpc.WithInterceptors(retry, count))
 		time.AfterFunc(2*time.Second, func() { h.set(false) })
 		require.NoError(t, c.Note(t.Context(), "not idempotent, and yet safe: no handler has seen it"))
 		require.NoError(t, conn.Close(t.Context()))
+		attempts = 0
+		require.ErrorIs(t, c.Note(t.Context(), "too late"), net.ErrClosed)
+		require.Equal(t, 1, attempts, "what is closed stays closed")
 	})
 }
 

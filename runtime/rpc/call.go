@@ -45,10 +45,11 @@ func (c *Call) Attempts() int { return c.attempts }
 
 // Repeatable reports whether a client's interceptor may call next once more after err without anyone noticing:
 // no part of a reply has been handed out, the request can be sent again, and either no handler has seen the
-// call or the method is idempotent. It is false at a server, which has the request only once.
+// call or the method is idempotent. It is false at a server, which has the request only once, and once a Redialed
+// or Balanced has been closed.
 func (c *Call) Repeatable(err error) bool {
 	var e *Error
-	if !c.client || c.given || !errors.As(err, &e) {
+	if !c.client || c.given || !errors.As(err, &e) || errors.Is(err, errClientClosed) {
 		return false
 	}
 	return e.Code == Unavailable && (e.processed == ProcessedNo || c.method.Idempotent)

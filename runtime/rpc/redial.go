@@ -139,7 +139,15 @@ func closeConn(ctx context.Context, conn session.Conn) error {
 	return nil
 }
 
-var errRedialClosed = &Error{Code: Unavailable, Message: "the client was closed", cause: net.ErrClosed, processed: ProcessedNo}
+var errRedialClosed = &Error{Code: Unavailable, Message: "the client was closed", cause: errClientClosed, processed: ProcessedNo}
+
+// errClientClosed is for good: there is no use in repeating the call.
+var errClientClosed error = clientClosed{}
+
+type clientClosed struct{}
+
+func (clientClosed) Error() string { return net.ErrClosed.Error() }
+func (clientClosed) Unwrap() error { return net.ErrClosed }
 
 // get returns the connection, or that of the attempt that is in progress or can be made now.
 func (r *Redialed) get(ctx context.Context) (session.Conn, error) {
