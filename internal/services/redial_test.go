@@ -274,6 +274,22 @@ func TestBalance(t *testing.T) {
 	})
 }
 
+// TestDialOfNothing: a dial that returns nothing, not even an error, has failed; it is not tried without a pause.
+func TestDialOfNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dials := 0
+		conn := rpc.Redial(func(context.Context) (session.Conn, error) {
+			dials++
+			return nil, nil
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		require.ErrorContains(t, conn.WaitReady(ctx), "neither a connection nor an error")
+		require.Less(t, dials, 10)
+		require.NoError(t, conn.Close(ctx))
+	})
+}
+
 func TestResolvers(t *testing.T) {
 	addrs, err := rpc.Static("a:1", "b:2").Resolve(t.Context())
 	require.NoError(t, err)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sessgen/sessgen/internal/services"
 	shop1 "github.com/sessgen/sessgen/internal/services/v1"
 	shop2 "github.com/sessgen/sessgen/internal/services/v2"
 	"github.com/sessgen/sessgen/runtime/rpc"
@@ -54,6 +55,14 @@ func TestVersions(t *testing.T) {
 	id, err = recent.Buy(t.Context(), "tea", 3)
 	require.NoError(t, err)
 	require.EqualValues(t, 2, id)
+}
+
+// TestOnlyNothing: of an empty list of rpcs none is served.
+func TestOnlyNothing(t *testing.T) {
+	conn, srv := session.Pipe()
+	services.RegisterContracts(srv, &server{reply: 1}, rpc.Only())
+	_, err := services.NewContractsClient(conn).Divide(t.Context(), 100, 1)
+	require.Equal(t, rpc.Unimplemented, rpc.CodeOf(err))
 }
 
 // TestOlderServer has a newer client call what an older server does not have.

@@ -44,8 +44,13 @@ func WithMetadata(key, value string) CallOption { return metadataOption{key, val
 
 type onlyOption []string
 
-func (o onlyOption) applyHandler(c *handlerConfig) { c.only = append(c.only, o...) }
+func (o onlyOption) applyHandler(c *handlerConfig) {
+	if c.only == nil {
+		c.only = []string{}
+	}
+	c.only = append(c.only, o...)
+}
 
-// Only serves just the named rpcs of the service. Where two versions of a service are served side by side, the
+// Only serves just the named rpcs of the service, none if there are no names. Where two versions of a service are served side by side, the
 // older one needs to serve only what has changed since, and no rpc can be served twice.
 func Only(rpcs ...string) HandlerOption { return onlyOption(rpcs) }

@@ -226,8 +226,14 @@ func (r *Redialed) down() error {
 	return &Error{Code: Unavailable, cause: r.err, processed: ProcessedNo}
 }
 
+// errNoConn is a fault of the program's: dial has no result.
+var errNoConn = errors.New("rpc: dial returned neither a connection nor an error")
+
 func (r *Redialed) attempt(done chan struct{}) {
 	conn, err := r.dial(r.ctx)
+	if conn == nil && err == nil {
+		err = errNoConn
+	}
 	r.mu.Lock()
 	r.dialing = nil
 	late := r.closed && err == nil
