@@ -12,6 +12,7 @@ import (
 	"github.com/sessgen/sessgen/internal/services"
 	"github.com/sessgen/sessgen/runtime/rpc"
 	"github.com/sessgen/sessgen/runtime/session"
+	"github.com/sessgen/sessgen/runtime/transport"
 )
 
 // TestBusyCallers: the end of a caller's context reaches the handler at once, also while the caller's program is busy with an item of a
@@ -194,6 +195,51 @@ func TestStubbornDial(t *testing.T) {
 		synctest.Wait()
 		require.EqualValues(t, 1, h.closed.Load())
 	})
+}
+
+// held is a server whose sessions a test may get hold of.
+type held struct {
+	session.Registrar
+	streams chan session.Stream
+}
+
+func (h held) Handle(p *session.Protocol, serve func(context.Context, session.Stream)) {
+	h.Registrar.Handle(p, func(ctx context.Context, s session.Stream) {
+		h.streams <- s
+		serve(ctx, s)
+	})
+}
+
+// TestStalled has the transport end a call because it holds memory that others wait for: a resource is exhausted, at both ends, and nobody
+// has made a mistake.
+func TestStalled(t *testing.T) {
+	ended := make(chan error, 1)
+	conn, srv := session.Pipe()
+	h := held{srv, make(chan session.Stream, 1)}
+	services.RegisterContracts(h, &odd{list: func(_ context.Context, send func(int64) error) error {
+		for {
+			if err := send(1); err != nil {
+				ended <- err
+				return err
+			}
+		}
+	}})
+	var last error
+	for _, err := range services.NewContractsClient(conn).List(t.Context(), 1) {
+		select {
+		case s := <-h.streams:
+			s.Abort(session.Abort{Code: session.AbortStalled})
+		default:
+			last = err
+		}
+	}
+	require.Equal(t, transport.AbortStalled, session.AbortStalled)
+	require.Equal(t, rpc.ResourceExhausted, rpc.CodeOf(last))
+	require.Equal(t, rpc.ProcessedMaybe, errorOf(t, last).Processed())
+	require.ErrorContains(t, last, "memory")
+	err := <-ended
+	require.Equal(t, rpc.ResourceExhausted, rpc.CodeOf(err))
+	require.ErrorContains(t, err, "memory")
 }
 
 // full is a connection that has no room for any message.

@@ -160,8 +160,11 @@ func (c *ClientCall) errorOf(ctx context.Context, err error) *Error {
 		}
 		// The call alone was given up, and the connection is as it was.
 		e.Code = Internal
-		if aborted.Code == session.AbortCanceled {
+		switch aborted.Code {
+		case session.AbortCanceled:
 			e.Code = Canceled
+		case session.AbortStalled:
+			e.Code = ResourceExhausted
 		}
 	case errors.Is(err, net.ErrClosed):
 		e.Code = Unavailable
@@ -217,6 +220,8 @@ func (c *ServerCall) ended(ctx context.Context, cause error) error {
 			return &Error{Code: Unavailable, Message: "the connection to the caller was lost", cause: cause}
 		}
 		return cause
+	case aborted.Code == session.AbortStalled:
+		return &Error{Code: ResourceExhausted, cause: cause}
 	case !aborted.Remote:
 		return cause
 	}

@@ -41,6 +41,9 @@ const (
 	// AbortRefused: the carrier accepts no more sessions, and nothing of this one was looked at. See
 	// ErrRefused.
 	AbortRefused AbortCode = 0x22
+	// AbortStalled: the session held memory that others of the process at an end waited for, and hardly moved. See
+	// transport.AbortStalled.
+	AbortStalled AbortCode = 0x23
 )
 
 // ErrRefused means that the peer, which is shutting down, took nothing of the session: no handler has run, so
@@ -65,6 +68,8 @@ func (c AbortCode) String() string {
 		return "it does not serve the protocol"
 	case AbortRefused:
 		return "it takes no new sessions"
+	case AbortStalled:
+		return "it held memory that others waited for, and hardly moved"
 	}
 	if rule := Rule(c); rule.known() {
 		return rule.String()
@@ -93,9 +98,13 @@ func (e *AbortError) Error() string {
 		}
 		return b.String()
 	}
-	if e.Err != nil {
+	switch {
+	case e.Err != nil:
 		b.WriteString(": ")
 		b.WriteString(e.Err.Error())
+	case e.Code == AbortStalled: // the carrier did it
+		b.WriteString(": ")
+		b.WriteString(e.Code.String())
 	}
 	return b.String()
 }
