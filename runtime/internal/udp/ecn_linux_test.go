@@ -54,3 +54,14 @@ func TestMarkedWriteDoesNotAllocate(t *testing.T) {
 		}
 	}))
 }
+
+// A datagram that the system would not send unmarked either, as to the port 0 that anyone can write from, is no reason to mark no more.
+func TestForeignPortIsNoReason(t *testing.T) {
+	from, to := listen(t), listen(t)
+	out, in := NewBatch(2, 100), NewBatch(1, 100)
+	out.Add(Datagram{Addr: netip.AddrPortFrom(to.LocalAddr().Addr(), 0), ECN: 2, Data: append(out.Next(), "x"...)})
+	out.Add(Datagram{Addr: to.LocalAddr(), ECN: 2, Data: append(out.Next(), "x"...)})
+	require.Error(t, from.WriteBatch(out))
+	require.NoError(t, to.ReadBatch(in))
+	require.EqualValues(t, 2, in.Datagrams[0].ECN)
+}

@@ -226,11 +226,13 @@ func (s *Socket) write(b *Batch, one []Datagram) error {
 	marked, placed := s.marks() && d.ECN != 0, d.Local.IsValid()
 	err := s.send(b, one, marked, placed)
 	if placed && refusesLocal(err) { // the address may be this system's no more
+		placed = false
 		err = s.send(b, one, marked, false)
 	}
 	if marked && refusesControl(err) {
-		s.unmarked.Store(true)
-		err = s.send(b, one, false, placed)
+		if err = s.send(b, one, false, placed); err == nil { // so it was the mark, and not where it goes
+			s.unmarked.Store(true)
+		}
 	}
 	return err
 }
