@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"fmt"
 	"net"
 
 	"github.com/sessgen/sessgen/runtime/internal/conn"
@@ -99,7 +100,7 @@ func (l *link) open(ctx context.Context, p *session.Protocol, note []byte) (*str
 			return err != conn.ErrBlocked
 		})
 		if waited != nil {
-			err = waited
+			err = fmt.Errorf("transport: %v: waiting for a session to end, since the peer allows no more at once: %w", l.peer, waited)
 		}
 	}
 	if err == nil && eager {
