@@ -145,7 +145,8 @@ func (l *link) tryOpen(at mono.Time, p *session.Protocol, note []byte, eager boo
 // returns the error that ended it.
 //
 // After Close nothing of the connection is left: no goroutine, no timer, and no socket if this was the last
-// dialed connection of the process. Only for what writes its trace and log lines, Close waits no longer than ctx lets it. Whatever the peer still asks then goes unanswered, so a peer that an Abort
+// dialed connection of the process. Only for what the program itself does for it, as what writes its trace and log lines and the
+// callbacks of a tls.Config do, Close waits no longer than ctx lets it. Whatever the peer still asks then goes unanswered, so a peer that an Abort
 // did not reach finds out by its own timeout.
 func (c *Conn) Close(ctx context.Context) error {
 	c.link.close()
@@ -184,7 +185,7 @@ func (c *Conn) Stats() Stats {
 	return statsOf(c.link.machine.Stats())
 }
 
-// awaitLeft waits, once the shard has forgotten the link, until nothing of it is left: for what the program has it write, until ctx ends.
+// awaitLeft waits, once the shard has forgotten the link, until nothing of it is left: for what the program does for it, until ctx ends.
 func (l *link) awaitLeft(ctx context.Context) {
 	if l.trace != nil {
 		select {

@@ -77,7 +77,7 @@ func (s *shard) dial(config config, to netip.AddrPort) *link {
 	l.tls, l.secure = config.tls, config.tls != nil
 	l.dials, l.own = true, config.ownSocket
 	if config.logger != nil {
-		l.dialJournal = &journal{out: config.logger, writers: &s.writers}
+		l.dialJournal = &journal{out: config.logger, lent: &s.lent}
 	}
 	s.table.add(l)
 	l.startTrace(&config, c.ClientID, true)

@@ -21,9 +21,10 @@ type group struct {
 	refusals refusals
 	reports  report
 	journal  journal        // the listening end's
-	running  sync.WaitGroup // the two goroutines of each shard, and the workers while there are some
-	// writers are the goroutines that write traces and log lines, to where the program says, which may take as long as it likes.
-	writers sync.WaitGroup
+	running  sync.WaitGroup // the two goroutines of each shard
+	// lent are the goroutines that run what the program gave, which may take as long as it likes: those that write traces and log lines,
+	// and the workers, which call back what is in its tls.Config.
+	lent sync.WaitGroup
 }
 
 // shardsMax bounds the shards of a listening end.
@@ -44,13 +45,13 @@ func startGroup(socks []*udp.Socket, serving *serving, largest int) *group {
 	g := &group{serving: serving}
 	config := endpoint.Config{Draw: draw, Shards: len(socks)}
 	if serving != nil {
-		g.journal = journal{out: serving.ln.config.logger, writers: &g.writers}
+		g.journal = journal{out: serving.ln.config.logger, lent: &g.lent}
 		config.Listening, config.Version, config.Full = true, serving.ln.config.conn.Version, g.workers.full
 		config.ResetKey = serving.ln.config.endpointKey()
 	}
 	g.table.endpoint = endpoint.New[*link](now(), config)
 	g.table.links = make(map[*link]struct{})
-	g.workers.group = &g.running
+	g.workers.group = &g.lent
 	for _, sock := range socks {
 		g.shards = append(g.shards, g.newShard(sock, largest))
 	}

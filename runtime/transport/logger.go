@@ -30,8 +30,8 @@ const (
 
 // journal writes lines at a limited rate. The zero value writes none.
 type journal struct {
-	out     *slog.Logger
-	writers *sync.WaitGroup // the goroutines that write
+	out  *slog.Logger
+	lent *sync.WaitGroup // the goroutines that write
 
 	mu    sync.Mutex
 	lines float64 // that may be written now
@@ -51,7 +51,7 @@ func (j *journal) log(level slog.Level, what string, attrs ...slog.Attr) {
 	if left > 0 {
 		attrs = append(attrs, slog.Int("lines_left_out", left))
 	}
-	j.writers.Go(func() { j.out.LogAttrs(context.Background(), level, "transport: "+what, attrs...) })
+	j.lent.Go(func() { j.out.LogAttrs(context.Background(), level, "transport: "+what, attrs...) })
 }
 
 // admit reports whether a line may be written, and how many were not since the last one.

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -278,6 +279,26 @@ func TestStuckWriters(t *testing.T) {
 			require.ErrorIs(t, err, context.Canceled)
 		})
 	}
+}
+
+// TestStuckCallback: where a callback of the tls.Config does not return, a Dial ends with its context all the same.
+func TestStuckCallback(t *testing.T) {
+	clean(t)
+	srv, clientTLS := devServer(t)
+	called, stuck := make(chan struct{}), make(chan struct{})
+	defer close(stuck)
+	clientTLS.VerifyConnection = func(tls.ConnectionState) error {
+		close(called)
+		<-stuck
+		return nil
+	}
+	ctx, cancel := context.WithCancel(bounded(t))
+	go func() {
+		<-called
+		cancel()
+	}()
+	_, err := Dial(ctx, srv.addr, WithTLS(clientTLS))
+	require.ErrorIs(t, err, context.Canceled)
 }
 
 type failing struct{ closed chan struct{} }

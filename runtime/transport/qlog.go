@@ -57,7 +57,7 @@ func (l *link) startTrace(c *config, client packet.ID, dials bool) {
 		return
 	}
 	at := now()
-	l.trace = qlog.New(out, at, time.Now(), client, dials, func(write func()) { l.shard.writers.Go(write) })
+	l.trace = qlog.New(out, at, time.Now(), client, dials, func(write func()) { l.shard.lent.Go(write) })
 	l.trace.Started(at, l.shard.sock.LocalAddr(), l.peer)
 	l.machine.Trace(l.trace)
 }

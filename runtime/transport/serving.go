@@ -60,7 +60,7 @@ func (sv *serving) stop(err error) {
 	<-emptied
 	sv.group.stop()
 	sv.group.running.Wait()
-	sv.group.writers.Wait()
+	sv.group.lent.Wait()
 	_ = sv.ln.Close()
 	for _, s := range sv.group.shards {
 		s.handlers.wait()

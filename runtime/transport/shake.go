@@ -152,7 +152,7 @@ type workers struct {
 	mu      sync.Mutex
 	queue   []*shaking
 	running int
-	group   *sync.WaitGroup // the shard's
+	group   *sync.WaitGroup // those of the group that are lent
 	length  atomic.Int64    // of queue, for who must not take mu
 }
 

@@ -104,7 +104,7 @@ func (s *shard) halt() {
 	shardsRunning.Add(-1)
 }
 
-// awaitStopped waits for the goroutines if the shard has been stopped: for those that write, until ctx ends.
+// awaitStopped waits for the goroutines if the shard has been stopped: for those that are lent, until ctx ends.
 func (s *shard) awaitStopped(ctx context.Context) {
 	select {
 	case <-s.pump.quit:
@@ -112,13 +112,13 @@ func (s *shard) awaitStopped(ctx context.Context) {
 		return
 	}
 	s.running.Wait()
-	written := make(chan struct{})
+	back := make(chan struct{})
 	go func() {
-		s.writers.Wait()
-		close(written)
+		s.lent.Wait()
+		close(back)
 	}()
 	select {
-	case <-written:
+	case <-back:
 	case <-ctx.Done():
 	}
 }
