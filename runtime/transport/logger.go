@@ -37,6 +37,7 @@ type journal struct {
 	lines float64 // that may be written now
 	since mono.Time
 	left  int // lines out
+	under int // way: the logger has not returned
 }
 
 // log writes a line, without waiting for it: locks may be held.
@@ -51,10 +52,20 @@ func (j *journal) log(level slog.Level, what string, attrs ...slog.Attr) {
 	if left > 0 {
 		attrs = append(attrs, slog.Int("lines_left_out", left))
 	}
-	j.lent.Go(func() { j.out.LogAttrs(context.Background(), level, "transport: "+what, attrs...) })
+	j.lent.Go(func() {
+		defer j.written()
+		j.out.LogAttrs(context.Background(), level, "transport: "+what, attrs...)
+	})
 }
 
-// admit reports whether a line may be written, and how many were not since the last one.
+// written ends what admit began.
+func (j *journal) written() {
+	j.mu.Lock()
+	j.under--
+	j.mu.Unlock()
+}
+
+// admit reports whether a line may be written, and how many were not since the last one. For a logger that stands still, few wait.
 func (j *journal) admit(at mono.Time) (left int, ok bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -63,11 +74,12 @@ func (j *journal) admit(at mono.Time) (left int, ok bool) {
 	}
 	j.lines = min(linesAtOnce, j.lines+at.Sub(j.since).Seconds()*linesPerSecond)
 	j.since = at
-	if j.lines < 1 {
+	if j.lines < 1 || j.under == linesAtOnce {
 		j.left++
 		return 0, false
 	}
 	j.lines--
+	j.under++
 	left, j.left = j.left, 0
 	return left, true
 }

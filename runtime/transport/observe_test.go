@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sessgen/sessgen/runtime/internal/mono"
 )
 
 func TestServerStats(t *testing.T) {
@@ -124,6 +126,9 @@ func TestJournal(t *testing.T) {
 		_, ok := j.admit(1)
 		require.True(t, ok)
 	}
+	for range linesAtOnce {
+		j.written()
+	}
 	for range 7 {
 		_, ok := j.admit(2)
 		require.False(t, ok)
@@ -136,6 +141,22 @@ func TestJournal(t *testing.T) {
 }
 
 const time1 = 1e9 / linesPerSecond
+
+// While a logger stands still, few lines wait for it, however long that lasts.
+func TestJournalOfAStuckLogger(t *testing.T) {
+	var j journal
+	waiting := 0
+	for at := mono.Time(1); at < 100*1e9; at += 1e9 {
+		if _, ok := j.admit(at); ok {
+			waiting++
+		}
+	}
+	require.Equal(t, linesAtOnce, waiting)
+	j.written()
+	left, ok := j.admit(200 * 1e9)
+	require.True(t, ok)
+	require.Equal(t, 100-linesAtOnce, left)
+}
 
 // TestQLog reads both ends' traces of a connection with losses as a viewer does.
 func TestQLog(t *testing.T) {
