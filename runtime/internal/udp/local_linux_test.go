@@ -27,7 +27,8 @@ func addresses(t *testing.T) (pairs map[string][2]netip.Addr) {
 		t.Logf("only IPv4 is tried: %v", err)
 		return pairs
 	}
-	// The kernel makes it ready in its own time: until then nothing can be bound to it, and nothing leaves from it.
+	// The kernel makes it ready in its own time: until then nothing can be bound to it, and nothing leaves from it. Another goroutine, as
+	// require.Eventually has it, would ask another namespace.
 	for end := time.Now().Add(time.Minute); !binds(second); time.Sleep(time.Millisecond) {
 		require.True(t, time.Now().Before(end), "%v is never ready", second)
 	}
