@@ -10,9 +10,9 @@ import (
 // rate with about two bandwidth-delay products in flight, rather than until something is lost. Names are the
 // draft's, in this project's spelling.
 //
-// It deviates in three places: it does not count as congestion what the path loses anyway (noise.go); a probe that met
-// congestion keeps only half of what it gained, and the next one waits until a CUBIC flow would have recovered (failed);
-// and if the queue is shallow, it makes room in the meantime (bbryield.go).
+// It deviates in four places: it does not count as congestion what the path loses anyway (noise.go); a probe that met
+// congestion keeps only half of what it gained, and the next one waits until a CUBIC flow would have recovered, unless the queue is deep (fail);
+// if the queue is shallow, it makes room in the meantime (bbryield.go); and where others keep a queue, it probes sooner (probeDue).
 type BBR struct {
 	maxDatagram int
 	random      uint64

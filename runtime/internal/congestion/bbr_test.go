@@ -69,6 +69,40 @@ func TestBBRFailedProbe(t *testing.T) {
 	}
 }
 
+// Where the queue is deep, nothing is given back, and nobody waited for: the other flow has what it had.
+func TestBBRFailedProbeInADeepQueue(t *testing.T) {
+	b := cruising()
+	b.startRefill(Sample{Now: after(3000)})
+	b.startUp(Sample{Now: after(3100)})
+	b.model.maxBW[1], b.model.rtt = 12e6, 150*time.Millisecond
+	b.tooHigh(after(3600), 0, 1<<20, false)
+	require.Equal(t, 12_000_000, b.model.bw())
+	require.Less(t, b.cycle.wait, b.comeback(100))
+}
+
+// Where others keep a queue, ten round trips of the wait are those that a probe takes, up to half of it.
+func TestBBRProbesSoonerWhereAQueueStands(t *testing.T) {
+	for _, c := range []struct {
+		minRTT, rtt time.Duration
+		seen        int
+		wait        time.Duration
+	}{
+		{100 * time.Millisecond, 100 * time.Millisecond, 100, 2500 * time.Millisecond},
+		{100 * time.Millisecond, 110 * time.Millisecond, 100, 2500 * time.Millisecond}, // shallow
+		{100 * time.Millisecond, 150 * time.Millisecond, noiseQueued - 1, 2500 * time.Millisecond},
+		{100 * time.Millisecond, 150 * time.Millisecond, noiseQueued, 1250 * time.Millisecond},
+		{20 * time.Millisecond, 30 * time.Millisecond, noiseQueued, 2200 * time.Millisecond},
+	} {
+		b := cruising()
+		b.cycle.wait, b.model.minRTT, b.model.rtt = 2500*time.Millisecond, c.minRTT, c.rtt
+		for range c.seen {
+			b.noise.see(c.rtt, b)
+		}
+		require.False(t, b.probeDue(Sample{Now: b.cycle.since.Add(c.wait)}), c)
+		require.True(t, b.probeDue(Sample{Now: b.cycle.since.Add(c.wait + 1)}), c)
+	}
+}
+
 // What a failed probe gave back is BBR's again, where all that it seemed to lose has arrived.
 func TestBBRFailedProbeWasSpurious(t *testing.T) {
 	b := cruising()

@@ -38,6 +38,7 @@ const (
 const (
 	bbrProbeWait   = 2 * time.Second
 	bbrProbeSpread = time.Second
+	bbrProbeRounds = 10
 	bbrUpRounds    = 30
 )
 
@@ -129,9 +130,14 @@ func (b *BBR) enterCruise(s Sample) {
 	b.cycle.since = since // the wait began with going down
 }
 
-// probeDue reports whether it is time to probe for more bandwidth.
+// probeDue reports whether it is time to probe for more bandwidth. Where others keep a queue, a probe takes ten round trips, which the queue makes long, to win
+// anything. There they count as part of the wait, up to half of it: else a flow that comes late to a long path stays at what it found free.
 func (b *BBR) probeDue(s Sample) bool {
-	return s.Now.Sub(b.cycle.since) > b.cycle.wait
+	wait := b.cycle.wait
+	if b.queueStands() {
+		wait = max(wait/2, wait-bbrProbeRounds*b.model.rtt)
+	}
+	return s.Now.Sub(b.cycle.since) > wait
 }
 
 // upDone reports whether the probe has seen what there is.
@@ -239,9 +245,9 @@ func (b *BBR) OnCE(now, _ mono.Time) {
 	}
 }
 
-// fail notes that the probe met congestion. What it gained was another flow's: half of it is given back. A path
-// that has become faster yields the other half at each probe. The probe's losses may show only after the next
-// cycle has begun.
+// fail notes that the probe met congestion. What it gained was another flow's: half of it is given back, unless the queue is deep, since
+// there the other flow goes on as before. A path that has become faster yields the other half at each probe. The probe's losses may show only
+// after the next cycle has begun.
 func (b *BBR) fail() {
 	c := &b.cycle
 	if c.failed {
@@ -254,7 +260,7 @@ func (b *BBR) fail() {
 			c.wait = b.comeback(100)
 		}
 	}
-	if c.before == 0 {
+	if c.before == 0 || b.deep() {
 		return
 	}
 	m := &b.model

@@ -34,6 +34,9 @@ func (b *BBR) shallow() bool { return b.model.rtt*100 < b.model.minRTT*bbrShallo
 // that has reduced its window has what it had, so nobody has to be waited for, and who waits goes without.
 func (b *BBR) deep() bool { return b.model.rtt*bbrBeta >= b.model.minRTT*100 }
 
+// queueStands reports whether others keep a queue that is not shallow: between two probes, BBR keeps none.
+func (b *BBR) queueStands() bool { return b.noise.queued >= noiseQueued && !b.shallow() }
+
 // yield gives way, from now until others have come back, and puts the next probe off until then.
 func (b *BBR) yield(now mono.Time) {
 	b.endYield()
