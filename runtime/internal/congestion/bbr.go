@@ -40,6 +40,8 @@ type bbrRun struct {
 	fullBW, fullBWCount int
 	fullBWNow           bool
 	idleRestart         bool
+	// cut: losses ended Startup, and whether they were the path's own is not known yet.
+	cut bool
 	// limited: the window was what held packets back, in this round or the one before.
 	limited, limitedBefore bool
 	yielded                bbrYield
@@ -189,7 +191,7 @@ func (b *BBR) checkStartup(s Sample) {
 		return
 	}
 	if b.noise.startupFull {
-		b.filled = true
+		b.filled, b.cut = true, true
 		b.model.inflightHigh = max(b.bdp(100), b.model.inflightLatest)
 		if b.shallow() {
 			b.yieldStartup(s.Now)

@@ -164,6 +164,28 @@ func TestBBRLearnsNoiseInSmallWindows(t *testing.T) {
 	require.InDelta(t, 0.1, b.noise.share(), 0.01)
 }
 
+// Where Startup ended for losses that prove to be the path's own, the next probe does not wait.
+func TestBBRGoesOnWhereStartupMetNoise(t *testing.T) {
+	for lost, want := range map[int]bbrState{0: bbrCruise, 5: bbrRefill} {
+		b := starting(100 * time.Millisecond)
+		b.noise.startupFull = true
+		b.checkStartup(Sample{Now: after(0)})
+		require.Equal(t, bbrDrain, b.state)
+		b.startDown(Sample{Now: after(0)})
+		b.enterCruise(Sample{Now: after(0)})
+		b.noise = noise{}
+		for range 20 {
+			b.round(100, lost)
+		}
+		b.updateCycle(Sample{Now: after(300)})
+		require.Equal(t, want, b.state)
+		b.enterCruise(Sample{Now: after(300)})
+		b.cycle.wait = bbrProbeWait
+		b.updateCycle(Sample{Now: after(600)})
+		require.Equal(t, bbrCruise, b.state, "once")
+	}
+}
+
 // The first round trip is the shortest so far, whenever a connection begins: there is no other to look for.
 func TestBBRDoesNotBeginWithProbeRTT(t *testing.T) {
 	b := NewBBR(1200, 1)

@@ -99,6 +99,9 @@ func (b *BBR) updateCycle(s Sample) {
 	if b.noise.noisy() {
 		// What the path loses anyway holds others back, whatever BBR does.
 		b.noWait()
+		if b.cut {
+			b.cut, b.cycle.wait = false, 0 // Startup ended for that, and may have found a part of the path only
+		}
 	}
 	switch b.state {
 	case bbrDown:
